@@ -1,0 +1,35 @@
+#pragma once
+/// The clone itself: from the manifest to an unmounted, bootable copy. Called once stage2 is mounted and all
+/// drivers are in; knows nothing of PID 1, DHCP or how the bytes travel.
+
+#include <string>
+#include <vector>
+
+#include "agent/log.h"
+#include "agent/machine.h"
+#include "agent/server_link.h"
+#include "base/asio.h"
+
+namespace ka::agent {
+
+struct CloneContext {
+  asio::io_context& io;
+  Machine& machine;
+  Log& log;
+  ServerLink& link;
+
+  std::string stage2_root = "/tmp/stage2";  ///< mounted squashfs with /dev /proc /sys /run /tmp in it; run tools chrooted there
+  std::string target = "/mnt/disk";         ///< also seen inside stage2_root under the same path
+  std::string host_name;                    ///< from DHCP; empty: the golden node's name is kept, with a warning
+  std::string log_file;                     ///< copied into the clone's /var/log/ka
+  std::string boot_device;                  ///< disk this machine booted from ("sdb"), empty for a PXE boot
+  std::vector<std::string> target_rules;    ///< katarget= words of the command line: "sda=name:vda"
+  std::vector<std::string> loaded_modules;  ///< modules that hardware of this machine asked for, in load order
+};
+
+/// Receives kainstall1, kainstall2, … and does the whole of docs/design.md "The order of a clone". On return
+/// all file systems are unmounted and link.done() has not been called yet. Throws PutOut and ServerLost as
+/// the link gives them, Error for all else; whatever was mounted is unmounted then, and the disk does not boot.
+Awaitable<void> clone(CloneContext& context);
+
+}  // namespace ka::agent

@@ -1,0 +1,83 @@
+#pragma once
+/// This node's connection to a KA server: finding it, receiving sessions through the chain, reporting.
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "agent/sink.h"
+#include "base/asio.h"
+#include "base/error.h"
+#include "wire/ports.h"
+
+namespace ka::agent {
+
+/// The server could not be reached, or the connection to it broke: look for a server again.
+class ServerLost : public Error {
+  using Error::Error;
+};
+
+/// The server took this node out of the running round (too slow, silent, a new round was needed), not for
+/// good: receive the job's first session that was not kept (stage2 is kept) once more, from its beginning.
+class PutOut : public Error {
+  using Error::Error;
+};
+
+struct ServerAddress {
+  asio::ip::address_v4 address;
+  std::uint16_t control_port = wire::control_port;
+};
+
+struct Discovery {
+  std::string session = wire::stage2_session;
+  std::uint16_t port = wire::control_port;
+  /// Broadcast leaves through this interface ("eth0"); empty: the routing table decides.
+  std::string interface;
+  std::chrono::milliseconds timeout{5000};
+};
+
+/// Asks by UDP broadcast who serves the session, several times within the timeout; the first valid answer.
+/// nullopt: nobody answered. Throws Error if the question cannot be sent at all.
+Awaitable<std::optional<ServerAddress>> discover(asio::io_context& io, Discovery what);
+
+/// Who this node is, for the server's table and for the operator.
+struct NodeIdentity {
+  std::string host_name;         ///< may be empty
+  std::string hardware_address;  ///< "52:54:00:12:34:56"
+  bool clones = true;            ///< true: takes a whole clone job; false: one session (ka-client)
+};
+
+struct ReceiveStats {
+  std::uint64_t bytes = 0;
+  std::chrono::duration<double> elapsed{};
+};
+
+/// One control connection. Everything runs on the given io_context's thread.
+class ServerLink {
+ public:
+  virtual ~ServerLink() = default;
+
+  /// Joins `session`, waits until the server starts it, feeds the sink and relays to the next node; returns
+  /// after sink.close(), and after all that later nodes need from here was passed on. Throws PutOut,
+  /// ServerLost, or Error (the source failed, the sink failed, the session is refused); the sink is aborted
+  /// then, and the server knows the reason.
+  virtual Awaitable<ReceiveStats> receive(std::string session, Sink& sink) = 0;
+
+  /// "partitioning", "formatting sda5", … for the server's table. Never blocks, never throws.
+  virtual void report(std::string stage) = 0;
+
+  /// This node is cloned and verified. Returns when the server releases it to reboot (see -d).
+  virtual Awaitable<void> done() = 0;
+
+  /// This node failed for good in this round, because of `reason`. Returns when the server has heard it, or at
+  /// latest after a few seconds.
+  virtual Awaitable<void> failed(std::string reason) = 0;
+};
+
+/// Connects and says hello. Throws ServerLost, or Error when the server refuses this node (version, session).
+Awaitable<std::unique_ptr<ServerLink>> connect(asio::io_context& io, ServerAddress server, NodeIdentity identity);
+
+}  // namespace ka::agent

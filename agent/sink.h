@@ -1,0 +1,70 @@
+#pragma once
+/// Where a stream's bytes go on this node.
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "base/asio.h"
+#include "base/process.h"
+#include "base/unique_fd.h"
+
+namespace ka::agent {
+
+class Sink {
+ public:
+  virtual ~Sink() = default;
+  /// Takes all of `bytes`, the next ones of the stream. Throws Error if it cannot: disk full, program ended.
+  virtual Awaitable<void> write(std::span<const std::byte> bytes) = 0;
+  /// After the last byte, once the digest of the whole stream was found right: flushes, waits for the
+  /// program's end. Throws Error if it did not end well. Only after this is the stream received.
+  virtual Awaitable<void> close() = 0;
+  /// The stream will not be completed: stop whatever is running and give everything back.
+  virtual void abort() noexcept = 0;
+};
+
+/// Keeps the bytes; fails beyond `limit`.
+class BufferSink final : public Sink {
+ public:
+  explicit BufferSink(std::size_t limit) : limit_(limit) {}
+  Awaitable<void> write(std::span<const std::byte> bytes) override;
+  Awaitable<void> close() override;
+  void abort() noexcept override;
+  const std::string& content() const { return content_; }
+
+ private:
+  std::size_t limit_;
+  std::string content_;
+};
+
+/// A file or block device, written from its start; close() syncs it.
+class FileSink final : public Sink {
+ public:
+  explicit FileSink(std::string path);
+  Awaitable<void> write(std::span<const std::byte> bytes) override;
+  Awaitable<void> close() override;
+  void abort() noexcept override;
+
+ private:
+  std::string path_;
+  UniqueFd fd_;
+};
+
+/// The standard input of a program. What it prints on stderr goes line by line to `on_line`, and the last
+/// of it into the Error if it fails.
+class CommandSink final : public Sink {
+ public:
+  CommandSink(asio::io_context& io, const Command& command, std::function<void(std::string_view)> on_line);
+  ~CommandSink() override;
+  Awaitable<void> write(std::span<const std::byte> bytes) override;
+  Awaitable<void> close() override;
+  void abort() noexcept override;
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace ka::agent

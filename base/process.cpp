@@ -1,0 +1,275 @@
+#include "base/process.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <deque>
+#include <map>
+#include <optional>
+
+#include "base/error.h"
+
+namespace ka {
+
+struct Process::State {
+  explicit State(asio::io_context& io) : in(io), out(io), err(io), ended(io) {
+    ended.expires_at(asio::steady_timer::time_point::max());
+  }
+
+  pid_t pid = -1;
+  bool group = false;
+  std::optional<ExitStatus> status;
+  asio::posix::stream_descriptor in, out, err;
+  asio::steady_timer ended;  // cancelled when status is there
+};
+
+namespace {
+
+using StateMap = std::map<pid_t, std::function<void(ExitStatus)>>;
+
+// Processes are started and reaped on the one thread that runs the io_context.
+StateMap& running() {
+  static StateMap map;
+  return map;
+}
+
+Awaitable<void> reap_loop(std::shared_ptr<asio::signal_set> signals) {
+  for (;;) {
+    auto [error, number] = co_await signals->async_wait(asio::as_tuple(asio::use_awaitable));
+    (void)number;
+    if (error) co_return;
+    int status = 0;
+    for (pid_t pid; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;) {
+      auto found = running().find(pid);
+      if (found == running().end()) continue;
+      auto tell = std::move(found->second);
+      running().erase(found);
+      tell(ExitStatus{status});
+    }
+  }
+}
+
+struct PipePair {
+  UniqueFd read, write;
+
+  PipePair() {
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC) != 0) throw Error::from_errno("make a pipe");
+    read.reset(ends[0]);
+    write.reset(ends[1]);
+  }
+};
+
+// In the child, between fork and exec: only async-signal-safe calls. Returns errno's value of what failed.
+int become(const Command& command, char* const* argv, char* const* environment, int in, int out, int err) {
+  if (command.new_session || !command.controlling_terminal.empty()) ::setsid();
+  if (!command.root.empty() && (::chroot(command.root.c_str()) != 0 || ::chdir("/") != 0)) return errno;
+  if (!command.controlling_terminal.empty()) {
+    int terminal = ::open(command.controlling_terminal.c_str(), O_RDWR);
+    if (terminal < 0) return errno;
+    ::ioctl(terminal, TIOCSCTTY, 1);
+    in = out = err = terminal;
+  }
+  if (in < 0) in = ::open("/dev/null", O_RDONLY);
+  if (in < 0) in = ::open("/", O_RDONLY | O_DIRECTORY);  // a root without /dev: reading gives an error
+  if (in >= 0 && ::dup2(in, 0) < 0) return errno;
+  if (out >= 0 && ::dup2(out, 1) < 0) return errno;
+  if (err >= 0 && ::dup2(err, 2) < 0) return errno;
+  sigset_t none;
+  sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  for (int number : {SIGPIPE, SIGINT, SIGTERM, SIGHUP, SIGCHLD}) ::signal(number, SIG_DFL);
+  ::execvpe(argv[0], argv, environment);
+  return errno;
+}
+
+std::vector<char*> pointers(std::vector<std::string>& strings) {
+  std::vector<char*> result;
+  for (std::string& s : strings) result.push_back(s.data());
+  result.push_back(nullptr);
+  return result;
+}
+
+}  // namespace
+
+std::string Command::text() const {
+  std::string text;
+  for (const std::string& word : argv) text += (text.empty() ? "" : " ") + word;
+  return text;
+}
+
+int ExitStatus::code() const {
+  return WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : 128 + WTERMSIG(wait_status);
+}
+
+std::string ExitStatus::text() const {
+  if (WIFEXITED(wait_status)) return "status " + std::to_string(WEXITSTATUS(wait_status));
+  int number = WTERMSIG(wait_status);
+  return "signal " + std::to_string(number) + " (" + ::strsignal(number) + ")";
+}
+
+void reap_children(asio::io_context& io) {
+  auto signals = std::make_shared<asio::signal_set>(io, SIGCHLD);
+  asio::co_spawn(io, reap_loop(signals), asio::detached);
+}
+
+Process::Process(asio::io_context& io, const Command& command, Pipe with) : state_(std::make_shared<State>(io)) {
+  std::optional<PipePair> in, out, err;
+  if (with == Pipe::in || with == Pipe::in_and_err) in.emplace();
+  if (with == Pipe::out || with == Pipe::out_and_err || with == Pipe::out_then_err) out.emplace();
+  if (with == Pipe::err || with == Pipe::in_and_err || with == Pipe::out_then_err) err.emplace();
+  PipePair failure;
+
+  std::vector<std::string> arguments = command.argv;
+  std::vector<std::string> environment = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+                                          "LC_ALL=C", "HOME=/"};
+  environment.insert(environment.end(), command.environment.begin(), command.environment.end());
+  std::vector<char*> argv = pointers(arguments), envp = pointers(environment);
+
+  // execvpe searches the PATH of this process, which as PID 1 has none.
+  ::setenv("PATH", environment.front().c_str() + std::strlen("PATH="), 0);
+
+  pid_t pid = ::fork();
+  if (pid < 0) throw Error::from_errno("start " + command.argv.at(0));
+  if (pid == 0) {
+    int out_fd = out ? out->write.get() : -1;
+    int err_fd = err ? err->write.get() : with == Pipe::out_and_err ? out_fd : -1;
+    int why = become(command, argv.data(), envp.data(), in ? in->read.get() : -1, out_fd, err_fd);
+    (void)!::write(failure.write.get(), &why, sizeof why);
+    ::_exit(127);
+  }
+
+  failure.write.reset();
+  int why = 0;
+  ssize_t got;
+  do got = ::read(failure.read.get(), &why, sizeof why);
+  while (got < 0 && errno == EINTR);
+  if (got > 0) {
+    ::waitpid(pid, nullptr, 0);
+    throw Error::from_errno("run " + command.argv.at(0), why);
+  }
+
+  state_->pid = pid;
+  state_->group = command.new_session || !command.controlling_terminal.empty();
+  if (in) state_->in.assign(in->write.release());
+  if (out) state_->out.assign(out->read.release());
+  if (err) state_->err.assign(err->read.release());
+  running()[pid] = [state = state_](ExitStatus status) {
+    state->status = status;
+    state->ended.cancel();
+  };
+}
+
+Process::Process(Process&&) noexcept = default;
+
+Process& Process::operator=(Process&& other) noexcept {
+  std::swap(state_, other.state_);
+  return *this;
+}
+
+Process::~Process() {
+  if (state_ && !state_->status) kill(SIGKILL);
+}
+
+pid_t Process::pid() const { return state_->pid; }
+asio::posix::stream_descriptor& Process::in() { return state_->in; }
+asio::posix::stream_descriptor& Process::out() { return state_->out; }
+asio::posix::stream_descriptor& Process::err() { return state_->err; }
+
+Awaitable<ExitStatus> Process::wait() {
+  auto state = state_;  // outlives a Process that is destroyed meanwhile
+  while (!state->status) {
+    co_await state->ended.async_wait(asio::as_tuple(asio::use_awaitable));
+    auto cancelled = (co_await asio::this_coro::cancellation_state).cancelled();
+    if (cancelled != asio::cancellation_type::none && !state->status)
+      throw boost::system::system_error(asio::error::operation_aborted);
+  }
+  co_return *state->status;
+}
+
+void Process::kill(int signal) {
+  if (state_->status) return;
+  ::kill(state_->group ? -state_->pid : state_->pid, signal);
+}
+
+Awaitable<void> for_each_line(asio::posix::stream_descriptor& pipe, std::function<void(std::string_view)> line) {
+  constexpr std::size_t longest = 64 * 1024;
+  std::string pending;
+  char buffer[8192];
+  for (;;) {
+    auto target = asio::buffer(buffer);
+    auto [error, size] = co_await pipe.async_read_some(target, asio::as_tuple(asio::use_awaitable));
+    if (error == asio::error::operation_aborted) throw boost::system::system_error(error);
+    pending.append(buffer, size);
+    std::size_t start = 0;
+    for (std::size_t end; (end = pending.find_first_of("\r\n", start)) != std::string::npos; start = end + 1) {
+      if (end > start && line) line(std::string_view(pending).substr(start, end - start));
+    }
+    pending.erase(0, start);
+    if (pending.size() > longest || (error && !pending.empty())) {
+      if (line) line(pending);
+      pending.clear();
+    }
+    if (error) co_return;
+  }
+}
+
+Awaitable<ExitStatus> run(asio::io_context& io, const Command& command, std::function<void(std::string_view)> line) {
+  Process process(io, command, Process::Pipe::out_and_err);
+  co_await for_each_line(process.out(), std::move(line));
+  co_return co_await process.wait();
+}
+
+namespace {
+
+// The last things a program said, for the error that its failure becomes.
+class LastLines {
+ public:
+  void add(std::string_view line) {
+    lines_.emplace_back(line);
+    if (lines_.size() > 5) lines_.pop_front();
+  }
+  [[noreturn]] void fail(const Command& command, ExitStatus status) const {
+    std::string why;
+    for (const std::string& line : lines_) why += (why.empty() ? "" : "; ") + line;
+    throw Error(command.text() + " ended with " + status.text(), why.empty() ? "it printed nothing" : why);
+  }
+
+ private:
+  std::deque<std::string> lines_;
+};
+
+}  // namespace
+
+Awaitable<void> run_checked(asio::io_context& io, const Command& command, std::function<void(std::string_view)> line) {
+  LastLines last;
+  auto both = [&last, &line](std::string_view text) {
+    last.add(text);
+    if (line) line(text);
+  };
+  ExitStatus status = co_await run(io, command, both);
+  if (!status.ok()) last.fail(command, status);
+}
+
+Awaitable<std::string> output_of(asio::io_context& io, const Command& command) {
+  Process process(io, command, Process::Pipe::out_then_err);
+  LastLines last;
+  auto keep = [&last](std::string_view text) { last.add(text); };
+  std::string output;
+  auto buffer = asio::dynamic_buffer(output);
+  // Read side by side, so that neither pipe can fill up and stop the program.
+  auto read_out = [&process, &buffer]() -> Awaitable<void> {
+    co_await asio::async_read(process.out(), buffer, asio::transfer_all(), asio::as_tuple(asio::use_awaitable));
+  };
+  using namespace asio::experimental::awaitable_operators;
+  co_await (read_out() && for_each_line(process.err(), keep));
+  ExitStatus status = co_await process.wait();
+  if (!status.ok()) last.fail(command, status);
+  co_return output;
+}
+
+}  // namespace ka

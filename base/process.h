@@ -1,0 +1,87 @@
+#pragma once
+/// Child processes under Asio: started, fed, listened to, waited for; none is ever left a zombie, also
+/// when this process is PID 1 and inherits orphans.
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/asio.h"
+#include "base/unique_fd.h"
+
+namespace ka {
+
+/// What to run. Nothing goes through a shell unless argv says so.
+struct Command {
+  explicit Command(std::vector<std::string> arguments) : argv(std::move(arguments)) {}
+
+  std::vector<std::string> argv;         ///< argv[0] is looked up in PATH, inside `root` if that is set
+  std::string root;                      ///< chroot(2) there first; empty: stay
+  std::vector<std::string> environment;  ///< "NAME=value", added to PATH, LC_ALL=C and HOME=/
+  bool new_session = false;              ///< setsid(2), so that a signal to the group reaches all it starts
+  std::string controlling_terminal;      ///< opened as stdin, stdout, stderr of a new session; empty: none
+
+  std::string text() const;  ///< the words, joined by blanks, for messages
+};
+
+/// How a child ended.
+struct ExitStatus {
+  int wait_status = 0;  ///< as waitpid(2) gives it
+
+  bool ok() const { return wait_status == 0; }
+  int code() const;           ///< exit status, or 128 + signal
+  std::string text() const;  ///< "status 2", "signal 9 (Killed)"
+};
+
+/// Must be called once, before the first child, with the context that runs everything: takes SIGCHLD.
+/// Children reaped that nobody started here (orphans of PID 1) are dropped in silence.
+void reap_children(asio::io_context& io);
+
+/// A running child. Destroying it while the child runs kills its process group (if new_session) or it.
+class Process {
+ public:
+  enum class Pipe { none, in, out, out_and_err, err, in_and_err, out_then_err };
+
+  /// Starts `command`. `with` says which standard streams become pipes to us; the others are /dev/null
+  /// (stdin) or inherited (stdout, stderr). Throws Error, naming the program, if it cannot be executed.
+  ///   in            stdin is a pipe
+  ///   out           stdout is a pipe
+  ///   out_and_err   stdout and stderr are one pipe, read as out()
+  ///   err           stderr is a pipe
+  ///   in_and_err    stdin and stderr are pipes
+  ///   out_then_err  stdout and stderr are two pipes
+  Process(asio::io_context& io, const Command& command, Pipe with);
+  Process(Process&&) noexcept;
+  Process& operator=(Process&&) noexcept;
+  ~Process();
+
+  pid_t pid() const;
+  asio::posix::stream_descriptor& in();   ///< ours to write; close it to give the child its end of file
+  asio::posix::stream_descriptor& out();  ///< ours to read
+  asio::posix::stream_descriptor& err();  ///< ours to read
+
+  /// Resumes when the child has ended and was reaped. Call once.
+  Awaitable<ExitStatus> wait();
+  void kill(int signal);
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+/// Each line that `pipe` gives, without its end, until end of file. A line longer than 64 KiB is split;
+/// \r ends a line too (progress displays).
+Awaitable<void> for_each_line(asio::posix::stream_descriptor& pipe, std::function<void(std::string_view)> line);
+
+/// Runs `command` to its end, stdout and stderr as one; each line goes to `line`.
+Awaitable<ExitStatus> run(asio::io_context& io, const Command& command, std::function<void(std::string_view)> line);
+
+/// As run; throws Error "COMMAND ended with STATUS: last lines it printed" unless it ended with 0.
+Awaitable<void> run_checked(asio::io_context& io, const Command& command,
+                            std::function<void(std::string_view)> line = {});
+
+/// As run_checked, and returns all of stdout (stderr goes into the error's text).
+Awaitable<std::string> output_of(asio::io_context& io, const Command& command);
+
+}  // namespace ka

@@ -1,0 +1,31 @@
+#pragma once
+/// Small text tools used on every edge.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ka {
+
+std::string_view trim(std::string_view text);
+/// Fields between separators; empty fields are kept.
+std::vector<std::string_view> split(std::string_view text, char separator);
+/// Words between blanks and tabs; no empty ones.
+std::vector<std::string_view> words(std::string_view text);
+
+
+
+/// The whole of `text` as a number, or nullopt (also on overflow, sign, blanks).
+std::optional<std::uint64_t> parse_unsigned(std::string_view text, int base = 10);
+
+/// Any bytes as printable ASCII: \xHH for what is not, and \\ for the backslash. unescape reverses it
+/// exactly; JSON carries file names in this form, since they need not be UTF-8.
+std::string escape_bytes(std::string_view bytes);
+std::optional<std::string> unescape_bytes(std::string_view text);
+
+/// "12.3 MiB", "640 KiB": for people, not for parsing.
+std::string format_size(std::uint64_t bytes);
+
+}  // namespace ka

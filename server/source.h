@@ -1,0 +1,35 @@
+#pragma once
+/// Where the bytes of a session come from.
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/asio.h"
+#include "base/process.h"
+
+namespace ka::server {
+
+class Source {
+ public:
+  virtual ~Source() = default;
+  /// Reads at most `room.size()` bytes; 0 means the end was reached. Throws Error if reading fails.
+  virtual Awaitable<std::size_t> read(std::span<std::byte> room) = 0;
+  /// After the end: did it end well? Throws Error (reason for every node) when the stream must not be
+  /// used: the command's exit status. Returns warnings for the summary otherwise (tar's status 1).
+  virtual Awaitable<std::vector<std::string>> finish() = 0;
+};
+
+/// Bytes in memory (the manifest).
+std::unique_ptr<Source> buffer_source(std::string bytes);
+
+/// A file or a block device. Throws Error if it cannot be opened.
+std::unique_ptr<Source> file_source(const std::string& path);
+
+/// A program's standard output. Exit status 0 is right; `warning_status`, if not 0, is right with a warning
+/// that carries what the program said last; all others fail the stream.
+std::unique_ptr<Source> command_source(asio::io_context& io, const Command& command, int warning_status = 0);
+
+}  // namespace ka::server

@@ -1,0 +1,34 @@
+#include "base/text.h"
+
+#include <gtest/gtest.h>
+
+namespace ka {
+namespace {
+
+TEST(TextTest, EscapedBytesComeBackAsTheyWere) {
+  std::string all;
+  for (int i = 0; i < 256; ++i) all += static_cast<char>(i);
+  all += "\\x41\\\\";
+  EXPECT_EQ(unescape_bytes(escape_bytes(all)), all);
+}
+
+TEST(TextTest, BrokenEscapesAreRefused) {
+  for (const char* text : {"\\", "\\x", "\\x4", "\\xg0", "\\n"}) EXPECT_EQ(unescape_bytes(text), std::nullopt) << text;
+}
+
+TEST(TextTest, NumbersAreTheWholeTextOrNothing) {
+  EXPECT_EQ(parse_unsigned("3500"), 3500u);
+  EXPECT_EQ(parse_unsigned("82", 16), 0x82u);
+  for (const char* text : {"", " 1", "1 ", "-1", "+1", "1x", "18446744073709551616"})
+    EXPECT_EQ(parse_unsigned(text), std::nullopt) << text;
+}
+
+TEST(TextTest, SizesAreReadable) {
+  EXPECT_EQ(format_size(0), "0 B");
+  EXPECT_EQ(format_size(1023), "1023 B");
+  EXPECT_EQ(format_size(1536), "1.5 KiB");
+  EXPECT_EQ(format_size(627u << 20), "627.0 MiB");
+}
+
+}  // namespace
+}  // namespace ka
