@@ -111,10 +111,15 @@ struct Manifest {
   std::string log_directory = "/var/log/ka";
 };
 
+/// Throws Error naming the field that does not go with the rest: a file system on a partition that is not
+/// there, two "/" or none, a path with "..", a hook name with "/", sizes that overflow, ….
+void check(const Manifest& manifest);
+
+/// Throws as check() does: what a server sends, a node of the same version accepts.
 std::string to_json(const Manifest& manifest);
 
-/// Throws Error naming the field: unknown version, missing field, a file system on a partition that is
-/// not there, two "/" or none, a path with "..", a hook name with "/", sizes that overflow, ….
+/// Throws Error naming the field: unknown version, a field that is missing or of another type, and as check().
+/// Fields it does not know are left alone.
 Manifest parse_manifest(std::string_view json);
 
 }  // namespace ka::wire
