@@ -1,0 +1,45 @@
+#pragma once
+/// What the kernel command line asks of ka-init, as typed values. Nobody else reads /proc/cmdline.
+///
+///     automatic=method:ka,interface:eth0,network:dhcp          the KA method's own words
+///     automatic=…,network:static,ip:…,netmask:…,gateway:…,dns:…
+///     BOOTIF=01-52-54-00-12-34-56                              what pxelinux adds with IPAPPEND 2
+///     kaserver=ADDRESS[:PORT]  kasession=NAME  katarget=sda=name:vda  kashell  kamethod
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agent/hardware_address.h"
+#include "agent/server_link.h"
+
+namespace ka::agent {
+
+/// network:static
+struct StaticNetwork {
+  asio::ip::address_v4 address;
+  unsigned prefix = 24;  ///< length of the netmask, 1 … 32
+  std::optional<asio::ip::address_v4> gateway;
+  std::vector<asio::ip::address_v4> dns;
+};
+
+struct BootOptions {
+  std::string interface;                          ///< "eth0"; empty: all with a carrier (interface:auto)
+  std::optional<HardwareAddress> boot_interface;  ///< BOOTIF: the NIC that PXE used; goes before `interface`
+  std::optional<StaticNetwork> static_network;    ///< nullopt: DHCP
+  std::optional<ServerAddress> server;            ///< kaserver=: no discovery
+  std::string session = wire::stage2_session;     ///< kasession=: the first session
+  std::vector<std::string> target_rules;          ///< katarget=, each "DISK=KIND:VALUE"
+  bool shell = false;                             ///< kashell: a shell from stage2 in place of a reboot after a failure
+
+  /// Words of ours that are not understood and change nothing: shown on the console.
+  std::vector<std::string> warnings;
+  /// Words whose meaning is lost, so that going on could use the wrong server or the wrong disk: shown, then reboot.
+  std::vector<std::string> errors;
+};
+
+/// Never throws: what is wrong is in warnings and errors. Words that are the kernel's are passed over in silence.
+BootOptions parse_boot_options(std::string_view command_line);
+
+}  // namespace ka::agent

@@ -1,0 +1,90 @@
+#include "agent/linux_machine.h"
+
+#include <fcntl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/unique_fd.h"
+
+namespace ka::agent {
+
+Awaitable<void> LinuxMachine::run(const Command& command, std::function<void(std::string_view)> line) {
+  return run_checked(io_, command, std::move(line));
+}
+
+Awaitable<std::string> LinuxMachine::output_of(const Command& command) { return ka::output_of(io_, command); }
+
+void LinuxMachine::mount(const std::string& source, const std::string& target, const std::string& type,
+                         unsigned long flags, const std::string& data) {
+  if (::mount(source.c_str(), target.c_str(), type.c_str(), flags, data.empty() ? nullptr : data.c_str()) != 0) {
+    throw Error::from_errno("mount " + source + " as " + target + " (" + type + ")");
+  }
+}
+
+void LinuxMachine::bind(const std::string& source, const std::string& target) {
+  if (::mount(source.c_str(), target.c_str(), nullptr, MS_BIND | MS_REC, nullptr) != 0) {
+    throw Error::from_errno("bind " + source + " to " + target);
+  }
+}
+
+void LinuxMachine::unmount(const std::string& target) {
+  if (::umount2(target.c_str(), UMOUNT_NOFOLLOW) != 0) throw Error::from_errno("unmount " + target);
+}
+
+void LinuxMachine::make_directories(const std::string& path, mode_t mode) { ka::make_directories(path, mode); }
+
+void LinuxMachine::write_file(const std::string& path, std::string_view content, mode_t mode) {
+  ka::write_file(path, content, mode);
+}
+
+void LinuxMachine::remove_file(const std::string& path) {
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT) throw Error::from_errno("remove " + path);
+}
+
+void LinuxMachine::make_socket(const std::string& path) {
+  if (::mknod(path.c_str(), S_IFSOCK | 0600, 0) != 0) throw Error::from_errno("make the socket " + path);
+}
+
+void LinuxMachine::set_owner(const std::string& path, std::uint32_t uid, std::uint32_t gid) {
+  if (::lchown(path.c_str(), uid, gid) != 0) throw Error::from_errno("chown " + path);
+}
+
+void LinuxMachine::set_mode(const std::string& path, mode_t mode) {
+  // Linux has no lchmod: a symbolic link would change what it points to, perhaps outside of the clone.
+  struct stat status;
+  if (::lstat(path.c_str(), &status) != 0) throw Error::from_errno("chmod " + path);
+  if (S_ISLNK(status.st_mode)) throw Error("chmod " + path, "it is a symbolic link");
+  if (::chmod(path.c_str(), mode) != 0) throw Error::from_errno("chmod " + path);
+}
+
+void LinuxMachine::set_mtime(const std::string& path, std::int64_t seconds, std::uint32_t nanoseconds) {
+  struct timespec times[2] = {};
+  times[0].tv_nsec = UTIME_OMIT;
+  times[1].tv_sec = static_cast<time_t>(seconds);
+  times[1].tv_nsec = static_cast<long>(nanoseconds);
+  if (::utimensat(AT_FDCWD, path.c_str(), times, AT_SYMLINK_NOFOLLOW) != 0) {
+    throw Error::from_errno("set the time of " + path);
+  }
+}
+
+void LinuxMachine::write_device(const std::string& path, std::uint64_t offset, std::string_view bytes) {
+  const std::string doing = "write " + std::to_string(bytes.size()) + " bytes to " + path;
+  UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  if (!fd.valid()) throw Error::from_errno("open " + path);
+  while (!bytes.empty()) {
+    const ssize_t size = ::pwrite(fd.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (size < 0 && errno == EINTR) continue;
+    if (size < 0) throw Error::from_errno(doing);
+    if (size == 0) throw Error(doing, "its end was reached");
+    bytes.remove_prefix(static_cast<std::size_t>(size));
+    offset += static_cast<std::uint64_t>(size);
+  }
+  if (::fsync(fd.get()) != 0) throw Error::from_errno(doing);
+}
+
+void LinuxMachine::sync() { ::sync(); }
+
+}  // namespace ka::agent

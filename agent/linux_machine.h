@@ -1,0 +1,33 @@
+#pragma once
+/// The Machine that this program runs on.
+
+#include "agent/machine.h"
+
+namespace ka::agent {
+
+/// Needs root. Paths are this process's own; every failure is an Error that names the path or the program.
+class LinuxMachine final : public Machine {
+ public:
+  explicit LinuxMachine(asio::io_context& io) : io_(io) {}
+
+  Awaitable<void> run(const Command& command, std::function<void(std::string_view)> line) override;
+  Awaitable<std::string> output_of(const Command& command) override;
+  void mount(const std::string& source, const std::string& target, const std::string& type, unsigned long flags,
+             const std::string& data) override;
+  void bind(const std::string& source, const std::string& target) override;
+  void unmount(const std::string& target) override;
+  void make_directories(const std::string& path, mode_t mode) override;
+  void write_file(const std::string& path, std::string_view content, mode_t mode) override;
+  void remove_file(const std::string& path) override;
+  void make_socket(const std::string& path) override;
+  void set_owner(const std::string& path, std::uint32_t uid, std::uint32_t gid) override;
+  void set_mode(const std::string& path, mode_t mode) override;
+  void set_mtime(const std::string& path, std::int64_t seconds, std::uint32_t nanoseconds) override;
+  void write_device(const std::string& path, std::uint64_t offset, std::string_view bytes) override;
+  void sync() override;
+
+ private:
+  asio::io_context& io_;
+};
+
+}  // namespace ka::agent
