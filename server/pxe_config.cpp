@@ -1,0 +1,7 @@
+#include "server/pxe_config.h"
+
+namespace ka::server {
+
+void add_pxe_config_command(CLI::App&, std::function<int()>&) {}
+
+}  // namespace ka::server
