@@ -8,5 +8,18 @@ all:                     # build/musl-static/{agent/ka-init,server/ka-server}
 	@cmake --preset musl-static >/dev/null
 	@cmake --build --preset musl-static
 
+# The kernel of the nodes, and its modules: Debian's newest unless both are named.
+KERNEL =
+MODULES = $(if $(KERNEL),/lib/modules/$(patsubst vmlinuz-%,%,$(notdir $(KERNEL))))
+FIRMWARE = /lib/firmware
+WITH_USB_STORAGE =
+
+initramfs: all           # build/all.rdz and build/vmlinuz
+	@scripts/need image
+	@$(if $(KERNEL),,initramfs/debian-kernel build/kernel)
+	@initramfs/mkinitramfs --init build/musl-static/agent/ka-init --firmware $(FIRMWARE) \
+	  --kernel $(or $(KERNEL),build/kernel/vmlinuz) --modules $(or $(MODULES),build/kernel/modules) \
+	  $(if $(WITH_USB_STORAGE),--with-usb-storage) --output build/all.rdz
+
 clean:
 	rm -rf build

@@ -1,0 +1,116 @@
+# Choosing and installing kernel modules; sourced by mkinitramfs and mkstage2 (bash).
+#
+# depmod's files say what depends on what: modules.dep lists all of a module's dependencies, directly and
+# indirectly needed ones alike; modules.softdep names (or gives aliases of) those that it asks for at run time.
+
+fail() { echo "${0##*/}: $*" >&2; exit 1; }
+
+# "drivers/net/foo-bar.ko.xz" → "foo_bar", the name the kernel knows it by.
+module_name() {
+  local name=${1##*/}
+  name=${name%%.ko*}
+  echo "${name//-/_}"
+}
+
+# choose_modules MODULES LIST… : the paths (kernel/….ko) of what the LISTs choose and all it depends on, sorted.
+choose_modules() {
+  local modules=$1 list line path name
+  shift
+  [ -s "$modules/modules.dep" ] || fail "$modules has no modules.dep: run depmod for that kernel first"
+  local -A depends=() by_name=() soft=() chosen=() closed=()
+
+  while IFS=: read -r path line; do
+    depends[$path]=$line
+    name=${path##*/} name=${name%%.ko*}
+    by_name[${name//-/_}]=$path
+  done < "$modules/modules.dep"
+  while read -r line name path; do
+    [ "$line" = softdep ] && soft[${name//-/_}]+=" $path"
+  done < "$modules/modules.softdep"
+
+  shopt -s globstar nullglob
+  for list in "$@"; do
+    while read -r line; do
+      [[ $line == '' || $line == '#'* ]] && continue
+      local matches=("$modules"/kernel/${line#!}.ko*)
+      if [[ $line == '!'* ]]; then
+        for path in "${matches[@]}"; do unset "chosen[${path#"$modules"/}]"; done
+        continue
+      fi
+      for path in "${matches[@]}"; do chosen[${path#"$modules"/}]=1; done
+      if [[ ${#matches[@]} = 0 && $line != *'*'* ]] && ! grep -q "/${line##*/}\.ko$" "$modules/modules.builtin"; then
+        echo "${0##*/}: this kernel has no $line (${list##*/})" >&2
+      fi
+    done < "$list"
+  done
+  shopt -u globstar nullglob
+
+  local work=("${!chosen[@]}") next word
+  while [ ${#work[@]} -gt 0 ]; do
+    next=()
+    for path in "${work[@]}"; do
+      [ -z "${closed[$path]:-}" ] || continue
+      closed[$path]=1
+      # shellcheck disable=SC2206
+      next+=(${depends[$path]})
+      name=${path##*/} name=${name%%.ko*}
+      for word in ${soft[${name//-/_}]:-}; do
+        case $word in pre: | post:) continue ;; esac
+        word=${word//-/_}
+        if [ -n "${by_name[$word]:-}" ]; then
+          next+=("${by_name[$word]}")
+        else
+          while read -r name; do
+            next+=("${by_name[${name//-/_}]}")
+          done < <(sed -n "s/^alias ${word} //p; s/^alias ${word//_/-} //p" "$modules/modules.alias")
+        fi
+      done
+    done
+    work=("${next[@]}")
+  done
+  printf '%s\n' "${!closed[@]}" | LC_ALL=C sort
+}
+
+# install_modules MODULES ROOT < paths: copies them into ROOT/lib/modules/VERSION, unpacked but otherwise
+# untouched (a stripped module would lose its signature, and Secure Boot would refuse it), with an index
+# of exactly these.
+install_modules() {
+  local modules=$1 root=$2 version path to
+  version=$(basename "$modules")
+  local base=$root/lib/modules/$version
+  mkdir -p "$base"
+  while read -r path; do
+    to=$base/${path%%.ko*}.ko
+    mkdir -p "${to%/*}"
+    case $path in
+      *.ko) cp --no-preserve=all "$modules/$path" "$to" ;;
+      *.ko.xz) xz -dc "$modules/$path" > "$to" ;;
+      *.ko.zst) zstd -qdc "$modules/$path" > "$to" ;;
+      *.ko.gz) gzip -dc "$modules/$path" > "$to" ;;
+      *) fail "$path: a compression of modules that is not known here" ;;
+    esac
+  done
+  cp --no-preserve=all "$modules"/modules.{order,builtin,builtin.modinfo} "$base/"
+  depmod -b "$root" "$version"
+  rm -f "$base"/modules.order "$base"/modules.symbols* "$base"/modules.devname
+}
+
+# install_firmware FIRMWARE ROOT REPORT: copies the firmware that the modules in ROOT name; what FIRMWARE
+# does not have is listed in REPORT, one "MODULE FILE" a line.
+install_firmware() {
+  local firmware=$1 root=$2 report=$3 module file found
+  : > "$report"
+  while read -r module; do
+    while read -r file; do
+      found=
+      for file in "$file" "$file.xz"; do
+        [ -f "$firmware/$file" ] || continue
+        found=1
+        mkdir -p "$(dirname "$root/lib/firmware/$file")"
+        cp --no-preserve=all -L "$firmware/$file" "$root/lib/firmware/$file"
+        break
+      done
+      [ -n "$found" ] || echo "$(module_name "$module") ${file%.xz}" >> "$report"
+    done < <(modinfo -F firmware "$module")
+  done < <(find "$root/lib/modules" -name '*.ko' | LC_ALL=C sort)
+}
