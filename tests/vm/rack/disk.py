@@ -1,0 +1,121 @@
+"""Disk images on this machine: partitioned, formatted, made bootable, mounted.
+
+Partitions are found with sfdisk and mounted by their offset, so nothing depends on this kernel reading partition
+tables, and the loop devices that mount(8) makes vanish with the mount.
+"""
+
+import contextlib
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Iterator
+
+from .sandbox import run
+
+
+@dataclass(frozen=True)
+class Partition:
+    number: int
+    type: str  # MBR type, hexadecimal: "83"
+    offset: int  # bytes
+    size: int
+    uuid: str = ""  # of the file system or swap space in it
+    file_system: str = ""
+    label: str = ""
+
+
+def partitions(image: Path) -> list[Partition]:
+    """Those of the image's MBR table, with what blkid sees in each; empty if there is no table."""
+    if not _has_signature(image):
+        return []
+    found = []
+    for entry in json.loads(run("sfdisk", "--json", image))["partitiontable"].get("partitions", []):
+        number = int(entry["node"].removeprefix(str(image)).lstrip("p"))
+        offset, size = entry["start"] * 512, entry["size"] * 512
+        tags = {}
+        if entry["type"] not in ("5", "f"):
+            tags = _tags(image, offset, size)
+        found.append(Partition(number, entry["type"], offset, size, tags.get("UUID", ""), tags.get("TYPE", ""),
+                               tags.get("LABEL", "")))
+    return found
+
+
+def _has_signature(image: Path) -> bool:
+    with image.open("rb") as disk:
+        return disk.read(512)[510:] == b"\x55\xaa"
+
+
+def _tags(image: Path, offset: int, size: int) -> dict[str, str]:
+    output = run("sh", "-c", 'blkid -p -O "$1" -S "$2" -o export "$3" || test $? = 2', "sh", offset, size, image)
+    return dict(line.split("=", 1) for line in output.splitlines() if "=" in line)
+
+
+@contextlib.contextmanager
+def mounted(image: Path, mounts: dict[int, str], where: Path, read_only: bool = True) -> Iterator[Path]:
+    """Mounts partitions by number: {1: "/", 6: "/var"}; "/" first. Unmounts in the end, whatever happens."""
+    by_number = {partition.number: partition for partition in partitions(image)}
+    where.mkdir(parents=True, exist_ok=True)
+    with contextlib.ExitStack() as undo:
+        for number, point in mounts.items():
+            place = where / point.lstrip("/")
+            partition = by_number[number]
+            options = f"loop,offset={partition.offset},sizelimit={partition.size},noatime"
+            run("mount", "-o", options + (",ro" if read_only else ""), image, place)
+            undo.callback(run, "umount", place)
+        yield where
+
+
+@contextlib.contextmanager
+def attached(image: Path) -> Iterator[str]:
+    """The image as a block device whose partitions are devices too, as grub-install needs them: "/dev/loop0"."""
+    _detach_leftovers(image)
+    device = run("losetup", "--find", "--show", image).strip()
+    try:
+        run("partx", "--add", device)
+        yield device
+    finally:
+        _detach(device)
+
+
+def _detach(device: str) -> None:
+    if list(Path("/sys/block", Path(device).name).glob("loop*p*")):
+        run("partx", "--delete", device)
+    run("losetup", "--detach", device)
+
+
+def _detach_leftovers(image: Path) -> None:
+    """Of an earlier run that was killed before it could."""
+    for line in run("losetup", "--associated", image).splitlines():
+        _detach(line.split(":")[0])
+
+
+def write_table(image: Path, size_mib: int, script: str) -> None:
+    """A new sparse image with this MBR table (sfdisk's script language)."""
+    image.unlink(missing_ok=True)
+    with image.open("wb") as file:
+        file.truncate(size_mib << 20)
+    run("sfdisk", "--quiet", "--label", "dos", image, input=script.encode())
+
+
+@contextlib.contextmanager
+def chroot_mounts(root: Path) -> Iterator[None]:
+    """/dev, /proc and /sys inside a system that commands will run in by chroot."""
+    with contextlib.ExitStack() as undo:
+        for name in ("dev", "proc", "sys"):
+            run("mount", "--rbind", f"/{name}", root / name)
+            run("mount", "--make-rslave", root / name)
+            undo.callback(run, "umount", "--lazy", root / name)
+        yield
+
+
+def copy(source: Path, target: Path) -> Path:
+    """A copy that keeps holes."""
+    run("cp", "--sparse=always", source, target)
+    return target
+
+
+def free_space_or_fail(directory: Path, mib: int, what: str) -> None:
+    free = shutil.disk_usage(directory).free >> 20
+    if free < mib:
+        raise OSError(f"{what} needs {mib} MiB in {directory}, which has {free} MiB left")

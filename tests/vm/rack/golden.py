@@ -1,0 +1,153 @@
+"""The machines to be cloned, built once and kept under build/vm, each keyed by what it was made of.
+
+`debian()` is a real Debian 12 on the sample layout of the KA method, with the awkward files of rack.awkward in it.
+`tiny()` (rack.tiny) is for the quick tests. Neither has anything of KA in it yet: install() puts that into a copy, as
+`make install` does on a real golden node.
+"""
+
+import fcntl
+import hashlib
+import inspect
+import os
+import shutil
+from pathlib import Path
+from typing import Callable
+
+from . import awkward, disk
+from .sandbox import CommandFailed, run
+
+ROOT = Path(__file__).resolve().parents[3]
+CACHE = ROOT / "build/vm"
+
+# What the machine is to have beside Debian's essential packages: a kernel with every driver, boot loader, initrd tools,
+# network, ssh, and the tools ka-server asks about the system with.
+PACKAGES = ["linux-image-amd64", "grub-pc", "systemd-sysv", "udev", "kmod", "initramfs-tools", "zstd", "dbus", "login",
+            "openssh-server", "iproute2", "iputils-ping", "acl", "attr", "libcap2-bin", "e2fsprogs", "fdisk", "tar"]
+
+# linux 1800 / extended / logical swap 200 / logical linux for /var, as the desc file below says.
+SIZE_MIB = 2900
+TABLE = """\
+start=1MiB, size=1800MiB, type=83, bootable
+type=5
+size=200MiB, type=82
+type=83
+"""
+DESC = """\
+# /, then swap and /var in the extended partition
+linux 1800
+extended fill
+logical swap 200
+logical linux fill
+"""
+MOUNTS = {1: "/", 6: "/var"}
+
+
+def cached(name: str, key: str, build: Callable[[Path], None]) -> Path:
+    """build/vm/NAME, built by `build` unless it is there and was made from the same `key`. Several programs may ask at
+    once; a build that was broken off leaves nothing behind that looks whole."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    target, stamp = CACHE / name, CACHE / f"{name}.key"
+    key = hashlib.sha256(key.encode()).hexdigest()
+    with (CACHE / f".{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (target.exists() and stamp.exists() and stamp.read_text() == key):
+            print(f"rack: making {target.relative_to(ROOT)}", flush=True)
+            stamp.unlink(missing_ok=True)
+            unfinished = CACHE / f"unfinished.{name}"
+            build(unfinished)
+            unfinished.rename(target)
+            stamp.write_text(key)
+    return target
+
+
+def debian() -> Path:
+    """The disk image of the Debian golden machine."""
+    system = cached("debian.tar", repr(PACKAGES) + inspect.getsource(_bootstrap), _bootstrap)
+    key = "".join(map(inspect.getsource, (_debian_disk, _configure, awkward))) + TABLE + str(system.stat().st_mtime_ns)
+    return cached("debian.img", key, lambda image: _debian_disk(image, system))
+
+
+def _bootstrap(tarball: Path) -> None:
+    """Debian's packages, unpacked and configured; the packages themselves are kept for the next time."""
+    packages = CACHE / "packages"
+    packages.mkdir(exist_ok=True)
+    os.chmod(packages, 0o755)
+    sources = _debian_sources()
+    try:
+        run("mmdebstrap", "--mode=root", "--variant=minbase", "--format=tar", "--skip=essential/unlink",
+            *(f"--dpkgopt=path-exclude=/usr/share/{what}/*" for what in ("man", "locale", "doc", "info")),
+            '--setup-hook=mkdir -p "$1/var/cache/apt/archives"', f"--setup-hook=sync-in {packages} /var/cache/apt/archives",
+            f"--customize-hook=sync-out /var/cache/apt/archives {packages}",
+            f"--include={','.join(PACKAGES)}", "bookworm", tarball, *sources)
+    finally:
+        for leftover in ("lock", "partial"):
+            path = packages / leftover
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+
+
+def _debian_sources() -> list[str]:
+    """Debian's own among this machine's package sources (a mirror, perhaps); else the public ones."""
+    try:
+        lines = run("apt-get", "indextargets", "--format", "$(ORIGIN) $(REPO_URI) $(RELEASE) $(COMPONENT)",
+                    "Created-By: Packages")
+    except (CommandFailed, FileNotFoundError):
+        lines = ""
+    found = [f"deb {uri} {release} {component}" for origin, uri, release, component in
+             (line.split() for line in lines.splitlines() if len(line.split()) == 4)
+             if origin == "Debian" and release.startswith("bookworm") and component == "main"]
+    return found or ["deb http://deb.debian.org/debian bookworm main",
+                     "deb http://deb.debian.org/debian-security bookworm-security main"]
+
+
+def _debian_disk(image: Path, system: Path) -> None:
+    disk.free_space_or_fail(image.parent, 6000, "The rack's golden machine")
+    disk.write_table(image, SIZE_MIB, TABLE)
+    with disk.attached(image) as device:
+        run("mke2fs", "-q", "-t", "ext4", "-L", "golden-root", f"{device}p1")
+        run("mkswap", "-L", "golden-swap", f"{device}p5")
+        run("mke2fs", "-q", "-t", "ext4", f"{device}p6")
+    with disk.mounted(image, {1: "/"}, image.with_suffix(".mnt"), read_only=False) as root:
+        (root / "var").mkdir(mode=0o755)
+    with disk.mounted(image, MOUNTS, image.with_suffix(".mnt"), read_only=False) as root:
+        run("tar", "--extract", "--file", system, "--directory", root, "--numeric-owner", "--xattrs",
+            "--xattrs-include=*")
+        _configure(root, {part.number: part.uuid for part in disk.partitions(image)})
+        awkward.populate(root)
+    with disk.attached(image) as device:
+        root = image.with_suffix(".mnt")
+        run("mount", f"{device}p1", root)
+        try:
+            with disk.chroot_mounts(root):
+                run("chroot", root, "grub-install", "--target=i386-pc", device)
+                run("chroot", root, "update-grub")
+            # Without /dev/disk/by-uuid of its own, grub-mkconfig named the loop device.
+            config = root / "boot/grub/grub.cfg"
+            uuid = run("blkid", "-o", "value", "-s", "UUID", f"{device}p1").strip()
+            config.write_text(config.read_text().replace(f"root={device}p1", f"root=UUID={uuid}"))
+        finally:
+            run("umount", root)
+    image.with_suffix(".mnt").rmdir()
+
+
+def _configure(root: Path, uuids: dict[int, str]) -> None:
+    def write(path: str, text: str) -> None:
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text)
+
+    write("etc/hostname", "golden\n")
+    write("etc/hosts", "127.0.0.1 localhost\n127.0.1.1 golden\n")
+    write("etc/fstab", f"UUID={uuids[1]} / ext4 errors=remount-ro 0 1\n"
+                       f"UUID={uuids[5]} none swap sw 0 0\n"
+                       f"UUID={uuids[6]} /var ext4 defaults 0 2\n")
+    write("etc/systemd/network/wired.network", "[Match]\nType=ether\n\n[Network]\nDHCP=ipv4\nLinkLocalAddressing=no\n")
+    write("etc/systemd/system/serial-getty@ttyS0.service.d/autologin.conf",
+          "[Service]\nExecStart=\nExecStart=-/sbin/agetty --autologin root --keep-baud 115200 - $TERM\n")
+    write("etc/default/grub", 'GRUB_TIMEOUT=0\nGRUB_TERMINAL="serial console"\nGRUB_CMDLINE_LINUX="console=ttyS0,115200"\n'
+                              "GRUB_DISABLE_OS_PROBER=true\n")
+    write("root/desc", DESC)
+    # A prompt that no program's output is mistaken for; no history, so that looking does not change the disk.
+    write("root/.bashrc", "PS1='\\u@\\h:\\w# '\nunset HISTFILE\n")
+    run("chroot", root, "systemd-machine-id-setup")
+    run("chroot", root, "systemctl", "enable", "systemd-networkd", "ssh")
+    # Debian's timers look after packages over the network; here is none.
+    run("chroot", root, "systemctl", "mask", "apt-daily.timer", "apt-daily-upgrade.timer")

@@ -1,0 +1,165 @@
+"""QEMU machines: what a person in front of a rack can do with one. Plug disks in, power on, read and type at the
+console, cut the power."""
+
+import os
+import signal
+import subprocess
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .console import Console
+from .network import Network
+from .sandbox import CommandFailed
+
+ROOT = Path(__file__).resolve().parents[3]
+
+# QEMU devices for one disk; {n} numbers the disks of a machine. All of them are bootable by QEMU's BIOS.
+CONTROLLERS = {
+    "virtio-blk": ["virtio-blk-pci,drive=d{n}"],
+    "ahci": ["ahci,id=c{n}", "ide-hd,drive=d{n},bus=c{n}.0"],
+    "piix": ["ide-hd,drive=d{n},bus=ide.{n}"],
+    "virtio-scsi": ["virtio-scsi-pci,id=c{n}", "scsi-hd,drive=d{n},bus=c{n}.0"],
+    "lsi53c895a": ["lsi53c895a,id=c{n}", "scsi-hd,drive=d{n},bus=c{n}.0"],
+    "megasas": ["megasas,id=c{n}", "scsi-hd,drive=d{n},bus=c{n}.0"],
+    "mptsas1068": ["mptsas1068,id=c{n}", "scsi-hd,drive=d{n},bus=c{n}.0,wwn=0x500000000000000{n}"],
+    "pvscsi": ["pvscsi,id=c{n}", "scsi-hd,drive=d{n},bus=c{n}.0"],
+}
+
+
+@dataclass
+class Disk:
+    path: Path
+    controller: str = "virtio-blk"
+    read_only: bool = False
+
+    @staticmethod
+    def blank(path: Path, mib: int, controller: str = "virtio-blk") -> "Disk":
+        """An empty disk, all zeros, that takes no space here."""
+        path.unlink(missing_ok=True)
+        with path.open("wb") as image:
+            image.truncate(mib << 20)
+        return Disk(path, controller)
+
+    def is_all_zeros(self) -> bool:
+        """Whether nothing but zeros was ever written; holes in the image are not even read."""
+        with self.path.open("rb", buffering=0) as image:
+            size = os.fstat(image.fileno()).st_size
+            position = 0
+            while position < size:
+                try:
+                    position = os.lseek(image.fileno(), position, os.SEEK_DATA)
+                except OSError:
+                    return True
+                data = os.pread(image.fileno(), 1 << 20, position)
+                if data.count(0) != len(data):
+                    return False
+                position += len(data)
+        return True
+
+
+@dataclass
+class Machine:
+    """One machine. It can be started again after it ended; its console goes on in the same log."""
+    name: str
+    number: int  # makes its hardware address, tap and place in DHCP
+    network: Network
+    directory: Path  # consoles and the like
+    disks: list[Disk] = field(default_factory=list)
+    nic: str = "virtio-net-pci"
+    memory: int = 512  # MiB
+    console: Console = field(init=False)
+
+    def __post_init__(self):
+        self.console = Console(self.name, self.directory / f"{self.name}.console")
+        self._process: subprocess.Popen | None = None
+        self.started = 0.0
+
+    @property
+    def mac(self) -> str:
+        return f"52:54:00:77:00:{self.number:02x}"
+
+    def start(self, boot: str = "network", reboots: bool = False) -> "Machine":
+        """boot: "network" (PXE, as the BIOS finds it) or "disk" (no boot ROM on the NIC at all). With reboots=False a
+        reboot of the guest ends the machine, so that its disks stand still."""
+        socket = f"/run/{self.name}.console"
+        # graphics=off: the BIOS and the boot ROM speak on the serial line too.
+        command = ["qemu-system-x86_64", "-name", self.name, "-accel", accelerator(), "-M", "pc,graphics=off",
+                   "-m", str(self.memory), "-smp", "1", "-display", "none", "-monitor", "none", "-no-user-config",
+                   "-nodefaults", "-vga", "none", "-rtc", "base=utc",
+                   "-chardev", f"socket,id=serial0,path={socket},server=on,wait=on,logfile={self.console.log},logappend=on",
+                   "-serial", "chardev:serial0",
+                   "-object", "rng-random,id=rng0,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=rng0",
+                   "-netdev", f"tap,id=n0,ifname={self.network.tap(f'tap{self.number}')},script=no,downscript=no",
+                   "-device", f"{self.nic},netdev=n0,mac={self.mac}" + (",romfile=" if boot == "disk" else ""),
+                   "-boot", "n" if boot == "network" else "c"]
+        if not reboots:
+            command.append("-no-reboot")
+        for n, disk in enumerate(self.disks):
+            # Nothing here outlives a crash of this machine, so no write needs to reach its disk.
+            command += ["-drive", f"if=none,id=d{n},file={disk.path},format=raw,cache=unsafe,discard=unmap,"
+                                  f"read-only={'on' if disk.read_only else 'off'}"]
+            for device in CONTROLLERS[disk.controller]:
+                command += ["-device", device.format(n=n)]
+        errors = (self.directory / f"{self.name}.qemu").open("ab")
+        Path(socket).unlink(missing_ok=True)
+        self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=errors, stderr=errors)
+        errors.close()
+        self._connect(socket)
+        self.started = time.monotonic()
+        return self
+
+    def _connect(self, socket: str) -> None:
+        while True:
+            try:
+                return self.console.connect(socket)
+            except (FileNotFoundError, ConnectionRefusedError):
+                if self._process.poll() is not None:
+                    said = (self.directory / f"{self.name}.qemu").read_text(errors="replace")
+                    raise CommandFailed(f"{self.name}: QEMU ended with status {self._process.returncode}: {said}")
+                time.sleep(0.02)  # QEMU gives no other sign that its socket is there
+
+    def wait_end(self, limit: float = 600) -> float:
+        """Until the guest powered off, or rebooted where it may not; seconds since the start."""
+        self.console.wait_end(limit)
+        self._process.wait()
+        return time.monotonic() - self.started
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def cut_power(self) -> None:
+        if self.running:
+            self._process.send_signal(signal.SIGKILL)
+        self._process.wait()
+        self.console.wait_end(60)
+
+
+def accelerator() -> str:
+    """"kvm" where a guest was seen to run under it, else "tcg". /dev/kvm alone proves nothing, nor does a BIOS that
+    speaks: there are hosts where a guest hangs as soon as a kernel starts. So the probe is a kernel that must get as
+    far as to miss its root file system; the verdict holds until this machine is booted again."""
+    if choice := os.environ.get("KA_RACK_ACCEL"):
+        return choice
+    kernel = ROOT / "build/vmlinuz"
+    verdict = ROOT / "build/vm/accelerator"
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    if not verdict.exists() or not verdict.read_text().endswith(boot):
+        if not kernel.exists():
+            return "tcg"
+        verdict.write_text(f"{'kvm' if _kvm_works(kernel) else 'tcg'} {boot}")
+    return verdict.read_text().split()[0]
+
+
+def _kvm_works(kernel: Path) -> bool:
+    if not os.access("/dev/kvm", os.R_OK | os.W_OK):
+        return False
+    try:
+        probe = subprocess.run(["qemu-system-x86_64", "-accel", "kvm", "-M", "pc", "-m", "256", "-display", "none",
+                                "-monitor", "none", "-nodefaults", "-serial", "stdio", "-no-reboot", "-kernel", kernel,
+                                "-append", "console=ttyS0 panic=-1"],
+                               stdin=subprocess.DEVNULL, capture_output=True, timeout=20)
+    except subprocess.TimeoutExpired:
+        return False
+    return b"Unable to mount root fs" in probe.stdout
