@@ -21,5 +21,11 @@ initramfs: all           # build/all.rdz and build/vmlinuz
 	  --kernel $(or $(KERNEL),build/kernel/vmlinuz) --modules $(or $(MODULES),build/kernel/modules) \
 	  $(if $(WITH_USB_STORAGE),--with-usb-storage) --output build/all.rdz
 
+stage2:                  # build/rescue.sqfs
+	@scripts/need image
+	@$(if $(KERNEL),,initramfs/debian-kernel build/kernel)
+	@initramfs/mkstage2 --modules $(or $(MODULES),build/kernel/modules) --firmware $(FIRMWARE) \
+	  --work build/stage2 --output build/rescue.sqfs
+
 clean:
 	rm -rf build
