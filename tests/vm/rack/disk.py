@@ -98,6 +98,23 @@ def write_table(image: Path, size_mib: int, script: str) -> None:
     run("sfdisk", "--quiet", "--label", "dos", image, input=script.encode())
 
 
+def write_grub(image: Path, prefix: str, modules: Path = Path("/usr/lib/grub/i386-pc")) -> None:
+    """GRUB for a BIOS, in the sectors before the first partition: what grub-install does, without its wish for a disk
+    that udev knows. GRUB then reads `prefix`/grub.cfg; the modules it needs are in its core image."""
+    made = image.with_suffix(".core")
+    run("grub-mkimage", "--format=i386-pc", f"--output={made}", f"--directory={modules}", f"--prefix={prefix}", "biosdisk",
+        "part_msdos", "ext2", "normal", "linux", "serial", "terminal", "search", "search_fs_uuid", "echo")
+    core = made.read_bytes()
+    made.unlink()
+    first = min(partition.offset for partition in partitions(image))
+    if 512 + len(core) > first:
+        raise ValueError(f"{image}: {len(core)} bytes of GRUB do not fit before the first partition")
+    with image.open("r+b") as file:
+        file.write((modules / "boot.img").read_bytes()[:440])
+        file.seek(512)
+        file.write(core)
+
+
 @contextlib.contextmanager
 def chroot_mounts(root: Path) -> Iterator[None]:
     """/dev, /proc and /sys inside a system that commands will run in by chroot."""

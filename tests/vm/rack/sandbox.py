@@ -38,16 +38,19 @@ def enter(network: bool = True) -> None:
         run("mount", "-t", "tmpfs", "-o", "mode=755", "rack", "/run")
 
 
-def run(*command, input: bytes | None = None, cwd: Path | None = None, environment: dict | None = None) -> str:
+def run(*command, input: bytes | None = None, cwd: Path | None = None) -> str:
     """Runs a program to its end and returns its standard output; CommandFailed with its words if it fails."""
+    return run_bytes(*command, input=input, cwd=cwd).decode(errors="replace")
+
+
+def run_bytes(*command, input: bytes | None = None, cwd: Path | None = None) -> bytes:
+    """As run, for output that is not text."""
     words = [str(word) for word in command]
-    ended = subprocess.run(words, input=input, stdin=subprocess.DEVNULL if input is None else None, cwd=cwd,
-                           stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                           env=None if environment is None else {**os.environ, **environment})
+    ended = subprocess.run(words, input=b"" if input is None else input, cwd=cwd, capture_output=True)
     if ended.returncode != 0:
-        said = (ended.stderr + ended.stdout).decode(errors="replace").strip()
+        said = (ended.stderr or ended.stdout).decode(errors="replace").strip()
         raise CommandFailed(f"{' '.join(words)} ended with status {ended.returncode}: {said[-2000:]}")
-    return ended.stdout.decode(errors="replace")
+    return ended.stdout
 
 
 def need(*programs: str) -> None:

@@ -1,0 +1,190 @@
+"""The tiny golden machine, for the tests that are about KA and not about Debian: busybox, Debian's kernel, an initrd
+with the drivers that QEMU's hardware needs, and what ka-server asks about a system with (tar, blkid, sfdisk, dumpe2fs).
+It boots in ten seconds and is cloned in as many; stage2 is on a disk of its own, mounted on /mnt/ka."""
+
+import inspect
+import os
+import random
+import shutil
+import uuid
+from pathlib import Path
+
+from . import disk
+from .golden import ROOT, cached
+from .sandbox import run, run_bytes
+
+SIZE_MIB = 58
+TABLE = "start=1MiB, size=50MiB, type=83, bootable\ntype=82\n"
+DESC = "linux 50\nswap fill\n"
+MOUNTS = {1: "/"}
+
+TOOLS = ["tar", "blkid", "sfdisk", "dumpe2fs"]
+MODULES = ["virtio_pci", "virtio_blk", "virtio_scsi", "virtio_net", "virtio_rng", "ahci", "ata_piix", "sd_mod", "sym53c8xx",
+           "megaraid_sas", "mptsas", "vmw_pvscsi", "e1000", "ext4", "crc32c_generic", "squashfs", "loop"]
+
+_INITRD_INIT = """\
+#!/bin/sh
+mount -t devtmpfs dev /dev; mount -t proc proc /proc; mount -t sysfs sys /sys
+modprobe -a ext4 crc32c_generic squashfs loop
+for pass in 1 2 3; do
+  find /sys -name modalias | xargs cat | sort -u | xargs modprobe -q -a -b 2>/dev/null
+  modprobe -q -a sd_mod virtio_rng
+done
+for word in $(cat /proc/cmdline); do case $word in root=*) root=${word#root=};; esac; done
+until device=$(findfs $root 2>/dev/null); do sleep 0.1; done
+mount -t ext4 $device /root
+mount --move /dev /root/dev; mount --move /proc /root/proc; mount --move /sys /root/sys
+exec switch_root /root /sbin/init
+"""
+
+_RC = """\
+#!/bin/sh
+mount -t tmpfs -o mode=755 run /run
+mount -t tmpfs -o mode=1777 tmp /tmp
+hostname "$(cat /etc/hostname)"
+swapon -a
+ip link set lo up
+for nic in /sys/class/net/e*; do
+  ip link set ${nic##*/} up
+  udhcpc -q -n -t 20 -T 1 -i ${nic##*/} -s /etc/udhcpc
+done
+for disk in /sys/block/*; do
+  mount -t squashfs -r /dev/${disk##*/} /mnt/ka 2>/dev/null && break
+done
+echo "system is up: $(hostname) $(cat /etc/machine-id)"
+"""
+
+_UDHCPC = """\
+#!/bin/sh
+[ "$1" = bound ] || exit 0
+ip addr add $ip/$mask brd + dev $interface
+[ -z "$router" ] || ip route add default via $router
+"""
+
+_INITTAB = """\
+::sysinit:/etc/rc
+ttyS0::respawn:-/bin/sh
+::shutdown:/bin/umount -a -r
+::ctrlaltdel:/sbin/reboot
+"""
+
+_GRUB = """\
+serial --unit=0 --speed=115200
+terminal_output serial
+set timeout=0
+search --no-floppy --fs-uuid --set=root {uuid}
+menuentry golden {{
+  linux /boot/vmlinuz root=UUID={uuid} console=ttyS0,115200 quiet
+  initrd /boot/initrd
+}}
+"""
+
+
+def tiny() -> Path:
+    """The disk image of the tiny golden machine."""
+    kernel = ROOT / "build/kernel"
+    if not (kernel / "vmlinuz").exists():
+        run(ROOT / "initramfs/debian-kernel", kernel)
+    key = inspect.getsource(inspect.getmodule(tiny)) + os.readlink(kernel / "vmlinuz")
+    return cached("tiny.img", key, lambda image: _build(image, kernel))
+
+
+def _build(image: Path, kernel: Path) -> None:
+    tree = image.with_suffix(".tree")
+    shutil.rmtree(tree, ignore_errors=True)
+    _system(tree, kernel)
+    root_uuid, swap_uuid = str(uuid.uuid4()), str(uuid.uuid4())
+    _write(tree / "etc/fstab", f"UUID={root_uuid} / ext4 defaults 0 1\nUUID={swap_uuid} none swap sw 0 0\n")
+    _write(tree / "boot/grub/grub.cfg", _GRUB.format(uuid=root_uuid))
+    disk.write_table(image, SIZE_MIB, TABLE)
+    root, swap = disk.partitions(image)
+    run("mke2fs", "-q", "-t", "ext4", "-L", "tiny-root", "-U", root_uuid, "-d", tree, "-E", f"offset={root.offset}",
+        image, f"{root.size >> 10}k")
+    _swap_space(image, swap, swap_uuid)
+    disk.write_grub(image, "(,msdos1)/boot/grub")
+    shutil.rmtree(tree)
+
+
+def _swap_space(image: Path, partition: disk.Partition, identity: str) -> None:
+    header = image.with_suffix(".swap")
+    with header.open("wb") as file:
+        file.truncate(partition.size)
+    header.chmod(0o600)
+    run("mkswap", "-U", identity, header)
+    run("dd", f"if={header}", f"of={image}", "bs=4k", "count=1", "conv=notrunc", "oflag=seek_bytes",
+        f"seek={partition.offset}")
+    header.unlink()
+
+
+def _system(tree: Path, kernel: Path) -> None:
+    for name in ("bin", "sbin", "usr/bin", "usr/sbin", "etc", "dev", "proc", "sys", "run", "mnt/ka", "root", "var/log",
+                 "var/lib", "boot/grub", "srv/data", "srv/excluded", "lib64"):
+        (tree / name).mkdir(parents=True)
+    (tree / "tmp").mkdir(mode=0o1777)
+    _busybox(tree)
+    for tool in TOOLS:
+        install_program(tree, Path(shutil.which(tool)))
+    shutil.copy(kernel / "vmlinuz", tree / "boot/vmlinuz")
+    _initrd(tree / "boot/initrd", kernel / "modules")
+    _write(tree / "etc/rc", _RC, 0o755)
+    _write(tree / "etc/udhcpc", _UDHCPC, 0o755)
+    _write(tree / "etc/inittab", _INITTAB)
+    _write(tree / "etc/profile", "export PS1='root@$(hostname):~# ' HOME=/root\ncd\n")
+    _write(tree / "etc/passwd", "root::0:0:root:/root:/bin/sh\n")
+    _write(tree / "etc/group", "root:x:0:\n")
+    _write(tree / "etc/hostname", "golden\n")
+    _write(tree / "etc/hosts", "127.0.0.1 localhost\n127.0.1.1 golden\n")
+    _write(tree / "etc/machine-id", "0123456789abcdef0123456789abcdef\n")
+    _write(tree / "root/desc", DESC)
+    _write(tree / "srv/excluded/not-for-clones", "must not be on a clone\n")
+    (tree / "srv/data/random").write_bytes(random.Random(24).randbytes(5 << 20))
+    (tree / "sbin/init").symlink_to("/bin/busybox")
+
+
+def _write(path: Path, text: str, mode: int = 0o644) -> None:
+    path.write_text(text)
+    path.chmod(mode)
+
+
+def _busybox(tree: Path) -> None:
+    shutil.copy(shutil.which("busybox"), tree / "bin/busybox")
+    for applet in run("busybox", "--list").split():
+        if applet not in (*TOOLS, "busybox", "init"):
+            (tree / "bin" / applet).symlink_to("busybox")
+
+
+def install_program(tree: Path, program: Path) -> None:
+    """A program of this machine and the libraries that ldd names, at their own paths."""
+    needed = [program]
+    for word in run("sh", "-c", 'ldd "$1" || true', "sh", program).split():
+        if word.startswith("/"):
+            needed.append(Path(word))
+    for file in needed:
+        target = tree / str(file).lstrip("/")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, target)
+
+
+def _initrd(initrd: Path, modules: Path) -> None:
+    tree = initrd.with_suffix(".tree")
+    version = modules.resolve().name
+    _busybox_only(tree)
+    base = modules.resolve().parents[2]
+    for line in run("modprobe", "--show-depends", "--ignore-install", "-d", base, "-S", version, "-a", *MODULES).splitlines():
+        if line.startswith("insmod "):
+            file = Path(line.split()[1])
+            target = tree / "lib/modules" / version / file.relative_to(modules.resolve())
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(file, target)
+    run("depmod", "-b", tree, version)
+    names = b"\0".join(os.fsencode(path.relative_to(tree)) for path in sorted(tree.rglob("*")))
+    archive = run_bytes("cpio", "--null", "--create", "--format=newc", "--quiet", input=names, cwd=tree)
+    initrd.write_bytes(run_bytes("zstd", "-q", "-12", input=archive))
+    shutil.rmtree(tree)
+
+
+def _busybox_only(tree: Path) -> None:
+    for name in ("bin", "dev", "proc", "sys", "root"):
+        (tree / name).mkdir(parents=True)
+    _busybox(tree)
+    _write(tree / "init", _INITRD_INIT, 0o755)
