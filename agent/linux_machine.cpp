@@ -85,6 +85,21 @@ void LinuxMachine::write_device(const std::string& path, std::uint64_t offset, s
   if (::fsync(fd.get()) != 0) throw Error::from_errno(doing);
 }
 
+std::string LinuxMachine::read_device(const std::string& path, std::uint64_t offset, std::size_t size) {
+  const std::string doing = "read " + std::to_string(size) + " bytes from " + path;
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd.valid()) throw Error::from_errno("open " + path);
+  std::string bytes(size, '\0');
+  for (std::size_t have = 0; have < size;) {
+    const ssize_t got = ::pread(fd.get(), bytes.data() + have, size - have, static_cast<off_t>(offset + have));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) throw Error::from_errno(doing);
+    if (got == 0) throw Error(doing, "its end was reached");
+    have += static_cast<std::size_t>(got);
+  }
+  return bytes;
+}
+
 void LinuxMachine::sync() { ::sync(); }
 
 }  // namespace ka::agent

@@ -38,6 +38,8 @@ class Machine {
   virtual void set_mode(const std::string& path, mode_t mode) = 0;
   virtual void set_mtime(const std::string& path, std::int64_t seconds, std::uint32_t nanoseconds) = 0;
   virtual void write_device(const std::string& path, std::uint64_t offset, std::string_view bytes) = 0;  ///< and fsync
+  /// Exactly `size` bytes. Here, since what is read back decides what is written next.
+  virtual std::string read_device(const std::string& path, std::uint64_t offset, std::size_t size) = 0;
   virtual void sync() = 0;
 };
 

@@ -35,6 +35,12 @@ TEST_F(LinuxMachineTest, WriteDeviceChangesOnlyTheGivenBytes) {
   EXPECT_EQ(read_file(at("disk")), "012abc6789");
 }
 
+TEST_F(LinuxMachineTest, ReadDeviceGivesAllOrAnError) {
+  write_file(at("disk"), "0123456789");
+  EXPECT_EQ(machine_.read_device(at("disk"), 3, 4), "3456");
+  EXPECT_THROW(machine_.read_device(at("disk"), 8, 3), Error);
+}
+
 TEST_F(LinuxMachineTest, WriteDeviceNamesAMissingDevice) {
   try {
     machine_.write_device(at("none"), 0, "x");
