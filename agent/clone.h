@@ -20,7 +20,7 @@ struct CloneContext {
 
   std::string stage2_root = "/tmp/stage2";  ///< mounted squashfs with /dev /proc /sys /run /tmp in it; run tools chrooted there
   std::string target = "/mnt/disk";         ///< also seen inside stage2_root under the same path
-  std::string sysfs = "/sys";               ///< where the kernel shows its devices
+  std::string sysfs = "/sys", procfs = "/proc";  ///< where the kernel shows its devices, mounts and file systems
   std::string host_name;                    ///< from DHCP; empty: the golden node's name is kept, with a warning
   std::string log_file;                     ///< copied into the clone's /var/log/ka
   std::string boot_device;                  ///< disk this machine booted from ("sdb"), empty for a PXE boot

@@ -1,0 +1,98 @@
+#include "agent/boot_loader.h"
+
+#include <algorithm>
+
+#include "agent/fstab.h"
+#include "agent/partition_table.h"
+#include "base/error.h"
+#include "base/text.h"
+
+namespace ka::agent {
+
+namespace {
+
+// The names a distribution gives to GRUB 2 and to its directory.
+struct GrubNames {
+  const char* program;
+  const char* directory;
+};
+constexpr GrubNames grub_names[] = {{"grub-install", "/boot/grub"}, {"grub2-install", "/boot/grub2"}};
+const char* const bios_files = "/usr/lib/grub/i386-pc/boot.img";
+
+const GrubNames* grub_of(const CloneTree& clone) {
+  for (const GrubNames& names : grub_names)
+    if (clone.exists(std::string(names.directory) + "/grub.cfg")) return &names;
+  return nullptr;
+}
+
+Command grub_command(const GrubPlace& place, const GrubNames& names) {
+  const std::string device = "/dev/" + place.disk;
+  if (place.clone.has_program(names.program) && place.clone.exists(bios_files)) {
+    Command command({names.program, "--target=i386-pc", "--recheck", device});
+    command.root = place.clone.root();
+    return command;
+  }
+  if (std::string(names.program) != "grub-install" || !place.stage2.exists(bios_files))
+    throw Error("install GRUB on " + device, std::string("neither the clone nor stage2 has a fitting ") +
+                                                 names.program + " for BIOS machines");
+  Command command({"grub-install", "--target=i386-pc", "--boot-directory=" + place.clone.root() + "/boot", device});
+  command.root = place.stage2.root();
+  return command;
+}
+
+}  // namespace
+
+Awaitable<std::string> install_grub(Machine& machine, Log& log, GrubPlace place) {
+  const std::string device = "/dev/" + place.disk;
+  const GrubNames* names = grub_of(place.clone);
+  if (!names) throw Error("install GRUB on " + device, "the clone has neither /boot/grub/grub.cfg nor /boot/grub2/grub.cfg");
+  Command command = grub_command(place, *names);
+  log.line(" - Running " + command.text() + (command.root == place.clone.root() ? " in the clone" : " in stage2"));
+  auto show = [&log](std::string_view line) { log.line(line); };
+  co_await machine.run(command, show);
+  std::string code = machine.read_device(device, 0, boot_code_size);
+  machine.write_device(device, 0, unfinished_boot_code());
+  if (code == unfinished_boot_code() || code.find_first_not_of('\0') == std::string::npos)
+    throw Error("install GRUB on " + device, "grub-install ended well but wrote no boot code");
+  co_return code;
+}
+
+void correct_grub_names(CloneTree& clone, Log& log, const wire::Manifest& manifest, const std::string& disk) {
+  const GrubNames* names = grub_of(clone);
+  if (!names) return;
+  const std::string directory = names->directory;
+  if (clone.remove(directory + "/device.map")) log.line(" - Removed " + directory + "/device.map of the golden node");
+
+  const std::string file = directory + "/grub.cfg";
+  Rewritten grub_cfg = rewrite_grub_cfg(clone.read(file).value_or(""), manifest.file_systems);
+  bool initrd_knows_uuid = clone.has_program("update-initramfs") || clone.has_program("dracut");
+  if (!grub_cfg.changes.empty() && initrd_knows_uuid) clone.write(file, grub_cfg.text);
+  for (const std::string& change : grub_cfg.changes)
+    log.line(initrd_knows_uuid ? " - " + file + ": " + change
+                               : " - WARNING: " + file + " boots from a device name; kept, since its initrd may not "
+                                 "know better. It would be right if " + change);
+
+  const std::string database_file = "/var/cache/debconf/config.dat";
+  if (auto database = clone.read(database_file)) {
+    std::string changed = with_debconf_value(*database, "grub-pc/install_devices", "/dev/" + disk);
+    if (changed != *database) {
+      clone.write(database_file, changed);
+      log.line(" - debconf: grub-pc/install_devices is now /dev/" + disk);
+    }
+  }
+}
+
+std::string with_debconf_value(std::string_view database, std::string_view question, std::string_view value) {
+  std::string result;
+  bool here = false;
+  for (std::string_view line : split(database, '\n')) {
+    if (line.substr(0, 6) == "Name: ") here = line.substr(6) == question;
+    bool replace = here && line.substr(0, 7) == "Value: " && line.size() > 7;
+    result += replace ? "Value: " + std::string(value) : std::string(line);
+    result += '\n';
+  }
+  result.pop_back();
+  return result;
+}
+
+}  // namespace ka::agent

@@ -1,0 +1,435 @@
+#include "agent/clone.h"
+
+#include <sys/mount.h>
+
+#include <algorithm>
+#include <map>
+
+#include "agent/boot_loader.h"
+#include "agent/clone_tree.h"
+#include "agent/disk_drivers.h"
+#include "agent/disks.h"
+#include "agent/format.h"
+#include "agent/fstab.h"
+#include "agent/identity.h"
+#include "agent/initrd.h"
+#include "agent/mounts.h"
+#include "agent/partition_table.h"
+#include "agent/sink.h"
+#include "agent/targets.h"
+#include "base/error.h"
+#include "base/files.h"
+#include "base/text.h"
+#include "wire/manifest.h"
+
+namespace ka::agent {
+
+namespace {
+
+constexpr std::size_t largest_manifest = 64 << 20;
+constexpr std::uint64_t mib = 1 << 20;
+
+// A golden partition's place on this machine.
+struct Place {
+  std::string device;      // "/dev/sda5"
+  std::uint64_t size = 0;  // bytes
+};
+
+// The steps of one clone, in their order; docs/design.md says why it is this one.
+class Clone {
+ public:
+  explicit Clone(CloneContext& context)
+      : context_(context),
+        machine_(context.machine),
+        log_(context.log),
+        mounts_(context.io, context.machine, context.log),
+        stage2_(context.machine, context.stage2_root),
+        clone_(context.machine, context.target) {}
+
+  Awaitable<void> run() {
+    std::exception_ptr failure;
+    try {
+      co_await steps();
+    } catch (...) {
+      failure = std::current_exception();
+    }
+    if (!failure) co_return;
+    co_await mounts_.give_up();
+    leave_unbootable();
+    std::rethrow_exception(failure);
+  }
+
+ private:
+  Awaitable<void> steps() {
+    log_.line("------| Ka |---- Install starting...");
+    co_await receive_manifest();
+
+    stage("checking");
+    choose_disks();
+    check_programs();
+    co_await check_file_systems();
+
+    for (const Target& target : targets_) co_await partition(target);
+    for (const wire::FileSystem& f : manifest_.file_systems) co_await format(f);
+    mount_file_systems();
+    co_await copy_system();
+    for (const wire::RawPartition& raw : manifest_.raw_partitions) co_await copy_raw(raw);
+
+    remake_directories();
+    correct_fstab();
+    renew_identity(clone_, log_, manifest_.golden_host, context_.host_name);
+    mount_kernel_file_systems();
+    co_await renew_ssh_host_keys(machine_, clone_, log_, host_name());
+    co_await fit_drivers();
+    co_await run_hooks();
+    co_await prepare_boot_loader();
+
+    co_await unmount_and_check();
+    write_boot_code();
+    log_.line("Installation finished. No error reported.");
+  }
+
+  void stage(const std::string& text) { context_.link.report(text); }
+
+  const std::string& host_name() const {
+    return context_.host_name.empty() ? manifest_.golden_host : context_.host_name;
+  }
+
+  // ---- Before anything is written ----
+
+  Awaitable<void> receive_manifest() {
+    log_.line("Current session is -s " + std::string(wire::manifest_session));
+    Log::Step step(log_, "Receiving partitions information");
+    BufferSink sink(largest_manifest);
+    std::string session = wire::manifest_session;
+    co_await context_.link.receive(session, sink);
+    manifest_ = wire::parse_manifest(sink.content());
+    step.ok();
+  }
+
+  void choose_disks() {
+    TargetQuestion question{manifest_, read_disks(context_.sysfs, read_file(context_.procfs + "/mounts")),
+                            context_.target_rules, context_.boot_device};
+    targets_ = choose_targets(question);
+    for (const Target& target : targets_) {
+      placed_[target.golden->name] = place_partitions(*target.golden, target.disk.size, target.disk.sector_size);
+      for (const PlacedPartition& p : placed_[target.golden->name])
+        places_[{target.golden->name, p.partition.number}] =
+            Place{"/dev/" + partition_name(target.disk.name, p.partition.number), p.size_mib * mib};
+      log_.line(" - The golden " + target.golden->name + " goes to " + target.disk.text());
+    }
+    for (const wire::FileSystem& f : manifest_.file_systems) check_fit(f, place(f.disk, f.partition).size);
+    for (const wire::RawPartition& raw : manifest_.raw_partitions)
+      if (place(raw.disk, raw.partition).size < raw.size)
+        throw Error("fit the raw partition " + std::to_string(raw.partition) + " of the golden " + raw.disk,
+                    "it has " + std::to_string(raw.size) + " bytes, here there are " +
+                        std::to_string(place(raw.disk, raw.partition).size));
+  }
+
+  void check_programs() {
+    std::vector<std::string> programs = {"sh", "sfdisk", "tar"};
+    for (const wire::FileSystem& f : manifest_.file_systems)
+      for (const std::string& program : programs_for(f)) programs.push_back(program);
+    if (loader() == wire::BootLoader::Kind::lilo)
+      throw Error("install the boot loader", "lilo is not supported yet; start ka-server with -r grub");
+    if (loader() == wire::BootLoader::Kind::grub) programs.push_back("grub-install");
+    for (const std::string& program : programs)
+      if (!stage2_.has_program(program)) throw Error("look for programs in stage2", "there is no " + program);
+  }
+
+  Awaitable<void> check_file_systems() {
+    for (const wire::FileSystem& f : manifest_.file_systems) {
+      if (!f.mount_point.empty() && !kernel_knows(f.type)) {
+        Command load({"modprobe", f.type});
+        load.root = context_.stage2_root;
+        co_await machine_.run(load);
+        if (!kernel_knows(f.type)) throw Error("mount " + f.type, "this kernel has no such file system");
+      }
+      const std::string empty_file = "/tmp/ka-dry-run";
+      auto dry_run = dry_run_command(f, empty_file, place(f.disk, f.partition).size);
+      if (!dry_run) continue;
+      machine_.write_file(context_.stage2_root + empty_file, "");
+      dry_run->root = context_.stage2_root;
+      co_await machine_.run(*dry_run);
+    }
+  }
+
+  bool kernel_knows(const std::string& type) const {
+    for (std::string_view line : split(read_file(context_.procfs + "/filesystems"), '\n'))
+      if (auto fields = words(line); !fields.empty() && fields.back() == type) return true;
+    return false;
+  }
+
+  const Place& place(const std::string& disk, int partition) const { return places_.at({disk, partition}); }
+
+  const std::string& disk_here(const std::string& golden) const {
+    auto same = [&golden](const Target& target) { return target.golden->name == golden; };
+    return std::find_if(targets_.begin(), targets_.end(), same)->disk.name;
+  }
+
+  wire::BootLoader::Kind loader() const {
+    return manifest_.boot_loader ? manifest_.boot_loader->kind : wire::BootLoader::Kind::none;
+  }
+
+  // ---- The disks ----
+
+  Awaitable<void> partition(const Target& target) {
+    const std::string device = "/dev/" + target.disk.name;
+    stage("partitioning " + target.disk.name);
+    log_.line(" Cleaning hard drive...");
+    writing_ = true;
+    // The table, and a boot loader of the disk's earlier life with all that it kept behind its first sector.
+    std::string first_mib = unfinished_boot_code();
+    first_mib.resize(mib, '\0');
+    machine_.write_device(device, 0, first_mib);
+
+    Log::Step step(log_, "Writing partition table for " + target.disk.name + " using sfdisk");
+    const std::string script = "/tmp/ka-partitions-" + target.disk.name;
+    machine_.write_file(context_.stage2_root + script, sfdisk_script(*target.golden, placed_[target.golden->name]));
+    const char* const sfdisk = "exec sfdisk --lock --wipe always --wipe-partitions always \"$1\" <\"$2\"";
+    Command command({"sh", "-c", sfdisk, "sfdisk", device, script});
+    command.root = context_.stage2_root;
+    co_await machine_.run(command);
+    machine_.write_device(device, 0, unfinished_boot_code());  // sfdisk begins with an empty sector
+    check_kernel_sees(target);
+    step.ok();
+  }
+
+  // sfdisk ends well also when the kernel did not take the new table. Where it did, the device nodes are there:
+  // devtmpfs makes them before the ioctl returns.
+  void check_kernel_sees(const Target& target) const {
+    for (const PlacedPartition& p : placed_.at(target.golden->name)) {
+      const std::string name = partition_name(target.disk.name, p.partition.number);
+      const std::string entry = context_.sysfs + "/block/" + target.disk.name + "/" + name;
+      auto start = parse_unsigned(trim(read_file_if_any(entry + "/start").value_or("")));
+      auto size = parse_unsigned(trim(read_file_if_any(entry + "/size").value_or("")));
+      bool extended = p.partition.kind == wire::Partition::Kind::extended;  // the kernel shows its first sectors only
+      if (start != p.start_mib * (mib / 512) || (!extended && size != p.size_mib * (mib / 512)))
+        throw Error("write the partition table of /dev/" + target.disk.name,
+                    "the kernel does not see " + name + " where it was put; is the disk in use?");
+    }
+  }
+
+  Awaitable<void> format(const wire::FileSystem& f) {
+    const Place& here = place(f.disk, f.partition);
+    stage("formatting " + here.device);
+    Log::Step step(log_, "Formatting " + here.device + " as " + f.type);
+    Command command = format_command(f, here.device, here.size);
+    command.root = context_.stage2_root;
+    co_await machine_.run(command);
+    step.ok();
+  }
+
+  void mount_file_systems() {
+    machine_.make_directories(context_.target);
+    for (const wire::FileSystem& f : manifest_.file_systems) {
+      if (f.mount_point.empty()) continue;
+      const std::string& device = place(f.disk, f.partition).device;
+      const std::string target = context_.target + (f.mount_point == "/" ? "" : f.mount_point);
+      Log::Step step(log_, "Mounting " + device + " as " + context_.target + f.mount_point + " ");
+      if (f.mount_point != "/") machine_.make_directories(target);
+      mounts_.mount(device, target, f.type, MS_NOATIME, mount_data(f));
+      step.ok();
+    }
+  }
+
+  // ---- The data ----
+
+  Awaitable<void> copy_system() {
+    log_.line("Linux copy is about to start");
+    stage("copying");
+    // Directories get their times and modes once all that is in them is there. Times are the golden node's: its
+    // clock need not agree with this one.
+    Command tar({"tar", "--extract", "--file=-", "--directory=" + context_.target, "--numeric-owner", "--same-owner",
+                 "--same-permissions", "--xattrs", "--xattrs-include=*", "--acls", "--delay-directory-restore",
+                 "--warning=no-timestamp"});
+    tar.root = context_.stage2_root;
+    auto show = [this](std::string_view line) { log_.line(line); };
+    CommandSink sink(context_.io, tar, show);
+    std::string session = wire::system_session;
+    ReceiveStats stats = co_await context_.link.receive(session, sink);
+    log_received(stats);
+    log_.line("Linux copy done.");
+  }
+
+  Awaitable<void> copy_raw(const wire::RawPartition& raw) {
+    const std::string& device = place(raw.disk, raw.partition).device;
+    stage("copying " + device);
+    log_.line(" - Copying " + device + " byte for byte");
+    FileSink sink(device);
+    std::string session = raw.session;
+    ReceiveStats stats = co_await context_.link.receive(session, sink);
+    log_received(stats);
+    if (stats.bytes != raw.size)
+      throw Error("copy " + device, "the golden node sent " + std::to_string(stats.bytes) + " bytes of " + std::to_string(raw.size));
+  }
+
+  void log_received(const ReceiveStats& stats) {
+    double seconds = std::max(stats.elapsed.count(), 0.001);
+    log_.line("Total data received = " + format_size(stats.bytes) + " (" +
+              format_size(static_cast<std::uint64_t>(static_cast<double>(stats.bytes) / seconds)) + "/sec)");
+  }
+
+  void remake_directories() {
+    log_.line("Creating excluded directories");
+    for (const wire::BareDirectory& d : manifest_.bare_directories) {
+      clone_.make_directory(d.path, d.mode);
+      take_after(d);
+    }
+    for (const wire::Socket& s : manifest_.sockets) {
+      clone_.make_socket(s.path);
+      take_after(s);
+    }
+    clone_.make_directory("/proc", 0555);
+    clone_.make_directory("/sys", 0555);
+    clone_.make_directory("/dev");
+    clone_.make_directory("/run");
+  }
+
+  void take_after(const wire::BareDirectory& golden) {
+    std::string path = clone_.outside(golden.path);
+    machine_.set_owner(path, golden.uid, golden.gid);
+    machine_.set_mode(path, golden.mode);
+    machine_.set_mtime(path, golden.mtime, golden.mtime_nsec);
+  }
+
+  // ---- What must fit this machine ----
+
+  void correct_fstab() {
+    auto fstab = clone_.read("/etc/fstab");
+    if (!fstab) {
+      log_.line(" - WARNING: the clone has no /etc/fstab");
+      return;
+    }
+    Rewritten rewritten = rewrite_fstab(*fstab, manifest_.file_systems);
+    for (const std::string& change : rewritten.changes) log_.line(" - fstab: " + change);
+    for (const std::string& warning : rewritten.warnings) log_.line(" - WARNING: fstab: " + warning);
+    if (!rewritten.changes.empty()) clone_.write("/etc/fstab", rewritten.text);
+  }
+
+  void mount_kernel_file_systems() {
+    const struct {
+      const char *type, *place, *data;
+    } needed[] = {{"proc", "/proc", ""}, {"sysfs", "/sys", ""}, {"devtmpfs", "/dev", ""}, {"tmpfs", "/run", "mode=0755"}};
+    for (const auto& n : needed) mounts_.mount(n.type, clone_.outside(n.place, true), n.type, 0, n.data);
+  }
+
+  Awaitable<void> fit_drivers() {
+    stage("fitting drivers");
+    std::vector<std::string> modules;
+    auto add = [&modules](const std::string& module) {
+      if (std::find(modules.begin(), modules.end(), module) == modules.end()) modules.push_back(module);
+    };
+    for (const Target& target : targets_)
+      for (const std::string& module : driver_modules(context_.sysfs, target.disk.name)) add(module);
+    write_modprobe_conf(clone_, log_, modules);
+    if (manifest_.boot_loader)
+      for (const std::string& module : manifest_.boot_loader->modules) add(module);
+    co_await fit_initrds(machine_, clone_, log_, modules);
+  }
+
+  Awaitable<void> run_hooks() {
+    std::vector<wire::Hook> hooks = manifest_.hooks;
+    std::sort(hooks.begin(), hooks.end(), [](const wire::Hook& a, const wire::Hook& b) { return a.name < b.name; });
+    const std::string directory = "/run/ka-hooks/";  // a tmpfs of this machine's: nothing of it stays in the clone
+    if (!hooks.empty()) machine_.make_directories(context_.target + directory, 0700);
+    for (const wire::Hook& hook : hooks) {
+      stage("running " + escape_bytes(hook.name));
+      log_.line(" - Running " + escape_bytes(hook.name) + " in the clone");
+      machine_.write_file(context_.target + directory + hook.name, hook.content, 0700);
+      Command command({directory + hook.name});
+      command.root = context_.target;
+      command.environment = {"KA_HOST_NAME=" + host_name(), "KA_GOLDEN_HOST=" + manifest_.golden_host};
+      auto show = [this](std::string_view line) { log_.line(line); };
+      co_await machine_.run(command, show);
+    }
+  }
+
+  Awaitable<void> prepare_boot_loader() {
+    for (const Target& target : targets_) {
+      // Without a boot loader of its own a disk gets none, and certainly not the unfinished one.
+      std::string code = target.golden->boot_code.substr(0, boot_code_size);
+      code.resize(boot_code_size, '\0');
+      boot_code_[target.disk.name] = code;
+    }
+    if (loader() == wire::BootLoader::Kind::none) {
+      log_.line(" - No boot loader is installed");
+      co_return;
+    }
+    stage("installing the boot loader");
+    const std::string& disk = disk_here(manifest_.boot_loader->disk);
+    correct_grub_names(clone_, log_, manifest_, disk);
+    GrubPlace where(clone_, stage2_, disk);
+    boot_code_[disk] = co_await install_grub(machine_, log_, where);
+  }
+
+  // ---- The end ----
+
+  Awaitable<void> unmount_and_check() {
+    stage("unmounting");
+    copy_log();
+    Log::Step syncing(log_, "Syncing disks");
+    machine_.sync();
+    syncing.ok();
+    Log::Step unmounting(log_, "Umounting " + context_.target);
+    mounts_.unmount_all();
+    unmounting.ok();
+    for (const wire::FileSystem& f : manifest_.file_systems) {
+      auto command = check_command(f, place(f.disk, f.partition).device);
+      if (!command) continue;
+      command->root = context_.stage2_root;
+      co_await machine_.run(*command);
+    }
+  }
+
+  void copy_log() {
+    if (context_.log_file.empty()) return;
+    auto log = read_file_if_any(context_.log_file);
+    if (!log) throw Error("keep the log in the clone", "cannot read " + context_.log_file);
+    std::string name = context_.log_file.substr(context_.log_file.rfind('/') + 1);
+    clone_.write(manifest_.log_directory + "/" + name, *log);
+  }
+
+  // The very last thing: up to here the disk does not boot.
+  void write_boot_code() {
+    for (const auto& [disk, code] : boot_code_) {
+      machine_.write_device("/dev/" + disk, 0, code);
+      if (machine_.read_device("/dev/" + disk, 0, boot_code_size) != code)
+        throw Error("write the boot code of /dev/" + disk, "what is read back is not what was written");
+    }
+    machine_.sync();
+  }
+
+  void leave_unbootable() {
+    if (!writing_) return;
+    for (const Target& target : targets_) {
+      try {
+        machine_.write_device("/dev/" + target.disk.name, 0, unfinished_boot_code());
+      } catch (const std::exception& error) {
+        log_.line(std::string(" - ") + error.what());
+      }
+    }
+  }
+
+  CloneContext& context_;
+  Machine& machine_;
+  Log& log_;
+  Mounts mounts_;
+  CloneTree stage2_, clone_;
+
+  wire::Manifest manifest_;
+  std::vector<Target> targets_;
+  std::map<std::string, std::vector<PlacedPartition>> placed_;  // by golden disk
+  std::map<std::pair<std::string, int>, Place> places_;         // by golden disk and partition
+  std::map<std::string, std::string> boot_code_;                // by disk of this machine
+  bool writing_ = false;                                        // a disk was changed
+};
+
+}  // namespace
+
+Awaitable<void> clone(CloneContext& context) {
+  Clone clone(context);
+  co_await clone.run();
+}
+
+}  // namespace ka::agent
