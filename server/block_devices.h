@@ -1,0 +1,40 @@
+#pragma once
+/// The disks and partitions of this machine, as sysfs has them.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ka::server {
+
+struct BlockDevice {
+  std::string name;               ///< "sda5"
+  unsigned major = 0, minor = 0;
+  std::uint64_t size = 0;         ///< bytes
+  std::string disk;               ///< of a partition: "sda"; else empty
+  int partition = 0;              ///< number on `disk`; 0: not a partition
+  bool removable = false;         ///< of a disk
+  std::vector<std::string> below; ///< what a RAID or device-mapper device is made of
+
+  /// Neither a partition nor made of others, and a thing that a machine keeps: not a loop or RAM disk, a CD, a floppy.
+  bool is_drive() const;
+};
+
+/// Sorted by name. `sysfs` is another folder in tests.
+std::vector<BlockDevice> read_block_devices(const std::string& sysfs = "/sys");
+
+/// nullptr if there is none. A name may come with "/dev/" in front.
+const BlockDevice* find_device(const std::vector<BlockDevice>& devices, std::string_view name);
+const BlockDevice* find_device(const std::vector<BlockDevice>& devices, unsigned major, unsigned minor);
+
+/// The drives that hold this device: itself, the one it is a partition of, or those below a RAID or LVM.
+std::vector<std::string> drives_of(const std::vector<BlockDevice>& devices, const BlockDevice& device);
+
+/// "sda" and 5 make "sda5"; "nvme0n1" and 5 make "nvme0n1p5".
+std::string partition_name(std::string_view disk, int number);
+
+/// A drive or partition as people write it: "sda", "/dev/sda".
+std::string_view plain_name(std::string_view name);
+
+}  // namespace ka::server

@@ -1,0 +1,35 @@
+#pragma once
+/// The golden file systems as one tree, and the tar command that sends it.
+
+#include <string>
+#include <vector>
+
+#include "base/process.h"
+
+namespace ka::server {
+
+/// The file systems that are cloned, mounted a second time, read-only, below a folder that only this process and its
+/// children see (a mount namespace of their own; it goes when they end, however they end). Each is there whole:
+/// what other mounts hide here (the /dev on the disk, a file under a mount point) is part of a clone too, and nothing
+/// that is mounted later or elsewhere can get into the stream. Reading does not change access times.
+class GoldenTree {
+ public:
+  /// `mount_points` in mount order, "/" first. Needs root. Throws Error. Only one may exist in a process.
+  explicit GoldenTree(const std::vector<std::string>& mount_points);
+
+  const std::string& root() const { return root_; }
+  /// A folder in RAM for this process's own files; not part of the tree.
+  const std::string& work_folder() const { return work_; }
+
+ private:
+  std::string work_, root_;
+};
+
+/// GNU tar, writing all of `root` without what is in `excluded` (absolute paths in the tree) to its standard output.
+/// Names in the stream begin with "./"; it ends with status 1 if a file changed while it was read.
+Command tar_command(const std::string& root, const std::vector<std::string>& excluded);
+
+/// Is the tar here GNU tar, and can it read ACLs and extended attributes? Throws Error if not.
+Awaitable<void> check_tar(asio::io_context& io);
+
+}  // namespace ka::server

@@ -1,0 +1,56 @@
+#pragma once
+/// What will be cloned: decided from what this machine is (server/golden.h) and what was asked for
+/// (server/options.h), without touching either. A plan that exists can be carried out; what cannot be cloned
+/// faithfully is refused with the reason and what to do about it.
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "server/golden.h"
+#include "server/options.h"
+#include "server/survey.h"
+#include "wire/manifest.h"
+
+namespace ka::server {
+
+/// What the options name, read.
+struct PlanInput {
+  CloneOptions options;
+  std::map<std::string, std::vector<wire::Partition>> descs;  ///< -p, by drive
+  std::map<std::string, std::string> boot_code;               ///< -m and -M, by drive: 446 bytes
+  std::vector<wire::Hook> hooks;
+  std::vector<std::string> warnings;
+};
+
+struct Plan {
+  struct NotCloned {
+    std::string what, why;  ///< "/mnt/data (sdb1, ext4)", "left out by -X sdb"
+  };
+
+  wire::Manifest manifest;
+  std::vector<std::string> excluded;  ///< -x: absolute, normal, without those that lie in another
+  std::vector<NotCloned> not_cloned;
+  std::vector<std::string> warnings;
+  std::uint64_t expected = 0;         ///< bytes of the tar stream; known after add_survey
+};
+
+/// Throws Error that lists every reason for refusal, one a line.
+Plan make_plan(const Golden& golden, const PlanInput& input);
+
+/// Adds what only a walk through the files can tell. Throws Error if something does not fit its new partition.
+void add_survey(Plan& plan, const Survey& survey);
+
+/// The plan as the KA method prints it.
+std::string plan_text(const Plan& plan, const PlanInput& input);
+
+/// "/srv//data/" as "/srv/data". Throws Error for a path that is not absolute, holds "..", or is "/".
+std::string normal_path(const std::string& path);
+
+/// Is `path` `folder` itself or inside it?
+bool lies_in(std::string_view path, std::string_view folder);
+
+/// How many bytes of files an ext2/3/4 file system made on so many MiB can hold, its own tables and journal taken off.
+std::uint64_t ext_capacity(std::uint64_t size_mib);
+
+}  // namespace ka::server

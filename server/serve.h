@@ -1,0 +1,26 @@
+#pragma once
+/// From a machine that was checked to a job that ran.
+
+#include <memory>
+
+#include "server/golden_tree.h"
+#include "server/plan.h"
+#include "server/report.h"
+#include "server/stage2.h"
+
+namespace ka::server {
+
+/// All that a clone needs from this side.
+struct Prepared {
+  PlanInput input;
+  Plan plan;
+  std::unique_ptr<GoldenTree> tree;
+  Stage2 stage2;
+  asio::ip::address_v4 listen;
+};
+
+/// Serves the sessions of a clone until as many nodes are done as were asked for, or until the operator ends it; shows
+/// what happens on standard output. `report` gets the result, and the sessions also when this throws Error.
+Awaitable<void> serve(asio::io_context& io, const CloneOptions& options, const Prepared& ready, Report& report);
+
+}  // namespace ka::server

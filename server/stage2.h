@@ -1,0 +1,23 @@
+#pragma once
+/// Where the nodes' second stage (rescue.sqfs) comes from.
+
+#include <string>
+
+#include "base/asio.h"
+
+namespace ka::server {
+
+struct Stage2 {
+  std::string file;  ///< to be sent: a squashfs file, or the loop device of one
+  std::string from;  ///< for people: "/mnt/ka (rescue.sqfs)"
+  std::uint64_t size = 0;
+};
+
+inline constexpr const char* stage2_mount = "/mnt/ka";                         ///< where the KA method mounts it
+inline constexpr const char* stage2_installed = "/usr/lib/ka/rescue.sqfs";
+
+/// `asked`: a squashfs file or a directory to pack; empty: what is at /mnt/ka, else the installed one. What has to be
+/// packed goes to `work_folder`. Throws Error if there is none, or it is not a whole squashfs.
+Awaitable<Stage2> find_stage2(asio::io_context& io, std::string asked, std::string work_folder);
+
+}  // namespace ka::server
