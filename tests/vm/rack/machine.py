@@ -11,6 +11,7 @@ from pathlib import Path
 from .console import Console
 from .network import Network
 from .sandbox import CommandFailed
+from .wire import AlteringCable
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -68,6 +69,7 @@ class Machine:
     disks: list[Disk] = field(default_factory=list)
     nic: str = "virtio-net-pci"
     memory: int = 512  # MiB
+    cable: AlteringCable | None = None  # instead of a tap on the bridge
     console: Console = field(init=False)
 
     def __post_init__(self):
@@ -90,7 +92,7 @@ class Machine:
                    "-chardev", f"socket,id=serial0,path={socket},server=on,wait=on,logfile={self.console.log},logappend=on",
                    "-serial", "chardev:serial0",
                    "-object", "rng-random,id=rng0,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=rng0",
-                   "-netdev", f"tap,id=n0,ifname={self.network.tap(f'tap{self.number}')},script=no,downscript=no",
+                   "-netdev", f"{self._netdev()},id=n0",
                    "-device", f"{self.nic},netdev=n0,mac={self.mac}" + (",romfile=" if boot == "disk" else ""),
                    "-boot", "n" if boot == "network" else "c"]
         if not reboots:
@@ -108,6 +110,11 @@ class Machine:
         self._connect(socket)
         self.started = time.monotonic()
         return self
+
+    def _netdev(self) -> str:
+        if self.cable:
+            return self.cable.netdev
+        return f"tap,ifname={self.network.tap(f'tap{self.number}')},script=no,downscript=no"
 
     def _connect(self, socket: str) -> None:
         while True:
