@@ -14,6 +14,7 @@ SERVER = "10.77.0.1"
 
 class Network:
     def __init__(self):
+        self._taps: set[str] = set()
         run("ip", "link", "set", "lo", "up")
         # A port must pass packets at once: no spanning tree, no listening state, no multicast snooping.
         run("ip", "link", "add", BRIDGE, "type", "bridge", "stp_state", "0", "forward_delay", "0", "mcast_snooping", "0")
@@ -25,7 +26,8 @@ class Network:
 
     def tap(self, name: str) -> str:
         """A port of the bridge for one machine; kept for its next start."""
-        if not Path(f"/sys/class/net/{name}").exists():
+        if name not in self._taps:
+            self._taps.add(name)
             run("ip", "tuntap", "add", name, "mode", "tap")
             run("ip", "link", "set", name, "master", BRIDGE, "up")
         return name

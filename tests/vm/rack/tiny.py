@@ -48,8 +48,8 @@ for nic in /sys/class/net/e*; do
   ip link set ${nic##*/} up
   udhcpc -q -n -t 20 -T 1 -i ${nic##*/} -s /etc/udhcpc
 done
-for disk in /sys/block/*; do
-  mount -t squashfs -r /dev/${disk##*/} /mnt/ka 2>/dev/null && break
+for disk in /sys/block/[sv]d*; do
+  case $(blkid /dev/${disk##*/}) in *squashfs*) mount -t squashfs -r /dev/${disk##*/} /mnt/ka;; esac
 done
 echo "system is up: $(hostname) $(cat /etc/machine-id)"
 """
@@ -125,7 +125,7 @@ def _system(tree: Path, kernel: Path) -> None:
     for tool in TOOLS:
         install_program(tree, Path(shutil.which(tool)))
     shutil.copy(kernel / "vmlinuz", tree / "boot/vmlinuz")
-    _initrd(tree / "boot/initrd", kernel / "modules")
+    busybox_initrd(tree / "boot/initrd", kernel / "modules", MODULES, _INITRD_INIT)
     _write(tree / "etc/rc", _RC, 0o755)
     _write(tree / "etc/udhcpc", _UDHCPC, 0o755)
     _write(tree / "etc/inittab", _INITTAB)
@@ -165,12 +165,16 @@ def install_program(tree: Path, program: Path) -> None:
         shutil.copy(file, target)
 
 
-def _initrd(initrd: Path, modules: Path) -> None:
+def busybox_initrd(initrd: Path, modules: Path, wanted: list[str], init: str) -> None:
+    """An initrd of busybox, the wanted modules with all they depend on, and a script that is /init."""
     tree = initrd.with_suffix(".tree")
     version = modules.resolve().name
-    _busybox_only(tree)
+    for name in ("bin", "dev", "proc", "sys", "root"):
+        (tree / name).mkdir(parents=True)
+    _busybox(tree)
+    _write(tree / "init", init, 0o755)
     base = modules.resolve().parents[2]
-    for line in run("modprobe", "--show-depends", "--ignore-install", "-d", base, "-S", version, "-a", *MODULES).splitlines():
+    for line in run("modprobe", "--show-depends", "--ignore-install", "-d", base, "-S", version, "-a", *wanted).splitlines():
         if line.startswith("insmod "):
             file = Path(line.split()[1])
             target = tree / "lib/modules" / version / file.relative_to(modules.resolve())
@@ -181,10 +185,3 @@ def _initrd(initrd: Path, modules: Path) -> None:
     archive = run_bytes("cpio", "--null", "--create", "--format=newc", "--quiet", input=names, cwd=tree)
     initrd.write_bytes(run_bytes("zstd", "-q", "-12", input=archive))
     shutil.rmtree(tree)
-
-
-def _busybox_only(tree: Path) -> None:
-    for name in ("bin", "dev", "proc", "sys", "root"):
-        (tree / name).mkdir(parents=True)
-    _busybox(tree)
-    _write(tree / "init", _INITRD_INIT, 0o755)
