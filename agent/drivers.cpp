@@ -1,0 +1,187 @@
+#include "agent/drivers.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "agent/module_loader.h"
+#include "base/error.h"
+#include "base/files.h"
+#include "base/process.h"
+#include "base/text.h"
+
+namespace ka::agent {
+
+namespace {
+
+using namespace std::chrono_literals;
+using Clock = std::chrono::steady_clock;
+
+// A driver waits for its hardware more than it computes, but each costs memory while it is read.
+constexpr unsigned side_by_side = 4;
+
+std::string attribute(const std::string& device, const char* name) {
+  return std::string(trim(read_file_if_any(device + "/" + name).value_or("")));
+}
+
+bool exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
+
+// PCI base class 02, or virtio's device 1: the address is what everything else waits for.
+bool is_for_the_network(std::string_view modalias) {
+  return modalias.find("bc02") != std::string_view::npos || modalias.starts_with("virtio:d00000001");
+}
+
+// The PCI base classes (PCI Code and ID Assignment Specification §1) that a clone can depend on.
+const char* wanted_pci_class(std::string_view class_code) {
+  if (class_code.starts_with("0x01")) return "storage controller";
+  if (class_code.starts_with("0x02")) return "network controller";
+  if (class_code.starts_with("0x0c03")) return "USB controller";
+  if (class_code.starts_with("0x0c04")) return "Fibre Channel controller";
+  if (class_code.starts_with("0x0c06")) return "InfiniBand controller";
+  if (class_code.starts_with("0x00") || class_code.starts_with("0xff")) return "device of no class";
+  return nullptr;
+}
+
+std::string four_digits(std::string text) { return text.starts_with("0x") ? text.substr(2) : text; }
+
+}  // namespace
+
+std::string UndrivenDevice::text() const {
+  return place + (ids.empty() ? "" : " [" + ids + "]") + (kind.empty() ? "" : " " + kind) + ", modalias " + modalias;
+}
+
+Drivers::Drivers(asio::io_context& io, Log& log) : io_(io), log_(log), last_news_(Clock::now()) {
+  auto event = [this](const Uevent& uevent) {
+    last_news_ = Clock::now();
+    if (uevent.action == "add" && !uevent.modalias.empty()) consider(uevent.modalias);
+    start_more();
+  };
+  auto overflow = [this] { ask_all_devices(); };
+  uevents_.emplace(io, event, overflow);
+}
+
+void Drivers::use_modules_of(const std::string& root) {
+  if (!add_modules_of(root, index_)) log_.line("No modules for this kernel under " + root + "/lib/modules");
+  ask_all_devices();
+}
+
+void Drivers::ask_all_devices() {
+  last_news_ = Clock::now();
+  std::set<std::string> modaliases;
+  for (const std::string& bus : list_directory("/sys/bus")) {
+    const std::string devices = "/sys/bus/" + bus + "/devices/";
+    for (const std::string& device : list_directory(devices)) {
+      std::string modalias = attribute(devices + device, "modalias");
+      if (!modalias.empty()) modaliases.insert(std::move(modalias));
+    }
+  }
+  for (const std::string& modalias : modaliases) consider(modalias);
+  start_more();
+}
+
+void Drivers::consider(const std::string& modalias) {
+  Request request;
+  for (const std::string& module : index_.serving(modalias)) {
+    if (!requested_.insert(module).second) continue;
+    request.modules.push_back(module);
+    for (std::string& file : index_.load_order(module)) request.files.push_back(std::move(file));
+  }
+  if (request.modules.empty()) return;
+  if (is_for_the_network(modalias)) {
+    queue_.push_front(std::move(request));
+  } else {
+    queue_.push_back(std::move(request));
+  }
+}
+
+void Drivers::start_more() {
+  while (running_ < side_by_side && !queue_.empty()) {
+    Request request = std::move(queue_.front());
+    queue_.pop_front();
+    ++running_;
+    asio::co_spawn(io_, run(std::move(request)), [this](std::exception_ptr failure) {
+      --running_;
+      last_news_ = Clock::now();
+      try {
+        if (failure) std::rethrow_exception(failure);
+      } catch (const std::exception& error) {
+        log_.line("Loading modules: " + std::string(error.what()));
+      }
+      start_more();
+    });
+  }
+}
+
+Awaitable<void> Drivers::run(Request request) {
+  for (const std::string& module : request.modules) log_.line("Loading module " + module);
+  std::vector<std::string> arguments{"/proc/self/exe", "insmod"};
+  arguments.insert(arguments.end(), request.files.begin(), request.files.end());
+  Command command(std::move(arguments));
+  auto complain = [this](std::string_view failure) { log_.line("Module " + std::string(failure)); };
+  co_await ka::run(io_, command, complain);
+  loaded_.insert(loaded_.end(), request.modules.begin(), request.modules.end());
+}
+
+Awaitable<void> Drivers::settle(std::chrono::milliseconds quiet, std::chrono::milliseconds limit) {
+  const auto end = Clock::now() + limit;
+  asio::steady_timer timer(io_);
+  while (running_ > 0 || !queue_.empty() || Clock::now() < last_news_ + quiet) {
+    if (Clock::now() >= end) {
+      log_.line("Drivers are still being loaded or devices still appear; going on");
+      co_return;
+    }
+    timer.expires_after(20ms);
+    co_await timer.async_wait(asio::use_awaitable);
+  }
+}
+
+Awaitable<void> Drivers::load(std::string name) {
+  if (!index_.knows(name)) throw Error("load module " + name, "it is neither in all.rdz nor in stage2 nor built in");
+  Request request;
+  request.files = index_.load_order(name);
+  if (request.files.empty()) co_return;  // built in
+  std::vector<std::string> arguments{"/proc/self/exe", "insmod"};
+  arguments.insert(arguments.end(), request.files.begin(), request.files.end());
+  Command command(std::move(arguments));
+  co_await run_checked(io_, command);
+}
+
+std::vector<UndrivenDevice> Drivers::undriven() const {
+  std::vector<UndrivenDevice> found;
+  for (const char* bus : {"pci", "virtio", "vmbus", "xen"}) {
+    const std::string devices = std::string("/sys/bus/") + bus + "/devices/";
+    for (const std::string& name : list_directory(devices)) {
+      const std::string device = devices + name;
+      UndrivenDevice undriven;
+      undriven.modalias = attribute(device, "modalias");
+      if (undriven.modalias.empty() || exists(device + "/driver")) continue;
+      if (std::string_view(bus) == "pci") {
+        const char* kind = wanted_pci_class(attribute(device, "class"));
+        if (!kind) continue;
+        undriven.kind = kind;
+        undriven.ids = four_digits(attribute(device, "vendor")) + ":" + four_digits(attribute(device, "device"));
+      }
+      undriven.place = std::string(bus) + " " + name;
+      found.push_back(std::move(undriven));
+    }
+  }
+  return found;
+}
+
+std::vector<std::string> Drivers::in_use() const {
+  auto drives_something = [](const std::string& module) {
+    const std::string drivers = "/sys/module/" + module + "/drivers/";
+    for (const std::string& driver : list_directory(drivers)) {
+      for (const std::string& entry : list_directory(drivers + driver)) {
+        // Devices are links out of the driver's directory; "module" is one too.
+        if (entry != "module" && exists(drivers + driver + "/" + entry + "/uevent")) return true;
+      }
+    }
+    return false;
+  };
+  std::vector<std::string> names;
+  std::copy_if(loaded_.begin(), loaded_.end(), std::back_inserter(names), drives_something);
+  return names;
+}
+
+}  // namespace ka::agent

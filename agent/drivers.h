@@ -1,0 +1,71 @@
+#pragma once
+/// Finds the drivers that this machine's devices ask for, and loads them: those that are there at the start
+/// (coldplug) and those that appear later (uevents), in processes of their own, side by side.
+
+#include <chrono>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "agent/log.h"
+#include "agent/module_index.h"
+#include "agent/uevent.h"
+#include "base/asio.h"
+
+namespace ka::agent {
+
+/// A device without a driver.
+struct UndrivenDevice {
+  std::string place;     ///< "pci 0000:00:03.0"
+  std::string ids;       ///< "8086:100e"; empty where the bus has none
+  std::string kind;      ///< "network controller"; empty where the bus does not say
+  std::string modalias;
+
+  std::string text() const;
+};
+
+class Drivers {
+ public:
+  Drivers(asio::io_context& io, Log& log);
+
+  /// Adds the modules under `root` ("": all.rdz; "/tmp/stage2"), and asks all devices once more.
+  void use_modules_of(const std::string& root);
+
+  /// Returns when nothing is being loaded and no device has appeared for `quiet`, at latest after `limit`.
+  Awaitable<void> settle(std::chrono::milliseconds quiet, std::chrono::milliseconds limit);
+
+  /// Loads this module (or what serves this alias), and waits. Throws Error if it is not there or does not load.
+  Awaitable<void> load(std::string name);
+
+  /// Devices that a clone could need (no bridges, displays, …) and that have no driver now.
+  std::vector<UndrivenDevice> undriven() const;
+
+  /// Modules that drive a device of this machine now, in the order in which they were loaded.
+  std::vector<std::string> in_use() const;
+
+ private:
+  /// What one device asked for; loaded one after the other.
+  struct Request {
+    std::vector<std::string> modules, files;
+  };
+
+  void ask_all_devices();
+  void consider(const std::string& modalias);
+  void start_more();
+  Awaitable<void> run(Request request);
+
+  asio::io_context& io_;
+  Log& log_;
+  ModuleIndex index_;
+  std::set<std::string> requested_;  // modules that were loaded or tried
+  std::deque<Request> queue_;
+  std::vector<std::string> loaded_;
+  unsigned running_ = 0;
+  std::chrono::steady_clock::time_point last_news_;
+  std::optional<UeventMonitor> uevents_;
+};
+
+}  // namespace ka::agent
