@@ -6,7 +6,7 @@
 #
 # PREFIX gets bin/x86_64-linux-musl-g++ and -gcc, which need nothing but PREFIX and those packages.
 # A second call with the same PREFIX returns at once. Needs: g++ (12), musl-tools, gcc-12-source,
-# libboost1.81-dev, nlohmann-json3-dev, libxxhash-dev, linux-libc-dev.
+# libboost1.81-dev, nlohmann-json3-dev, libcli11-dev, libxxhash-dev, linux-libc-dev.
 set -euo pipefail
 
 [ $# -eq 1 ] || { echo "usage: $0 PREFIX" >&2; exit 2; }
@@ -101,7 +101,7 @@ ar rcs "$prefix/lib/libka_find_object.a" "$work/find_object.o"
 # Header-only libraries and the kernel's headers, and nothing else of /usr/include (that is glibc's).
 mkdir -p "$prefix/include/host"
 multi=$(gcc -print-multiarch)
-for h in boost nlohmann linux asm-generic xxhash.h; do
+for h in boost nlohmann CLI linux asm-generic xxhash.h; do
   [ -e "/usr/include/$h" ] || { echo "$0: /usr/include/$h is missing" >&2; exit 1; }
   ln -sfn "/usr/include/$h" "$prefix/include/host/$h"
 done
