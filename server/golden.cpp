@@ -35,7 +35,7 @@ Awaitable<ExitStatus> listen_to(asio::io_context& io, const Command& command, st
 bool can_be_seen(const Mount& mount) {
   struct stat status {};
   if (::lstat(mount.point.c_str(), &status) != 0) return false;
-  return ::major(status.st_dev) == mount.major && ::minor(status.st_dev) == mount.minor;
+  return major(status.st_dev) == mount.major && minor(status.st_dev) == mount.minor;
 }
 
 std::vector<Mount> visible_mounts() {
