@@ -7,6 +7,8 @@
 #include <span>
 #include <string>
 
+#include <sys/types.h>
+
 #include "base/asio.h"
 #include "base/process.h"
 #include "base/unique_fd.h"
@@ -50,6 +52,7 @@ class FileSink final : public Sink {
  private:
   std::string path_;
   UniqueFd fd_;
+  off_t written_ = 0;
 };
 
 /// The standard input of a program. What it prints on stderr goes line by line to `on_line`, and the last

@@ -158,7 +158,10 @@ Process::Process(asio::io_context& io, const Command& command, Pipe with) : stat
   if (in) state_->in.assign(in->write.release());
   if (out) state_->out.assign(out->read.release());
   if (err) state_->err.assign(err->read.release());
-  running()[pid] = [state = state_](ExitStatus status) {
+  // Not an owner: a child may outlive the Process and the io_context that its State belongs to.
+  running()[pid] = [weak = std::weak_ptr<State>(state_)](ExitStatus status) {
+    auto state = weak.lock();
+    if (!state) return;
     state->status = status;
     state->ended.cancel();
   };

@@ -12,6 +12,7 @@
 
 namespace ka::server {
 
+/// Destroying a Source stops what it reads from; a read() that waits then throws.
 class Source {
  public:
   virtual ~Source() = default;

@@ -1,0 +1,51 @@
+#pragma once
+/// A TCP connection that carries the messages of wire/messages.h.
+
+#include <memory>
+#include <string>
+
+#include "base/asio.h"
+#include "wire/messages.h"
+
+namespace ka::net {
+
+using asio::ip::tcp;
+
+wire::Endpoint to_wire(const tcp::endpoint& endpoint);
+tcp::endpoint from_wire(const wire::Endpoint& endpoint);
+
+/// Lets the kernel find a peer that vanished without a word, and never wait to fill a packet.
+void set_common_options(tcp::socket& socket);
+
+/// Always owned by a shared_ptr: it keeps itself alive while it still has something to send.
+class ControlConnection : public std::enable_shared_from_this<ControlConnection> {
+ public:
+  explicit ControlConnection(tcp::socket socket);
+
+  wire::Endpoint remote() const { return remote_; }
+  /// The address of this machine that the peer sees.
+  wire::Endpoint local() const { return local_; }
+
+  /// Queues the message; never blocks. A peer that takes nothing for so long that 4 MiB pile up is cut off.
+  void send(const wire::Message& message);
+  /// The next message. Throws Error with the reason when there will be none: closed, broken, not the protocol.
+  Awaitable<wire::Message> receive();
+  /// Closes when all that was sent has gone out.
+  void close_after_sending();
+  /// Closes at once. A receive() that waits then throws.
+  void close();
+  /// All that was sent is out, or the connection is closed.
+  bool idle() const { return !writing_; }
+
+ private:
+  Awaitable<void> write_all(std::shared_ptr<ControlConnection> self);
+
+  tcp::socket socket_;
+  wire::Endpoint remote_, local_;
+  wire::MessageDecoder decoder_;
+  std::string outgoing_;
+  bool writing_ = false;
+  bool closing_ = false;
+};
+
+}  // namespace ka::net

@@ -1,0 +1,189 @@
+#include "net/hop_server.h"
+
+#include <array>
+#include <deque>
+#include <list>
+
+#include "base/error.h"
+#include "net/control_connection.h"
+
+namespace ka::net {
+
+namespace {
+
+// Strangers may connect too: so many at a time, and so long until one has said what it wants.
+constexpr std::size_t most_unopened = 64;
+constexpr auto open_limit = std::chrono::seconds(5);
+
+}  // namespace
+
+struct HopServer::State : std::enable_shared_from_this<State> {
+  explicit State(asio::io_context& io) : io(io), acceptor(io), more(io) {}
+
+  struct Caller {
+    explicit Caller(tcp::socket s, asio::io_context& io) : socket(std::move(s)), patience(io) {}
+    tcp::socket socket;
+    asio::steady_timer patience;
+    std::optional<wire::HopOpen> open;
+  };
+
+  asio::io_context& io;
+  tcp::acceptor acceptor;
+  Signal more;
+  std::list<std::shared_ptr<Caller>> unopened;
+  std::shared_ptr<Caller> current;
+  std::uint64_t stream = 0;
+  const wire::Ring* ring = nullptr;
+  const std::optional<wire::ChunkHeader>* end = nullptr;
+
+  Awaitable<void> accept(std::shared_ptr<State> self);
+  Awaitable<void> greet(std::shared_ptr<State> self, std::shared_ptr<Caller> caller);
+  Awaitable<void> feed(std::shared_ptr<State> self, std::shared_ptr<Caller> caller);
+  void serve(std::shared_ptr<Caller> caller);
+  static void close(Caller& caller) {
+    boost::system::error_code ignored;
+    caller.socket.close(ignored);
+  }
+  void forget_oldest() {
+    close(*unopened.front());
+    unopened.pop_front();
+  }
+};
+
+HopServer::HopServer(asio::io_context& io, asio::ip::address_v4 address, std::uint16_t port, bool any_port_will_do)
+    : state_(std::make_shared<State>(io)) {
+  tcp::acceptor& acceptor = state_->acceptor;
+  boost::system::error_code error;
+  acceptor.open(tcp::v4(), error);
+  acceptor.set_option(asio::socket_base::reuse_address(true), error);
+  acceptor.bind(tcp::endpoint(address, port), error);
+  if (error && any_port_will_do) acceptor.bind(tcp::endpoint(address, 0), error);
+  if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
+  if (error && any_port_will_do) {
+    // Two sockets may share a port with SO_REUSEADDR until one of them listens.
+    acceptor.close();
+    acceptor.open(tcp::v4(), error);
+    acceptor.bind(tcp::endpoint(address, 0), error);
+    if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
+  }
+  if (error) throw Error("listen for data on TCP port " + std::to_string(port), error.message());
+  asio::co_spawn(io, state_->accept(state_), asio::detached);
+}
+
+HopServer::~HopServer() {
+  detach();
+  boost::system::error_code ignored;
+  state_->acceptor.close(ignored);
+  while (!state_->unopened.empty()) state_->forget_oldest();
+}
+
+std::uint16_t HopServer::port() const { return state_->acceptor.local_endpoint().port(); }
+
+void HopServer::attach(std::uint64_t stream, const wire::Ring& ring, const std::optional<wire::ChunkHeader>& end) {
+  detach();
+  state_->stream = stream;
+  state_->ring = &ring;
+  state_->end = &end;
+  // The next node may have been faster than the word that the session begins.
+  auto callers = state_->unopened;
+  for (auto& caller : callers) {
+    if (caller->open) state_->serve(caller);
+  }
+}
+
+void HopServer::moved() { state_->more.notify(); }
+
+void HopServer::detach() {
+  state_->stream = 0;
+  state_->ring = nullptr;
+  state_->end = nullptr;
+  if (state_->current) State::close(*state_->current);
+  state_->current.reset();
+  state_->more.notify();
+}
+
+Awaitable<void> HopServer::State::accept(std::shared_ptr<State> self) {
+  while (acceptor.is_open()) {
+    auto [error, socket] = co_await acceptor.async_accept(asio::as_tuple(asio::use_awaitable));
+    if (error == asio::error::operation_aborted) co_return;
+    if (error) {
+      // Out of file descriptors: let others close some.
+      asio::steady_timer pause(io, std::chrono::milliseconds(100));
+      co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
+      continue;
+    }
+    if (unopened.size() >= most_unopened) forget_oldest();
+    set_common_options(socket);
+    auto caller = std::make_shared<Caller>(std::move(socket), io);
+    unopened.push_back(caller);
+    asio::co_spawn(io, greet(self, caller), asio::detached);
+  }
+}
+
+Awaitable<void> HopServer::State::greet(std::shared_ptr<State> self, std::shared_ptr<Caller> caller) {
+  auto give_up = [weak = std::weak_ptr<State>(self), caller](boost::system::error_code error) {
+    auto state = weak.lock();
+    if (error || !state || state->current == caller) return;
+    close(*caller);
+    state->unopened.remove(caller);
+  };
+  caller->patience.expires_after(open_limit);
+  caller->patience.async_wait(give_up);
+  std::array<char, wire::hop_open_size> said;
+  auto buffer = asio::buffer(said);
+  auto [error, size] = co_await asio::async_read(caller->socket, buffer, asio::as_tuple(asio::use_awaitable));
+  if (!error) {
+    try {
+      caller->open = wire::parse_hop_open({said.data(), size});
+      serve(caller);
+      co_return;
+    } catch (const wire::ProtocolError&) {
+      // A stranger.
+    }
+  }
+  caller->patience.cancel();
+  close(*caller);
+  unopened.remove(caller);
+}
+
+// Feeds the caller if it wants the running stream and nobody newer is fed; one of another stream may be early.
+void HopServer::State::serve(std::shared_ptr<Caller> caller) {
+  if (ring == nullptr || caller->open->stream != stream) return;
+  caller->patience.cancel();
+  unopened.remove(caller);
+  bool older = current && current->open->epoch > caller->open->epoch;
+  if (older || !ring->can_serve(caller->open->offset)) {
+    close(*caller);
+    return;
+  }
+  if (current) close(*current);
+  current = caller;
+  more.notify();
+  asio::co_spawn(io, feed(shared_from_this(), caller), asio::detached);
+}
+
+Awaitable<void> HopServer::State::feed(std::shared_ptr<State>, std::shared_ptr<Caller> caller) {
+  std::uint64_t offset = caller->open->offset;
+  while (current == caller && caller->socket.is_open()) {
+    if (!ring->can_serve(offset)) break;
+    wire::ChunkPtr chunk = ring->find(offset);
+    std::string header;
+    if (chunk) {
+      header = wire::encode(chunk->header);
+    } else if (*end && (*end)->offset == offset) {
+      header = wire::encode(**end);
+    } else {
+      co_await more.wait();
+      continue;
+    }
+    std::array<asio::const_buffer, 2> pieces{asio::buffer(header), asio::const_buffer()};
+    if (chunk) pieces[1] = asio::buffer(chunk->bytes().data(), chunk->bytes().size());
+    auto [error, size] = co_await asio::async_write(caller->socket, pieces, asio::as_tuple(asio::use_awaitable));
+    (void)size;
+    if (error || !chunk) co_return;  // after the end the receiver closes
+    offset = chunk->end();
+  }
+  close(*caller);
+}
+
+}  // namespace ka::net

@@ -1,0 +1,402 @@
+#include "server/job.h"
+
+#include <sys/random.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <map>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/text.h"
+#include "net/control_connection.h"
+#include "net/hop_server.h"
+#include "net/signal.h"
+#include "wire/discovery.h"
+#include "wire/job_machine.h"
+
+namespace ka::server {
+
+using asio::ip::tcp;
+using asio::ip::udp;
+using Clock = std::chrono::steady_clock;
+
+namespace {
+
+constexpr auto tick_every = std::chrono::milliseconds(50);
+constexpr auto farewell_limit = std::chrono::seconds(2);
+constexpr std::size_t most_unknown = 512;  // connections that have not said hello
+
+wire::Time now() { return std::chrono::duration_cast<wire::Time>(Clock::now().time_since_epoch()); }
+
+// Half of the free memory: the source, the page cache and the rest of the machine want some too.
+std::uint64_t memory_for_window() {
+  const std::string text = read_file_if_any("/proc/meminfo").value_or("");
+  for (std::string_view line : split(text, '\n')) {
+    auto fields = words(line);
+    if (fields.size() >= 2 && fields[0] == "MemAvailable:") return parse_unsigned(fields[1]).value_or(0) * 1024 / 2;
+  }
+  return 64u << 20;
+}
+
+// Every node takes one file descriptor here, and strangers some more.
+void raise_file_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= limit.rlim_max) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+wire::JobRules rules_of(const JobPlan& plan, std::uint16_t data_port) {
+  wire::JobRules rules;
+  for (const Session& session : plan.sessions) rules.sessions.push_back({session.name, session.kept, ""});
+  rules.clone = plan.clone;
+  rules.nodes = plan.nodes;
+  rules.start_after = plan.start_after;
+  rules.linger = plan.linger;
+  rules.release_delay = plan.release_delay;
+  rules.window = plan.window;
+  rules.memory = memory_for_window();
+  rules.data_port = data_port;
+  return rules;
+}
+
+NodeStatus status_of(const wire::NodeRow& row) {
+  NodeStatus status;
+  status.address = row.at.address_text();
+  status.host_name = row.host_name;
+  status.hardware_address = row.hardware_address;
+  status.state = static_cast<NodeStatus::State>(row.state);
+  status.stage = row.stage;
+  status.reason = row.reason;
+  status.received = row.received;
+  status.sunk = row.sunk;
+  status.rate = row.rate;
+  status.round = row.round;
+  status.order = row.order;
+  return status;
+}
+
+class JobRunner final : public Job, private wire::JobOutput, public std::enable_shared_from_this<JobRunner> {
+ public:
+  JobRunner(asio::io_context& io, JobPlan plan, JobObserver& observer)
+      : io_(io), plan_(std::move(plan)), observer_(observer), control_(io), discovery_(io), ended_(io), moved_(io) {}
+
+  Awaitable<JobResult> run() override;
+  void stop() override;
+
+ private:
+  // What comes in.
+  void listen();
+  Awaitable<void> accept(std::shared_ptr<JobRunner> self);
+  Awaitable<void> converse(std::shared_ptr<JobRunner> self, wire::NodeId id);
+  Awaitable<void> answer_questions(std::shared_ptr<JobRunner> self);
+  Awaitable<void> keep_time(std::shared_ptr<JobRunner> self);
+  Awaitable<void> pump(std::shared_ptr<JobRunner> self, std::size_t session);
+  Awaitable<bool> fill(Source& source, wire::Chunk& chunk);
+  Awaitable<void> say_farewell();
+  JobResult result() const;
+
+  // What the machine decides.
+  void send(wire::NodeId node, const wire::Message& message) override;
+  void close(wire::NodeId node) override;
+  void event(const std::string& text) override { observer_.event(text); }
+  void changed(const wire::NodeRow& row) override { observer_.node(status_of(row)); }
+  std::uint64_t random() override;
+  void stream_started(std::size_t session, unsigned round, unsigned members) override;
+  void stream_moved() override;
+  void stream_ended(bool whole) override;
+  void settle();
+
+  asio::io_context& io_;
+  JobPlan plan_;
+  JobObserver& observer_;
+  tcp::acceptor control_;
+  udp::socket discovery_;
+  std::optional<net::HopServer> hops_;
+  std::optional<wire::JobMachine> machine_;
+  std::map<wire::NodeId, std::shared_ptr<net::ControlConnection>> connections_;
+  std::vector<std::shared_ptr<net::ControlConnection>> leaving_;
+  wire::NodeId last_id_ = 0;
+  wire::ChunkPool pool_;
+  std::unique_ptr<Source> source_;  ///< of the running stream
+  std::size_t session_ = 0;
+  std::uint64_t session_bytes_ = 0;
+  Clock::time_point session_began_, progress_told_;
+  std::vector<std::string> session_warnings_, warnings_;
+  net::Signal ended_, moved_;
+  bool over_ = false, interrupted_ = false;
+};
+
+Awaitable<JobResult> JobRunner::run() {
+  auto self = shared_from_this();
+  listen();
+  asio::co_spawn(io_, accept(self), asio::detached);
+  asio::co_spawn(io_, answer_questions(self), asio::detached);
+  asio::co_spawn(io_, keep_time(self), asio::detached);
+  while (!machine_->finished()) co_await ended_.wait();
+  over_ = true;
+  boost::system::error_code ignored;
+  control_.close(ignored);
+  discovery_.close(ignored);
+  source_.reset();
+  hops_->detach();
+  moved_.notify();
+  co_await say_farewell();
+  co_return result();
+}
+
+void JobRunner::stop() {
+  interrupted_ = true;
+  if (machine_) machine_->stop(now());
+  settle();
+}
+
+void JobRunner::listen() {
+  raise_file_limit();
+  boost::system::error_code error;
+  tcp::endpoint at(plan_.listen, plan_.control_port);
+  control_.open(tcp::v4(), error);
+  control_.set_option(asio::socket_base::reuse_address(true), error);
+  control_.bind(at, error);
+  if (!error) control_.listen(asio::socket_base::max_listen_connections, error);
+  const std::string port = std::to_string(plan_.control_port);
+  if (error)
+    throw Error("listen on TCP port " + port,
+                error == asio::error::address_in_use ? "it is taken: does another ka-server run here?" : error.message());
+  // Broadcasts reach only a socket that is bound to any address.
+  discovery_.open(udp::v4(), error);
+  discovery_.bind(udp::endpoint(udp::v4(), plan_.control_port), error);
+  if (error) throw Error("listen on UDP port " + port, error.message());
+  hops_.emplace(io_, plan_.listen, plan_.data_port, false);
+  wire::JobOutput& decisions = *this;
+  machine_.emplace(rules_of(plan_, hops_->port()), decisions);
+  event("Listening on TCP and UDP port " + port + ", data on TCP port " + std::to_string(hops_->port()));
+}
+
+Awaitable<void> JobRunner::accept(std::shared_ptr<JobRunner> self) {
+  while (!over_) {
+    auto [error, socket] = co_await control_.async_accept(asio::as_tuple(asio::use_awaitable));
+    if (over_) co_return;
+    if (error) {
+      // Out of file descriptors: wait for others to close some.
+      asio::steady_timer pause(io_, std::chrono::milliseconds(100));
+      co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
+      continue;
+    }
+    if (machine_->unknown() >= most_unknown) continue;  // the socket closes
+    wire::NodeId id = ++last_id_;
+    auto connection = std::make_shared<net::ControlConnection>(std::move(socket));
+    connections_.emplace(id, connection);
+    machine_->connected(id, connection->remote(), now());
+    asio::co_spawn(io_, converse(self, id), asio::detached);
+  }
+}
+
+Awaitable<void> JobRunner::converse(std::shared_ptr<JobRunner>, wire::NodeId id) {
+  auto connection = connections_.at(id);
+  std::string why;
+  try {
+    for (;;) {
+      wire::Message message = co_await connection->receive();
+      if (over_) co_return;
+      machine_->message(id, message, now());
+      settle();
+      if (connections_.count(id) == 0) co_return;
+    }
+  } catch (const std::exception& error) {
+    why = error.what();
+  }
+  connection->close();
+  connections_.erase(id);
+  if (over_) co_return;
+  machine_->disconnected(id, why, now());
+  settle();
+}
+
+Awaitable<void> JobRunner::answer_questions(std::shared_ptr<JobRunner>) {
+  char room[512];
+  auto buffer = asio::buffer(room);
+  while (!over_) {
+    udp::endpoint from;
+    auto [error, size] = co_await discovery_.async_receive_from(buffer, from, asio::as_tuple(asio::use_awaitable));
+    if (error == asio::error::operation_aborted) co_return;
+    if (error) continue;  // an answer of ours could not be delivered
+    try {
+      wire::DiscoveryQuery query = wire::parse_discovery_query({room, size});
+      if (!machine_->serves(query.session)) continue;
+      wire::DiscoveryAnswer answer;
+      answer.token = query.token;
+      answer.control_port = plan_.control_port;
+      answer.session = query.session;
+      boost::system::error_code ignored;
+      discovery_.send_to(asio::buffer(wire::encode(answer)), from, 0, ignored);
+    } catch (const wire::ProtocolError&) {
+      // Not a question for us.
+    }
+  }
+}
+
+Awaitable<void> JobRunner::keep_time(std::shared_ptr<JobRunner>) {
+  asio::steady_timer timer(io_);
+  while (!over_) {
+    timer.expires_after(tick_every);
+    co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+    if (over_) co_return;
+    machine_->tick(now());
+    std::erase_if(leaving_, [](const auto& connection) { return connection->idle(); });
+    settle();
+  }
+}
+
+// After every word to the machine: has it come to its end?
+void JobRunner::settle() {
+  if (machine_ && machine_->finished()) ended_.notify();
+}
+
+// The stream.
+
+void JobRunner::stream_started(std::size_t session, unsigned round, unsigned members) {
+  session_ = session;
+  session_bytes_ = 0;
+  session_began_ = progress_told_ = Clock::now();
+  session_warnings_.clear();
+  observer_.session_started(plan_.sessions[session], round, members);
+  wire::Chain& chain = *machine_->chain();
+  hops_->attach(chain.stream(), chain.ring(), chain.end_mark());
+  asio::co_spawn(io_, pump(shared_from_this(), session), asio::detached);
+}
+
+void JobRunner::stream_moved() {
+  moved_.notify();
+  hops_->moved();
+}
+
+void JobRunner::stream_ended(bool whole) {
+  hops_->detach();
+  source_.reset();
+  moved_.notify();
+  if (!whole) return;
+  observer_.session_ended(plan_.sessions[session_], session_bytes_, Clock::now() - session_began_, session_warnings_);
+  warnings_.insert(warnings_.end(), session_warnings_.begin(), session_warnings_.end());
+}
+
+// Reads the source as fast as the chain allows, to its end.
+Awaitable<void> JobRunner::pump(std::shared_ptr<JobRunner>, std::size_t session) {
+  const std::uint64_t stream = machine_->chain()->stream();
+  auto still_runs = [this, stream] { return !over_ && machine_->chain() && machine_->chain()->stream() == stream; };
+  std::string trouble;
+  try {
+    source_ = plan_.sessions[session].open();
+    for (bool more = true; more;) {
+      std::shared_ptr<wire::Chunk> chunk = pool_.get();
+      more = co_await fill(*source_, *chunk);
+      if (!still_runs()) co_return;
+      if (chunk->header.length == 0) break;
+      while (!machine_->chain()->may_read()) {
+        co_await moved_.wait();
+        if (!still_runs()) co_return;
+      }
+      session_bytes_ += chunk->header.length;
+      machine_->chain()->add(std::move(chunk));
+      hops_->moved();
+      if (Clock::now() - progress_told_ < std::chrono::milliseconds(250)) continue;
+      progress_told_ = Clock::now();
+      observer_.session_progress(plan_.sessions[session], session_bytes_);
+    }
+    // Only now, with its exit status known, may anyone hear that the stream is whole.
+    std::vector<std::string> warnings = co_await source_->finish();
+    if (still_runs()) session_warnings_ = std::move(warnings);
+  } catch (const std::exception& error) {
+    trouble = error.what();
+  }
+  if (!still_runs()) co_return;
+  if (trouble.empty()) {
+    observer_.session_progress(plan_.sessions[session], session_bytes_);
+    machine_->source_ended(now());
+  } else {
+    event("The source of session " + plan_.sessions[session].name + " failed: " + trouble);
+    machine_->source_failed(trouble, now());
+  }
+  settle();
+}
+
+// False at the end of the source; the chunk may hold its last bytes then.
+Awaitable<bool> JobRunner::fill(Source& source, wire::Chunk& chunk) {
+  std::uint32_t size = 0;
+  while (size < wire::longest_chunk) {
+    std::span<std::byte> rest(chunk.room.get() + size, wire::longest_chunk - size);
+    std::size_t got = co_await source.read(rest);
+    if (got == 0) break;
+    size += static_cast<std::uint32_t>(got);
+  }
+  chunk.header.length = size;
+  co_return size == wire::longest_chunk;
+}
+
+// Decisions.
+
+void JobRunner::send(wire::NodeId node, const wire::Message& message) {
+  auto found = connections_.find(node);
+  if (found != connections_.end()) found->second->send(message);
+}
+
+void JobRunner::close(wire::NodeId node) {
+  auto found = connections_.find(node);
+  if (found == connections_.end()) return;
+  found->second->close_after_sending();
+  leaving_.push_back(found->second);
+  connections_.erase(found);
+}
+
+std::uint64_t JobRunner::random() {
+  std::uint64_t number = 0;
+  if (::getrandom(&number, sizeof number, 0) != static_cast<ssize_t>(sizeof number)) throw Error::from_errno("getrandom");
+  return number;
+}
+
+// Lets the last words go out before the connections close.
+Awaitable<void> JobRunner::say_farewell() {
+  for (const auto& [id, connection] : connections_) {
+    connection->close_after_sending();
+    leaving_.push_back(connection);
+  }
+  connections_.clear();
+  const auto deadline = Clock::now() + farewell_limit;
+  asio::steady_timer timer(io_);
+  auto unheard = [](const auto& connection) { return !connection->idle(); };
+  while (Clock::now() < deadline && std::any_of(leaving_.begin(), leaving_.end(), unheard)) {
+    timer.expires_after(std::chrono::milliseconds(10));
+    co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+  }
+  for (const auto& connection : leaving_) connection->close();
+  leaving_.clear();
+}
+
+JobResult JobRunner::result() const {
+  JobResult result;
+  for (const wire::NodeRow& row : machine_->rows()) result.nodes.push_back(status_of(row));
+  result.warnings = warnings_;
+  result.done = machine_->done();
+  result.interrupted = interrupted_;
+  return result;
+}
+
+// Coroutines that outlive run() by a moment share the runner.
+class SharedJob final : public Job {
+ public:
+  explicit SharedJob(std::shared_ptr<JobRunner> runner) : runner_(std::move(runner)) {}
+  Awaitable<JobResult> run() override { return runner_->run(); }
+  void stop() override { runner_->stop(); }
+
+ private:
+  std::shared_ptr<JobRunner> runner_;
+};
+
+}  // namespace
+
+std::unique_ptr<Job> make_job(asio::io_context& io, JobPlan plan, JobObserver& observer) {
+  return std::make_unique<SharedJob>(std::make_shared<JobRunner>(io, std::move(plan), observer));
+}
+
+}  // namespace ka::server

@@ -1,0 +1,138 @@
+#include "wire/chain.h"
+
+#include <algorithm>
+
+namespace ka::wire {
+
+namespace {
+
+constexpr NodeId server_id = 0;
+// A lost upstream is tried again at once, then after this long: if it has died, the server hears of it in between.
+constexpr Time relink_delay = std::chrono::milliseconds(200);
+constexpr unsigned tries_per_upstream = 3;
+
+}  // namespace
+
+Chain::Chain(std::uint64_t stream, std::uint64_t window, std::uint16_t server_port, std::vector<ChainMember> members,
+             ChainOutput& output, Time)
+    : stream_(stream), window_(window), server_port_(server_port), output_(output) {
+  for (const ChainMember& member : members) {
+    members_.emplace_back();
+    members_.back().self = member;
+  }
+  for (auto member = members_.begin(); member != members_.end(); ++member) link(member);
+}
+
+void Chain::add(std::shared_ptr<Chunk> chunk) {
+  chunk->header.kind = ChunkHeader::Kind::data;
+  chunk->header.offset = ring_.end();
+  chunk->header.digest = chunk_digest(chunk->header.offset, chunk->bytes());
+  digest_.add(chunk->header);
+  ring_.push(std::move(chunk));
+}
+
+void Chain::end() {
+  end_.emplace();
+  end_->kind = ChunkHeader::Kind::end;
+  end_->offset = ring_.end();
+  end_->digest = digest_.value();
+}
+
+void Chain::position(NodeId node, const Position& position, Time) {
+  auto member = find(node);
+  if (member == members_.end() || position.stream != stream_) return;
+  if (position.received < member->at.received || position.received > ring_.end() || position.sunk > position.received) {
+    output_.put_out(node, "it reported a position that cannot be");
+    return;
+  }
+  bool was_last = member->at.received == floor_;
+  member->at = position;
+  if (was_last) find_floor();
+}
+
+void Chain::upstream_lost(NodeId node, const UpstreamLost& lost, Time now) {
+  auto member = find(node);
+  if (member == members_.end() || lost.stream != stream_ || lost.epoch != member->epoch || received_all(*member)) return;
+  bool progress = member->at.received != member->lost_at || member->losses == 0;
+  member->lost_at = member->at.received;
+  member->losses = progress ? 1 : member->losses + 1;
+  if (progress) member->bad_upstreams.clear();
+  if (member->losses == 1) {
+    link(member);
+  } else if (member->losses <= tries_per_upstream) {
+    member->relink_at = now + relink_delay;
+  } else {
+    give_up_upstream(member, lost.why, now);
+  }
+}
+
+// The upstream lives, but does not serve this member. At the end of the chain it need not serve anyone. A member
+// that fares no better with the next one is itself the trouble.
+void Chain::give_up_upstream(Members::iterator member, const std::string& why, Time) {
+  NodeId upstream = upstream_of(member);
+  member->bad_upstreams.insert(upstream);
+  member->losses = 1;
+  if (upstream == server_id || member->bad_upstreams.size() > 1) {
+    output_.put_out(member->self.id, "it cannot get its data: " + why);
+    return;
+  }
+  move_to_tail(member - 1);
+}
+
+void Chain::move_to_tail(Members::iterator member) {
+  Member moved = *member;
+  auto next = members_.erase(member);
+  if (next != members_.end()) link(next);
+  members_.push_back(std::move(moved));
+  link(members_.end() - 1);
+}
+
+void Chain::remove(NodeId node, Time) {
+  auto member = find(node);
+  if (member == members_.end()) return;
+  auto next = members_.erase(member);
+  if (next != members_.end()) link(next);
+  find_floor();
+}
+
+void Chain::tick(Time now) {
+  for (auto member = members_.begin(); member != members_.end(); ++member) {
+    if (member->relink_at && *member->relink_at <= now) link(member);
+  }
+}
+
+bool Chain::all_received() const {
+  return end_ && std::all_of(members_.begin(), members_.end(), [this](const Member& m) { return received_all(m); });
+}
+
+unsigned Chain::order_of(NodeId node) const {
+  for (std::size_t i = 0; i < members_.size(); ++i) {
+    if (members_[i].self.id == node) return static_cast<unsigned>(i + 1);
+  }
+  return 0;
+}
+
+void Chain::find_floor() {
+  floor_ = ring_.end();
+  for (const Member& member : members_) floor_ = std::min(floor_, member.at.received);
+  ring_.drop_before(floor_);
+}
+
+Chain::Members::iterator Chain::find(NodeId node) {
+  return std::find_if(members_.begin(), members_.end(), [node](const Member& m) { return m.self.id == node; });
+}
+
+NodeId Chain::upstream_of(Members::const_iterator member) const {
+  return member == members_.begin() ? server_id : (member - 1)->self.id;
+}
+
+void Chain::link(Members::iterator member) {
+  member->relink_at.reset();
+  if (received_all(*member)) return;
+  member->epoch = ++epoch_;
+  Endpoint upstream{0, server_port_};
+  if (member != members_.begin()) upstream = (member - 1)->self.at;
+  output_.link(member->self.id, {stream_, member->epoch, upstream});
+}
+
+}  // namespace ka::wire

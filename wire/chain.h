@@ -1,0 +1,105 @@
+#pragma once
+/// One stream as the server sees it: who is in the chain and in which order, how far each member is, and what the
+/// source may still be read for. No I/O.
+///
+/// The one rule that makes every failure harmless: the source is read at most `window` bytes past the live member
+/// that has received least, the server keeps all of that, and so does every member as far as it has received. So
+/// whoever loses its upstream finds its next byte at any other member in front of it, or at the server.
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "wire/chunk.h"
+#include "wire/messages.h"
+#include "wire/ring.h"
+
+namespace ka::wire {
+
+/// Since some fixed moment; whoever calls has the clock.
+using Time = std::chrono::microseconds;
+/// The server's number for a control connection.
+using NodeId = std::uint32_t;
+
+struct ChainMember {
+  NodeId id = 0;
+  Endpoint at;  ///< where it serves the next one
+};
+
+/// What a Chain decides.
+class ChainOutput {
+ public:
+  virtual ~ChainOutput() = default;
+  virtual void link(NodeId node, const Link& link) = 0;
+  /// The member is no longer in the chain; tell it and the operator.
+  virtual void put_out(NodeId node, const std::string& reason) = 0;
+};
+
+class Chain {
+ public:
+  /// `members` in the order of the chain, `server_port` where the first of them gets its data.
+  Chain(std::uint64_t stream, std::uint64_t window, std::uint16_t server_port, std::vector<ChainMember> members,
+        ChainOutput& output, Time now);
+
+  // The source.
+  /// Whether the source may be read for one more chunk.
+  bool may_read() const { return !end_ && !members_.empty() && ring_.end() + longest_chunk <= floor() + window_; }
+  /// The next piece of the source; only chunk->header.length is set.
+  void add(std::shared_ptr<Chunk> chunk);
+  /// The source ended, and ended well.
+  void end();
+  const Ring& ring() const { return ring_; }
+  const std::optional<ChunkHeader>& end_mark() const { return end_; }
+
+  // The members. Ids that are not in the chain (any more) are ignored.
+  void position(NodeId node, const Position& position, Time now);
+  void upstream_lost(NodeId node, const UpstreamLost& lost, Time now);
+  /// The member is gone; whoever came behind it gets a new upstream.
+  void remove(NodeId node, Time now);
+  void tick(Time now);
+
+  std::uint64_t stream() const { return stream_; }
+  bool empty() const { return members_.empty(); }
+  bool all_received() const;
+  /// 1 for the member next to the server; 0: not in the chain.
+  unsigned order_of(NodeId node) const;
+  /// Nobody alive needs a byte in front of this one.
+  std::uint64_t floor() const { return floor_; }
+
+ private:
+  struct Member {
+    ChainMember self;
+    std::uint32_t epoch = 0;
+    Position at{};
+    std::optional<Time> relink_at;   ///< try the same upstream again then
+    std::uint64_t lost_at = 0;       ///< at.received when the upstream was lost last
+    unsigned losses = 0;             ///< in a row, without a byte in between
+    std::set<NodeId> bad_upstreams;  ///< those that gave nothing; 0 is the server
+  };
+  using Members = std::vector<Member>;
+
+  Members::iterator find(NodeId node);
+  bool received_all(const Member& member) const { return end_ && member.at.received == end_->offset; }
+  NodeId upstream_of(Members::const_iterator member) const;
+  void link(Members::iterator member);
+  void find_floor();
+  void move_to_tail(Members::iterator member);
+  void give_up_upstream(Members::iterator member, const std::string& why, Time now);
+
+  std::uint64_t stream_;
+  std::uint64_t window_;
+  std::uint16_t server_port_;
+  ChainOutput& output_;
+  Members members_;
+  std::uint32_t epoch_ = 0;
+  Ring ring_;
+  StreamDigest digest_;
+  std::optional<ChunkHeader> end_;
+  std::uint64_t floor_ = 0;
+};
+
+}  // namespace ka::wire

@@ -1,0 +1,87 @@
+#pragma once
+/// Chunks: the pieces a stream is cut into by the server and that travel unchanged from node to node
+/// (docs/protocol.md, "Hops").
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "wire/codec.h"
+
+namespace ka::wire {
+
+inline constexpr std::uint32_t longest_chunk = 128 * 1024;
+inline constexpr std::size_t chunk_header_size = 32;
+inline constexpr std::size_t hop_open_size = 32;
+
+/// In front of every chunk, and alone as the end of the stream.
+struct ChunkHeader {
+  enum class Kind : std::uint8_t { data = 1, end = 2 };
+
+  Kind kind = Kind::data;
+  std::uint32_t length = 0;  ///< 1 … longest_chunk; 0 for the end
+  std::uint64_t offset = 0;  ///< of its first byte in the stream; for the end: bytes in all
+  Digest digest{};           ///< data: of offset and bytes; end: of the whole stream (StreamDigest)
+};
+
+std::string encode(const ChunkHeader& header);
+/// Throws ProtocolError for an unknown kind, a length out of bounds, an offset that overflows.
+ChunkHeader parse_chunk_header(std::string_view bytes);
+
+/// What the receiver says first on a data connection: which stream, and from which byte on.
+struct HopOpen {
+  std::uint64_t stream = 0;
+  std::uint32_t epoch = 0;
+  std::uint64_t offset = 0;
+};
+
+std::string encode(const HopOpen& open);
+HopOpen parse_hop_open(std::string_view bytes);
+
+/// XXH3-128 of the bytes, with the offset as its seed, so that a right chunk in a wrong place is wrong.
+Digest chunk_digest(std::uint64_t offset, std::span<const std::byte> bytes);
+
+/// The digest of a whole stream: XXH3-128 over the headers of its chunks, in order. Since every header holds
+/// the digest of its bytes, checked at every hop, this covers every byte and costs next to nothing.
+class StreamDigest {
+ public:
+  StreamDigest();
+  ~StreamDigest();
+  StreamDigest(const StreamDigest&) = delete;
+  StreamDigest& operator=(const StreamDigest&) = delete;
+
+  void add(const ChunkHeader& header);
+  Digest value() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// A chunk in memory. Its room is always longest_chunk bytes; header.length of them count.
+struct Chunk {
+  ChunkHeader header;
+  std::unique_ptr<std::byte[]> room = std::make_unique_for_overwrite<std::byte[]>(longest_chunk);
+
+  std::span<const std::byte> bytes() const { return {room.get(), header.length}; }
+  std::uint64_t end() const { return header.offset + header.length; }
+};
+
+using ChunkPtr = std::shared_ptr<const Chunk>;
+
+/// Hands out chunks and takes them back when their last user is gone: a fresh 128 KiB from the allocator costs
+/// page faults each time. Chunks may outlive the pool.
+class ChunkPool {
+ public:
+  ChunkPool() : free_(std::make_shared<std::vector<std::unique_ptr<Chunk>>>()) {}
+  std::shared_ptr<Chunk> get();
+
+ private:
+  std::shared_ptr<std::vector<std::unique_ptr<Chunk>>> free_;
+};
+
+}  // namespace ka::wire

@@ -1,0 +1,56 @@
+#include "wire/codec.h"
+
+#include <algorithm>
+
+namespace ka::wire {
+
+std::string Endpoint::address_text() const {
+  std::string text;
+  for (int shift = 24; shift >= 0; shift -= 8) {
+    text += std::to_string((address >> shift) & 0xff);
+    if (shift != 0) text += '.';
+  }
+  return text;
+}
+
+void Writer::number(std::uint64_t value, int size) {
+  for (int shift = 8 * (size - 1); shift >= 0; shift -= 8) out_ += static_cast<char>(value >> shift);
+}
+
+void Writer::operator()(std::string_view text) {
+  text = text.substr(0, 0xffff);
+  number(text.size(), 2);
+  out_ += text;
+}
+
+std::string_view Reader::take(std::size_t size) {
+  if (bytes_.size() < size) throw ProtocolError("a message ends before its last field");
+  std::string_view taken = bytes_.substr(0, size);
+  bytes_.remove_prefix(size);
+  return taken;
+}
+
+std::uint64_t Reader::number(int size) {
+  std::uint64_t value = 0;
+  for (char byte : take(static_cast<std::size_t>(size))) value = value << 8 | static_cast<std::uint8_t>(byte);
+  return value;
+}
+
+void Reader::operator()(bool& value) {
+  std::uint64_t byte = number(1);
+  if (byte > 1) throw ProtocolError("a yes-or-no field is neither 0 nor 1");
+  value = byte != 0;
+}
+
+void Reader::operator()(Digest& digest) {
+  std::string_view bytes = take(digest.size());
+  std::transform(bytes.begin(), bytes.end(), digest.begin(), [](char c) { return static_cast<std::uint8_t>(c); });
+}
+
+void Reader::operator()(std::string& text) { text = take(number(2)); }
+
+void Reader::finish() const {
+  if (!bytes_.empty()) throw ProtocolError("a message goes on behind its last field");
+}
+
+}  // namespace ka::wire

@@ -1,0 +1,164 @@
+#pragma once
+/// A job as the server runs it: who is there, rounds, sessions, releases. No I/O: connections, messages and time go in,
+/// messages and decisions come out (JobOutput).
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "wire/chain.h"
+#include "wire/messages.h"
+
+namespace ka::wire {
+
+struct JobRules {
+  struct Session {
+    std::string name;
+    bool kept = false;    ///< whoever got it does not need it again in a later round
+    std::string packing;  ///< Start::packing
+  };
+
+  std::vector<Session> sessions;
+  bool clone = true;                ///< members report Done after the last session; else its end is the end
+  unsigned nodes = 1;               ///< a round starts when as many wait, and the job ends when as many are done
+  std::optional<Time> start_after;  ///< a round also starts this long after the first one came
+  std::optional<Time> linger;       ///< send: how long to wait for the missing after a round
+  Time release_delay{0};
+  std::uint64_t window = 0;         ///< 0: by the number of members
+  std::uint64_t memory = 0;         ///< bytes the server may hold; 0: no bound
+  std::uint16_t data_port = 0;
+};
+
+/// One row of the operator's table: a machine, over all its connections.
+struct NodeRow {
+  enum class State { waiting, running, finishing, done, failed, put_out };
+
+  Endpoint at;
+  std::string host_name, hardware_address;
+  State state = State::waiting;
+  std::string stage;
+  std::string reason;
+  std::uint64_t received = 0, sunk = 0;
+  double rate = 0;  ///< bytes a second
+  unsigned round = 0;
+  unsigned order = 0;
+};
+
+class JobOutput {
+ public:
+  virtual ~JobOutput() = default;
+  virtual void send(NodeId node, const Message& message) = 0;
+  /// Close its connection, after what was sent has gone out. disconnected() is not called for it.
+  virtual void close(NodeId node) = 0;
+  virtual void event(const std::string& text) = 0;
+  virtual void changed(const NodeRow& row) = 0;
+  /// A number that cannot be guessed, to name a stream.
+  virtual std::uint64_t random() = 0;
+  /// Open the source of this session, and read it as chain()->may_read() allows.
+  virtual void stream_started(std::size_t session, unsigned round, unsigned members) = 0;
+  /// chain() may allow more reading now, or its members may have changed.
+  virtual void stream_moved() = 0;
+  /// All members have it all, or the stream failed: drop the source and all data connections.
+  virtual void stream_ended(bool whole) = 0;
+};
+
+class JobMachine final : private ChainOutput {
+ public:
+  JobMachine(JobRules rules, JobOutput& output);
+
+  void connected(NodeId node, Endpoint from, Time now);
+  void message(NodeId node, const Message& message, Time now);
+  void disconnected(NodeId node, const std::string& why, Time now);
+  /// At least ten times a second.
+  void tick(Time now);
+
+  /// The running stream, between stream_started and stream_ended; else nullptr.
+  Chain* chain() { return chain_.get(); }
+  /// The source ended well, all of it was add()ed. Nobody may be told so before its exit status is known.
+  void source_ended(Time now);
+  void source_failed(const std::string& why, Time now);
+
+  /// Starts a round with who waits.
+  void go(Time now);
+  /// The operator ends the job: members are told, the job is finished at once.
+  void stop(Time now);
+
+  bool finished() const { return finished_; }
+  bool serves(std::string_view session) const;
+  const std::vector<NodeRow>& rows() const { return rows_; }
+  unsigned done() const;
+  /// Connections that have not said hello.
+  std::size_t unknown() const;
+
+ private:
+  enum class Phase { greeting, idle, waiting, between, joined, streaming, finishing, done, out };
+
+  struct Node {
+    Endpoint from;
+    Endpoint data;  ///< where it serves the next one
+    Phase phase = Phase::greeting;
+    bool clones = false;
+    std::uint64_t ring = 0;
+    std::size_t row = 0;         ///< valid once it said hello
+    std::size_t session = 0;     ///< joined, or expected to join next
+    Time heard{0};
+    std::optional<Time> done_at;
+    bool released = false;
+    std::uint64_t last_received = 0;
+    Time last_position{0};
+  };
+
+  void link(NodeId node, const Link& link) override;
+  void put_out(NodeId node, const std::string& reason) override;
+
+  void hello(NodeId id, Node& node, const Hello& hello);
+  void join(NodeId id, Node& node, const Join& join, Time now);
+  void position(NodeId id, Node& node, const Position& position, Time now);
+  void member_finished(NodeId id, Node& node, const Finished& finished);
+  void refuse(NodeId id, const std::string& reason);
+  void leave(NodeId id, Node& node, NodeRow::State state, const std::string& reason, Time now);
+
+  void check_silence(Time now);
+  void release_due(Time now);
+  void advance(Time now);
+  void start_round(Time now);
+  void end_round(Time now);
+  bool round_is_due(Time now) const;
+  bool start_next_session(Time now);
+  void start_session(std::size_t session, Time now);
+  void check_stream(Time now);
+  void fail_stream(const std::string& why, Time now);
+
+  bool streams(NodeId id) const { return chain_ && !over_ && chain_->order_of(id) != 0; }
+  static bool is_member(const Node& node);
+  unsigned waiting() const;
+  unsigned missing() const;
+  std::size_t row_for(const Node& node, const Hello& hello);
+  NodeRow& row(const Node& node) { return rows_[node.row]; }
+  void set(Node& node, Phase phase, NodeRow::State state, const std::string& stage);
+  std::string name(const Node& node) const;
+
+  JobRules rules_;
+  JobOutput& output_;
+  std::map<NodeId, Node> nodes_;
+  std::vector<NodeRow> rows_;
+  std::unique_ptr<Chain> chain_;
+  std::size_t session_ = 0;  ///< of chain_
+  bool over_ = false;        ///< all members of chain_ have received all of it
+  unsigned round_ = 0;
+  bool in_round_ = false;
+  bool go_ = false;
+  bool source_failed_ = false;
+  bool finished_ = false;
+  std::optional<Time> first_wait_;  ///< since when somebody waits
+  Time last_wait_{0};               ///< when the last one began to wait
+  Time round_ended_{0};
+  Time last_release_{Time::min() / 2};
+  Time last_ping_{0};
+  Time now_{0};
+};
+
+}  // namespace ka::wire

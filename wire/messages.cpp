@@ -1,0 +1,96 @@
+#include "wire/messages.h"
+
+#include <utility>
+
+namespace ka::wire {
+
+namespace {
+
+// A peer of another version is told so; the rest of its first message is its own affair.
+template <typename Greeting>
+bool is_other_version(std::string_view fields, Greeting& greeting) {
+  Reader reader(fields);
+  if constexpr (std::is_same_v<Greeting, Hello>) {
+    reader(greeting.magic);
+    if (greeting.magic != hello_magic) throw ProtocolError("this is not a KA node: wrong first bytes");
+  }
+  reader(greeting.version);
+  return greeting.version != protocol_version;
+}
+
+template <typename T>
+bool decode_as(std::uint8_t type, std::string_view fields, std::optional<Message>& result) {
+  if (type != T::type) return false;
+  T message;
+  if constexpr (std::is_same_v<T, Hello> || std::is_same_v<T, Welcome>) {
+    if (is_other_version(fields, message)) {
+      result = std::move(message);
+      return true;
+    }
+  }
+  Reader reader(fields);
+  message.each(reader);
+  reader.finish();
+  result = std::move(message);
+  return true;
+}
+
+template <std::size_t... I>
+void decode_any(std::uint8_t type, std::string_view fields, std::optional<Message>& result, std::index_sequence<I...>) {
+  (decode_as<std::variant_alternative_t<I, Message>>(type, fields, result) || ...);
+}
+
+// Reasons carry what a program printed; a message must stay short enough for every decoder.
+constexpr std::size_t longest_text = 4096;
+
+class Shortening : public Writer {
+ public:
+  using Writer::Writer;
+  using Writer::operator();
+  void operator()(const std::string& text) { Writer::operator()(std::string_view(text).substr(0, longest_text)); }
+};
+
+}  // namespace
+
+std::string encode(const Message& message) {
+  std::string body;
+  std::visit(
+      [&body](auto copy) {
+        Shortening writer(body);
+        writer(copy.type);
+        copy.each(writer);
+      },
+      message);
+  std::string frame;
+  Writer writer(frame);
+  writer(static_cast<std::uint32_t>(body.size()));
+  return frame + body;
+}
+
+Message decode(std::string_view type_and_fields) {
+  Reader reader(type_and_fields);
+  std::uint8_t type = 0;
+  reader(type);
+  std::optional<Message> result;
+  decode_any(type, type_and_fields.substr(1), result, std::make_index_sequence<std::variant_size_v<Message>>());
+  if (!result) throw ProtocolError("there is no message of type " + std::to_string(type));
+  return *std::move(result);
+}
+
+std::optional<Message> MessageDecoder::next() {
+  std::string_view rest = std::string_view(pending_).substr(used_);
+  if (rest.size() < 4) return std::nullopt;
+  std::uint32_t length = 0;
+  Reader(rest.substr(0, 4))(length);
+  if (length == 0 || length > longest_message)
+    throw ProtocolError("a message of " + std::to_string(length) + " bytes: at most " + std::to_string(longest_message) +
+                        " are allowed");
+  if (rest.size() < 4 + length) {
+    pending_.erase(0, std::exchange(used_, 0));
+    return std::nullopt;
+  }
+  used_ += 4 + length;
+  return decode(rest.substr(4, length));
+}
+
+}  // namespace ka::wire

@@ -1,0 +1,49 @@
+#include "wire/node_stream.h"
+
+#include <algorithm>
+
+namespace ka::wire {
+
+bool NodeStream::link(const Link& link) {
+  if (link.stream != stream_ || link.epoch <= epoch_) return false;
+  epoch_ = link.epoch;
+  upstream_ = link.upstream;
+  return !whole();
+}
+
+void NodeStream::take(ChunkPtr chunk) {
+  if (end_) throw ProtocolError("a chunk behind the end of the stream");
+  if (chunk_digest(chunk->header.offset, chunk->bytes()) != chunk->header.digest)
+    throw ProtocolError("the chunk at " + std::to_string(chunk->header.offset) + " was damaged on its way");
+  const ChunkHeader header = chunk->header;
+  ring_.push(std::move(chunk));
+  digest_.add(header);
+  make_room();
+}
+
+void NodeStream::take_end(const ChunkHeader& end) {
+  if (end.offset != ring_.end())
+    throw ProtocolError("the stream ends after " + std::to_string(ring_.end()) + " bytes where " +
+                        std::to_string(end.offset) + " were due");
+  if (end.digest != digest_.value()) throw ProtocolError("the digest of the whole stream is wrong");
+  end_ = end;
+}
+
+void NodeStream::sunk(const Chunk& chunk, std::chrono::microseconds busy) {
+  sunk_ = chunk.end();
+  sink_busy_ += busy;
+  make_room();
+}
+
+Position NodeStream::position() const {
+  return {stream_, ring_.end(), sunk_, static_cast<std::uint64_t>(sink_busy_.count())};
+}
+
+// The server reads no further than `window` past the slowest live member, so what is older than that nobody alive
+// can still ask for.
+void NodeStream::make_room() {
+  std::uint64_t keep_from = ring_.end() > window_ ? ring_.end() - window_ : 0;
+  ring_.drop_before(std::min(keep_from, sunk_));
+}
+
+}  // namespace ka::wire

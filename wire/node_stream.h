@@ -1,0 +1,63 @@
+#pragma once
+/// One stream as a node sees it: what it holds, what its sink has, where the next bytes come from. No I/O: whoever has
+/// the sockets asks it what to do and tells it what happened.
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+
+#include "wire/chunk.h"
+#include "wire/messages.h"
+#include "wire/ring.h"
+
+namespace ka::wire {
+
+class NodeStream {
+ public:
+  /// `start` as the server sent it.
+  explicit NodeStream(const Start& start) : stream_(start.stream), window_(start.window) {}
+
+  std::uint64_t stream() const { return stream_; }
+
+  /// Takes a Link. True if it is news: leave the present upstream, connect to upstream(), say hop_open().
+  bool link(const Link& link);
+  std::uint32_t epoch() const { return epoch_; }
+  Endpoint upstream() const { return upstream_; }
+  HopOpen hop_open() const { return {stream_, epoch_, ring_.end()}; }
+
+  /// Whether one more chunk may be read. False: the sink is behind by all that may be held for it.
+  bool room() const { return ring_.end() - sunk_ + longest_chunk <= window_; }
+  /// The next chunk. Throws ProtocolError, and has not changed, when its bytes or its place are wrong.
+  void take(ChunkPtr chunk);
+  /// The end mark. Throws ProtocolError when the stream is short, or its digest is not the one found here.
+  void take_end(const ChunkHeader& end);
+  /// All was received and found right.
+  bool whole() const { return end_.has_value(); }
+  const std::optional<ChunkHeader>& end_mark() const { return end_; }
+
+  /// What a successor is sent from.
+  const Ring& ring() const { return ring_; }
+
+  /// The next chunk for the sink; nullptr: none yet, or none any more.
+  ChunkPtr for_sink() const { return ring_.find(sunk_); }
+  /// The sink took that chunk; it was at work for `busy`.
+  void sunk(const Chunk& chunk, std::chrono::microseconds busy);
+  bool all_sunk() const { return whole() && sunk_ == ring_.end(); }
+
+  Position position() const;
+
+ private:
+  void make_room();
+
+  std::uint64_t stream_;
+  std::uint64_t window_;
+  std::uint32_t epoch_ = 0;
+  Endpoint upstream_;
+  Ring ring_;
+  StreamDigest digest_;
+  std::optional<ChunkHeader> end_;
+  std::uint64_t sunk_ = 0;
+  std::chrono::microseconds sink_busy_{0};
+};
+
+}  // namespace ka::wire
