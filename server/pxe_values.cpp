@@ -32,9 +32,11 @@ Address parse_address(std::string_view name, std::string_view text) {
 
 Network parse_subnet(std::string_view text) {
   std::vector<std::string_view> parts = split(text, '/');
-  auto prefix = parts.size() == 2 ? parse_unsigned(parts[1]) : std::nullopt;
-  if (!prefix || *prefix < 8 || *prefix > 30) refuse("subnet", text, "ADDRESS/8 … ADDRESS/30, such as 10.0.1.0/24");
-  return Network(parse_address("subnet", parts[0]), static_cast<unsigned short>(*prefix)).canonical();
+  parts.resize(2);
+  std::uint64_t prefix = parse_unsigned(parts[1]).value_or(0);
+  if (split(text, '/').size() != 2 || prefix < 8 || prefix > 30)
+    refuse("subnet", text, "ADDRESS/8 … ADDRESS/30, such as 10.0.1.0/24");
+  return Network(parse_address("subnet", parts[0]), static_cast<unsigned short>(prefix)).canonical();
 }
 
 bool usable_in(const Network& net, Address address) {
@@ -89,11 +91,12 @@ std::string path_value(std::string_view name, const std::string& text) {
 std::string serial_value(const std::string& text) {
   if (text.empty()) return {};
   std::vector<std::string_view> parts = words(text);
-  auto port = parts.empty() ? std::nullopt : parse_unsigned(parts[0]);
-  auto speed = parts.size() == 2 ? parse_unsigned(parts[1]) : std::nullopt;
-  if (!port || *port > 3 || !speed || *speed < 1200 || *speed > 115200)
+  parts.resize(2);
+  // No valid number is as large as what stands for an invalid one.
+  std::uint64_t port = parse_unsigned(parts[0]).value_or(UINT64_MAX), speed = parse_unsigned(parts[1]).value_or(0);
+  if (words(text).size() != 2 || port > 3 || speed < 1200 || speed > 115200)
     refuse("serial", text, "PORT SPEED, such as 0 115200");
-  return std::to_string(*port) + " " + std::to_string(*speed);
+  return std::to_string(port) + " " + std::to_string(speed);
 }
 
 std::string console_words(const std::string& serial) {
