@@ -155,7 +155,8 @@ class Clone {
   }
 
   bool kernel_knows(const std::string& type) const {
-    for (std::string_view line : split(read_file(context_.procfs + "/filesystems"), '\n'))
+    const std::string known = read_file(context_.procfs + "/filesystems");
+    for (std::string_view line : split(known, '\n'))
       if (auto fields = words(line); !fields.empty() && fields.back() == type) return true;
     return false;
   }

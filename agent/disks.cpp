@@ -74,7 +74,7 @@ bool is_pci_address(const std::string& name) {  // 0000:00:1f.2
 // As udev's path_id builds it, for the buses that disks hang on. `device` is a real path in sysfs.
 std::string path_of(const std::string& block, const std::string& device) {
   std::string path, walked, controller;
-  for (std::string_view piece : split(device.substr(1), '/')) {
+  for (std::string_view piece : split(std::string_view(device).substr(1), '/')) {
     std::string name(piece), parent = walked;
     walked += "/" + name;
     if (is_pci_address(name)) {

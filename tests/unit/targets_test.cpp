@@ -1,0 +1,177 @@
+#include "agent/targets.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+
+namespace ka::agent {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+
+constexpr std::uint64_t gib = 1 << 30;
+
+MachineDisk disk(const std::string& name, std::uint64_t size = 80 * gib) {
+  MachineDisk d;
+  d.name = name;
+  d.size = size;
+  d.serial = "SERIAL-" + name;
+  return d;
+}
+
+class TargetsTest : public testing::Test {
+ protected:
+  void golden(const std::string& name, std::uint64_t size = 80 * gib) {
+    wire::Disk d;
+    d.name = name;
+    d.golden_size = size;
+    manifest_.disks.push_back(d);
+  }
+
+  // "sda→vda sdb→vdb", or why it was refused.
+  std::string choice() {
+    TargetQuestion question{manifest_, disks_, rules_, boot_device_};
+    try {
+      std::string text;
+      for (const Target& target : choose_targets(question))
+        text += (text.empty() ? "" : " ") + target.golden->name + "→" + target.disk.name;
+      return text;
+    } catch (const Error& error) {
+      return error.what();
+    }
+  }
+
+  wire::Manifest manifest_;
+  std::vector<MachineDisk> disks_;
+  std::vector<std::string> rules_;
+  std::string boot_device_;
+};
+
+TEST_F(TargetsTest, OneGoldenDiskGoesToTheOnlyDiskWhateverItsName) {
+  golden("sda");
+  disks_ = {disk("vda")};
+  EXPECT_EQ(choice(), "sda→vda");
+}
+
+TEST_F(TargetsTest, NoDiskIsRefused) {
+  golden("sda");
+  EXPECT_THAT(choice(), AllOf(HasSubstr("choose a disk for the golden sda: this machine has no disk for it"),
+                              HasSubstr("Nothing was written")));
+}
+
+TEST_F(TargetsTest, TwoCandidatesAreRefusedByBothNamesWithTheRemedy) {
+  golden("sda");
+  disks_ = {disk("sda"), disk("sdb")};
+  EXPECT_THAT(choice(), AllOf(HasSubstr("it could be sda or sdb"), HasSubstr("katarget=sda=serial:SERIAL-sda")));
+}
+
+TEST_F(TargetsTest, TwoCandidatesAreADoubtAlsoWhenOneIsTooSmall) {
+  golden("sda");
+  disks_ = {disk("sda"), disk("sdb", gib)};
+  EXPECT_THAT(choice(), HasSubstr("it could be sda or sdb"));
+}
+
+TEST_F(TargetsTest, DisksThatMustNotBeWrittenToAreNoCandidates) {
+  golden("sda");
+  disks_ = {disk("sda"), disk("sdb"), disk("sdc"), disk("sdd"), disk("sde")};
+  disks_[0].removable = true;
+  disks_[1].read_only = true;
+  disks_[2].used_by = "used by md0";
+  boot_device_ = "sdd";
+  EXPECT_EQ(choice(), "sda→sde");
+  disks_.pop_back();
+  EXPECT_THAT(choice(), AllOf(HasSubstr("no disk for it"), HasSubstr("removable or on USB"), HasSubstr("read-only"),
+                              HasSubstr("used by md0"), HasSubstr("this machine booted from it")));
+}
+
+TEST_F(TargetsTest, ARemovableDiskIsTakenOnlyIfTheServerAllows) {
+  golden("sda");
+  disks_ = {disk("sda")};
+  disks_[0].removable = true;
+  rules_ = {"sda=name:sda"};
+  EXPECT_THAT(choice(), HasSubstr("must not be written to"));
+  manifest_.removable_allowed = true;
+  EXPECT_EQ(choice(), "sda→sda");
+}
+
+TEST_F(TargetsTest, ARuleChoosesByNameSerialWwnOrPath) {
+  golden("sda");
+  disks_ = {disk("sda"), disk("nvme0n1")};
+  disks_[1].wwn = "eui.0025385b71b01b8a";
+  disks_[1].path = "pci-0000:01:00.0-nvme-1";
+  for (const char* rule : {"sda=nvme0n1", "sda=name:nvme0n1", "sda=/dev/nvme0n1", "sda=serial:SERIAL-nvme0n1",
+                           "sda=wwn:0025385b71b01b8a", "sda=wwn:eui.0025385b71b01b8a",
+                           "sda=path:pci-0000:01:00.0-nvme-1", "sda=path:pci-0000:01:00.0"}) {
+    rules_ = {rule};
+    EXPECT_EQ(choice(), "sda→nvme0n1") << rule;
+  }
+}
+
+TEST_F(TargetsTest, ARuleThatMatchesNoneOrSeveralIsRefused) {
+  golden("sda");
+  disks_ = {disk("sda"), disk("sdb")};
+  disks_[0].path = "pci-0000:00:1f.2-ata-1";
+  disks_[1].path = "pci-0000:00:1f.2-ata-2";
+  rules_ = {"sda=serial:NONE"};
+  EXPECT_THAT(choice(), HasSubstr("no disk here is serial:NONE"));
+  rules_ = {"sda=path:pci-0000:00:1f.2"};
+  EXPECT_THAT(choice(), HasSubstr("2 disks here match"));
+  rules_ = {"sda=path:pci-0000:00:1"};  // a part of a name is not a name
+  EXPECT_THAT(choice(), HasSubstr("no disk here is"));
+}
+
+TEST_F(TargetsTest, BrokenRulesAreRefused) {
+  golden("sda");
+  disks_ = {disk("sda")};
+  for (const char* rule : {"sda", "=sda", "sda="}) {
+    rules_ = {rule};
+    EXPECT_THAT(choice(), HasSubstr("is not DISK=KIND:VALUE")) << rule;
+  }
+  rules_ = {"sdb=name:sda"};
+  EXPECT_THAT(choice(), HasSubstr("the golden node sends no disk sdb"));
+  rules_ = {"sda=colour:blue"};
+  EXPECT_THAT(choice(), HasSubstr("target rule colour:blue: is not name:…"));
+}
+
+TEST_F(TargetsTest, TheCommandLineGoesBeforeTheServersRule) {
+  golden("sda");
+  disks_ = {disk("sda"), disk("sdb")};
+  manifest_.targets = {{"sda", "name:sda"}};
+  EXPECT_EQ(choice(), "sda→sda");
+  rules_ = {"sda=name:sdb"};
+  EXPECT_EQ(choice(), "sda→sdb");
+}
+
+TEST_F(TargetsTest, TwoRulesCannotTakeOneDisk) {
+  golden("sda");
+  golden("sdb");
+  disks_ = {disk("sda"), disk("sdb")};
+  rules_ = {"sda=name:sdb", "sdb=name:sdb"};
+  EXPECT_THAT(choice(), HasSubstr("sdb is taken for sda already"));
+}
+
+TEST_F(TargetsTest, SeveralDisksNeedTheSameNamesAndSizes) {
+  golden("sda", 80 * gib);
+  golden("sdb", 500 * gib);
+  disks_ = {disk("sda", 80 * gib), disk("sdb", 500 * gib)};
+  EXPECT_EQ(choice(), "sda→sda sdb→sdb");
+  disks_ = {disk("sda", 500 * gib), disk("sdb", 80 * gib)};  // the kernel found them the other way round
+  EXPECT_THAT(choice(), HasSubstr("no disk here has the name sda and exactly its size"));
+  disks_ = {disk("sda", 80 * gib), disk("sdb", 500 * gib), disk("sdc")};
+  EXPECT_THAT(choice(), HasSubstr("more disks than are cloned"));
+  disks_ = {disk("sda", 80 * gib)};
+  EXPECT_THAT(choice(), HasSubstr("no disk here has the name sdb"));
+}
+
+TEST_F(TargetsTest, ARuleForOneOfTwoLeavesTheOtherBeyondDoubt) {
+  golden("sda");
+  golden("sdb");
+  disks_ = {disk("vda"), disk("vdb")};
+  rules_ = {"sda=name:vdb"};
+  EXPECT_EQ(choice(), "sda→vdb sdb→vda");
+}
+
+}  // namespace
+}  // namespace ka::agent
