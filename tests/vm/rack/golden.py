@@ -151,3 +151,8 @@ def _configure(root: Path, uuids: dict[int, str]) -> None:
     run("chroot", root, "systemctl", "enable", "systemd-networkd", "ssh")
     # Debian's timers look after packages over the network; here is none.
     run("chroot", root, "systemctl", "mask", "apt-daily.timer", "apt-daily-upgrade.timer")
+
+
+def install(root: Path) -> None:
+    """Puts KA into a golden machine's tree, as on a real one."""
+    run("env", "-u", "MAKEFLAGS", "-u", "MAKELEVEL", "make", "-C", ROOT, "install", f"DESTDIR={root}")

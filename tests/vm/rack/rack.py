@@ -7,6 +7,9 @@ from pathlib import Path
 from . import network
 from .golden import CACHE, ROOT
 from .machine import Disk, Machine
+from .sandbox import run
+
+KA_SERVER = ROOT / "build/musl-static/server/ka-server"
 
 
 class Rack:
@@ -34,6 +37,30 @@ class Rack:
                 print(f"--- the end of {machine.console.log.relative_to(ROOT)}\n{machine.console.tail(40)}", flush=True)
         for image in self.directory.glob("*.img"):
             image.unlink()
+
+    def serve(self, programs: str = "isc") -> None:
+        """Boot servers with the configuration that `ka-server pxe-config` writes: "isc" (dhcpd and tftpd-hpa), "dnsmasq",
+        or "proxy" (dnsmasq beside a dhcpd that knows nothing of PXE)."""
+        pxe = self.directory / "pxe"
+        run(KA_SERVER, "pxe-config", "--templates", ROOT / "pxe-config", "--output", pxe, "--interface", network.BRIDGE,
+            "--range", "10.77.0.100,10.77.0.200", "--gateway", "none", "--dns", "none", "--domain", "none",
+            "--default", "kamethod", "--timeout", "1", "--serial", "0 115200", "--tftp-root", pxe / "tftpboot",
+            "--install-boot-files", "--boot-files", ROOT / "build")
+        self.dhcp_configuration = pxe / "dhcpd.conf"
+        if programs == "isc":
+            self.tftp = network.tftpd(pxe / "tftpboot", self.directory)
+            self.start_dhcp()
+        elif programs == "dnsmasq":
+            self.tftp = self.dhcp = network.dnsmasq(pxe / "dnsmasq.conf", self.directory)
+        else:
+            plain = self.directory / "plain-dhcpd.conf"
+            plain.write_text("subnet 10.77.0.0 netmask 255.255.255.0 { range 10.77.0.100 10.77.0.200; }\n")
+            self.dhcp_configuration = plain
+            self.tftp = network.dnsmasq(pxe / "dnsmasq-proxy.conf", self.directory)
+            self.start_dhcp()
+
+    def start_dhcp(self) -> None:
+        self.dhcp = network.dhcpd(self.dhcp_configuration, self.directory)
 
     def machine(self, name: str, number: int, **parts) -> Machine:
         machine = Machine(name, number, self.network, self.directory, **parts)
