@@ -1,0 +1,31 @@
+#!/usr/bin/env python3
+"""The main test: a golden Debian machine clones itself onto two blank machines over PXE, unattended; every file of the
+clones is the golden one's, and both boot from their own disks as machines of their own."""
+
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from rack import machine, sandbox  # noqa: E402
+from rack.debian_clone import DebianClone  # noqa: E402
+from rack.rack import Rack  # noqa: E402
+
+
+def main() -> None:
+    sandbox.enter()
+    sandbox.need(*machine.programs())
+    started = time.monotonic()
+    with Rack("main") as rack:
+        clone = DebianClone(rack, lambda text: print(f"[{time.monotonic() - started:5.0f} s] {text}", flush=True))
+        clone.build()
+        clone.start_golden()
+        clone.clone()
+        clone.compare()
+        clone.boot_clones()
+        for node in clone.nodes:
+            stages = ", ".join(f"{stage} {seconds:.0f}" for stage, seconds in sorted(node.seconds.items(), key=lambda s: s[1]))
+            print(f"{node.machine.name} ({node.controller}): {node.result}; seconds: {stages}; {node.identity}")
+
+
+main()

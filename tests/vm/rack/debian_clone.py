@@ -1,0 +1,202 @@
+"""The main job, whole: a golden Debian machine clones itself onto two blank machines that PXE-boot.
+
+The stages are methods, called in their order by the main test (which only looks at the outcome) and by the demo (which
+shows what goes on). Each raises with a reason when something is not as it must be.
+"""
+
+import json
+import re
+import shlex
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Callable
+
+from . import compare, disk, golden
+from .machine import Disk, Machine
+from .rack import Rack
+
+COMMAND = "ka-server -n 2 -p sda /root/desc -x /srv/excluded -r grub --json /run/ka.json"
+
+# What may differ between the golden disk and a clone's, and why. "mtime" allows a directory only its time, because
+# something in it is listed here. All else must be the same to the nanosecond.
+MAY_DIFFER = [
+    # Identity: what must not be the same on two machines.
+    (r"etc/(hostname|hosts|machine-id)", "", "the clone's own name and machine-id"),
+    (r"etc/ssh/ssh_host_\w+_key(\.pub)?", "", "the clone's own keys"),
+    (r"var/lib/systemd/random-seed", "", "a seed for one machine"),
+    # Made to fit the clone's hardware.
+    (r"boot/initrd\.img-.*", "", "made anew, with this machine's disk drivers"),
+    (r"etc/initramfs-tools/modules|etc/modprobe\.d/ka.*\.conf", "", "this machine's disk drivers"),
+    (r"boot/grub/(i386-pc/.*|device\.map|fonts/.*|locale/.*|grubenv)", "", "what grub-install writes"),
+    (r"var/cache/debconf/config\.dat", "", "the disk that grub-pc upgrades its boot sector on"),
+    (r"var/log/ka(/.*)?", "", "the log of the clone's making"),
+    (r"var/lib/initramfs-tools/.*", "", "written by update-initramfs"),
+    # The golden machine goes on living while and after it sends.
+    (r"var/log/(journal|private)/.*|var/log/(wtmp|btmp|lastlog)", "", "the golden node's own logs"),
+    (r"var/lib/systemd/(timers|timesync|catalog)(/.*)?", "", "when the golden node's timers ran last"),
+    (r"(var/)?tmp(/.*)?", "", "files of running programs"),
+    # Left out, or hidden on a running system.
+    (r"srv/excluded/.*", "", "left out by -x"),
+    (r"(dev|proc|sys|run)/.*", "", "hidden under what the kernel mounts there"),
+    (r"(var/)?lost\+found", "mtime", "mke2fs makes it"),
+    # Directories in which something above was made, replaced or removed.
+    (r"boot|boot/grub(/.*)?|etc|etc/ssh|etc/initramfs-tools|etc/modprobe\.d|var/log|var/log/journal|var/lib/systemd"
+     r"|var/lib/initramfs-tools|var/cache/debconf|dev|proc|sys|run", "mtime", "something in it is listed above"),
+]
+
+
+class Failed(Exception):
+    """The clone is not what it must be."""
+
+
+@dataclass
+class Node:
+    machine: Machine
+    controller: str
+    seconds: dict[str, float] = field(default_factory=dict)  # stage -> since power-on
+    identity: dict[str, str] = field(default_factory=dict)
+    result: str = "not finished"
+
+
+# What the seconds of the table stand for: the line of the console that ends each stage.
+STAGES = {
+    "kernel": r"Linux version",
+    "lease": r"[Ll]ease|IP address",
+    "stage2": r"[Ss]tage2.*(mounted|OK)",
+    "formatted": r"Mounting /dev/\S+ as /mnt/disk/? ",
+    "copied": r"Linux copy done",
+    "finished": r"Installation finished",
+}
+
+
+class DebianClone:
+    def __init__(self, rack: Rack, say: Callable[[str], None] = lambda text: None):
+        self.rack = rack
+        self.say = say
+        self.nodes: list[Node] = []
+
+    def build(self) -> None:
+        """The golden machine's disk, and the two blank ones."""
+        self.say("Putting KA into a copy of the golden Debian's disk (make install)")
+        image = disk.copy(golden.debian(), self.rack.directory / "golden.img")
+        with disk.mounted(image, golden.MOUNTS, self.rack.directory / "mnt", read_only=False) as root:
+            golden.install(root)
+        self.golden = self.rack.machine("golden", 9, disks=[Disk(image, "virtio-scsi")], memory=512)
+        for number, (controller, nic) in enumerate([("virtio-blk", "virtio-net-pci"), ("ahci", "e1000")], start=1):
+            name = f"node{number}"
+            blank = self.rack.blank_disk(name, golden.SIZE_MIB, controller)
+            machine = self.rack.machine(name, number, disks=[blank], nic=nic, memory=512)
+            self.nodes.append(Node(machine, controller))
+
+    def start_golden(self) -> None:
+        """The golden machine boots; the operator logs in and types the command."""
+        self.rack.serve()
+        self.say("The golden machine boots from its disk")
+        self.golden.start("disk")
+        console = self.golden.console
+        console.wait(r"root@golden:~# ", 900)
+        self.say(f"The operator types: {COMMAND}")
+        # What is compared later is what is on the disk now.
+        console.command("systemctl is-system-running --wait; sync", 300)
+        console.type(f"{COMMAND}; echo 'ka-server: exit' status $?\n")
+        console.wait(r"I want 2 clients|ka-server: exit status", 120)
+
+    def clone(self) -> None:
+        """Both nodes boot by PXE, are cloned, and reboot, which here ends them."""
+        self.say("Two blank machines are switched on; they boot from the network")
+        for node in self.nodes:
+            node.machine.start("network")
+        for node in self.nodes:
+            node.machine.console.wait(r"Installation finished\. No error reported", 1500)
+        for node in self.nodes:
+            node.seconds["reboot"] = node.machine.wait_end(300)
+            for stage, line in STAGES.items():
+                if when := node.machine.console.time_of(line):
+                    node.seconds[stage] = when - node.machine.started
+        status = self.golden.console.wait(r"^ka-server: exit status (\d+)", 300).group(1)
+        if status != "0":
+            raise Failed(f"ka-server ended with status {status}\n{self.golden.console.tail()}")
+        report = json.loads(self.golden.console.command("cat /run/ka.json")[1])
+        if report["result"] != "done" or [node["result"] for node in report["nodes"]] != ["done", "done"]:
+            raise Failed(f"ka-server's report does not say that two nodes are done: {report}")
+        # The power goes now, so that nothing is written any more that the clones cannot have.
+        self.golden.console.type("sync; echo o > /proc/sysrq-trigger\n")
+        self.golden.wait_end(120)
+
+    def compare(self) -> None:
+        """Every file of each clone with the golden one; file systems and partition tables too."""
+        self.say("Comparing every file of both clones with the golden disk")
+        image = self.golden.disks[0].path
+        with disk.mounted(image, golden.MOUNTS, self.rack.directory / "golden", read_only=False) as root:
+            original = compare.Tree.read(root)
+        names = {line: [] for line in ("hostname", "machine-id", "ssh")}
+        for node in self.nodes:
+            clone = node.machine.disks[0].path
+            self._compare_tables(node, image, clone)
+            with disk.mounted(clone, golden.MOUNTS, self.rack.directory / "clone") as root:
+                copy = compare.Tree.read(root)
+                self._excluded_is_empty(root)
+            wrong = [f"{_printable(path)}: {what}" for path, what in compare.differences(original, copy)
+                     if not _allowed(path, what)]
+            if wrong:
+                (self.rack.directory / f"{node.machine.name}.differences").write_text("\n".join(wrong) + "\n")
+                raise Failed(f"{node.machine.name}: {len(wrong)} differences from the golden disk:\n  " +
+                             "\n  ".join(wrong[:40]))
+            node.result = f"{len(copy.entries)} files equal"
+
+    def _compare_tables(self, node: Node, image: Path, clone: Path) -> None:
+        for ours, theirs in zip(disk.partitions(image), disk.partitions(clone), strict=True):
+            # Where a partition starts and ends is for the node's own sfdisk to align.
+            if (ours.number, ours.type, ours.uuid, ours.file_system, ours.label) != (
+                    theirs.number, theirs.type, theirs.uuid, theirs.file_system, theirs.label):
+                raise Failed(f"{node.machine.name}: partition {ours} became {theirs}")
+
+    def _excluded_is_empty(self, root: Path) -> None:
+        excluded = root / "srv/excluded"
+        if not excluded.is_dir() or list(excluded.iterdir()):
+            raise Failed(f"{excluded} is not an empty directory")
+
+    def boot_clones(self) -> None:
+        """Both boot from their own disk, with no boot ROM on their network cards, and tell who they are."""
+        self.say("Both clones boot from their own disks; there is no boot ROM on their network cards any more")
+        for node in self.nodes:
+            node.machine.start("disk")
+        for node in self.nodes:
+            console = node.machine.console
+            console.wait(r"root@\S+:~# ", 900)
+            node.seconds["login"] = time.monotonic() - node.machine.started
+            state = console.command("systemctl is-system-running --wait", 300)[1].strip()
+            if state != "running":
+                failed = console.command("systemctl --failed --no-legend")[1]
+                raise Failed(f"{node.machine.name}: systemd is {state}: {failed}")
+            for name, command in {"host name": "hostname", "machine-id": "cat /etc/machine-id",
+                                  "ssh key": "cut -d' ' -f2 /etc/ssh/ssh_host_ed25519_key.pub",
+                                  "/": "findmnt -no UUID /", "/var": "findmnt -no UUID /var",
+                                  "swap": "swapon --noheadings --show=UUID"}.items():
+                node.identity[name] = console.command(command)[1].strip()
+        self._check_identities()
+        for node in self.nodes:
+            node.machine.console.type("systemctl poweroff\n")
+        for node in self.nodes:
+            node.machine.wait_end(300)
+            node.result += ", boots"
+
+    def _check_identities(self) -> None:
+        one, other = (node.identity for node in self.nodes)
+        for name in ("host name", "machine-id", "ssh key"):
+            if not one[name] or one[name] == other[name]:
+                raise Failed(f"both clones have the {name} {one[name]!r}")
+        uuids = {part.number: part.uuid for part in disk.partitions(self.golden.disks[0].path)}
+        for identity in (one, other):
+            if [identity["/"], identity["/var"], identity["swap"]] != [uuids[1], uuids[6], uuids[5]]:
+                raise Failed(f"a clone mounted {identity}, the golden disk has {uuids}")
+
+
+def _allowed(path: bytes, what: str) -> bool:
+    text = path.decode(errors="surrogateescape")
+    return any(re.fullmatch(pattern, text, re.DOTALL) and what.startswith(kind) for pattern, kind, _ in MAY_DIFFER)
+
+
+def _printable(path: bytes) -> str:
+    return shlex.quote(path.decode(errors="backslashreplace"))
