@@ -282,20 +282,17 @@ void JobMachine::tick(Time now) {
 }
 
 void JobMachine::release_due(Time now) {
-  NodeId next = 0;
-  std::optional<Time> earliest;
-  do {
-    earliest.reset();
-    for (const auto& [id, node] : nodes_) {
-      if (node.phase != Phase::done || node.released || (earliest && *earliest <= *node.done_at)) continue;
-      earliest = node.done_at;
-      next = id;
+  for (;;) {
+    auto next = nodes_.end();
+    for (auto node = nodes_.begin(); node != nodes_.end(); ++node) {
+      if (node->second.phase != Phase::done || node->second.released) continue;
+      if (next == nodes_.end() || node->second.done_at < next->second.done_at) next = node;
     }
-    if (!earliest || now - last_release_ < rules_.release_delay) return;
-    nodes_.at(next).released = true;
+    if (next == nodes_.end() || now - last_release_ < rules_.release_delay) return;
+    next->second.released = true;
     last_release_ = now;
-    output_.send(next, Release{});
-  } while (earliest);
+    output_.send(next->first, Release{});
+  }
 }
 
 // Whatever happened: what is due now? Each step may make the next one due.

@@ -105,7 +105,7 @@ class JobMachine final : private ChainOutput {
     std::size_t row = 0;         ///< valid once it said hello
     std::size_t session = 0;     ///< joined, or expected to join next
     Time heard{0};
-    std::optional<Time> done_at;
+    Time done_at{0};
     bool released = false;
     std::uint64_t last_received = 0;
     Time last_position{0};
