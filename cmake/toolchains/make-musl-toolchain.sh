@@ -13,7 +13,13 @@ set -euo pipefail
 prefix=$(realpath -m "$1")
 stamp=$prefix/.complete
 recipe=$(sha256sum "$0" | cut -c1-16)
-[ "$(cat "$stamp" 2>/dev/null)" = "$recipe" ] && exit 0
+is_made() { [ "$(cat "$stamp" 2>/dev/null)" = "$recipe" ]; }
+is_made && exit 0
+# Two configures may come at once; the second waits, and finds it made.
+mkdir -p "$(dirname "$prefix")"
+exec 9> "$prefix.lock"
+flock 9
+is_made && exit 0
 
 source_tar=/usr/src/gcc-12/gcc-12.2.0-dfsg.tar.xz
 triplet=x86_64-linux-musl
