@@ -1,0 +1,168 @@
+#!/usr/bin/env python3
+"""What must happen when something is wrong, on real (virtual) machines: one class per rack, one CTest test per class."""
+
+import sys
+import time
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from rack import machine, sandbox, tiny  # noqa: E402
+from rack.rack import Rack  # noqa: E402
+from rack.sandbox import run  # noqa: E402
+from rack.tiny_clone import TinyGolden  # noqa: E402
+from rack.wire import AlteringCable  # noqa: E402
+
+
+class OnARack(unittest.TestCase):
+    def setUp(self):
+        self.rack = self.enterContext(Rack(type(self).__name__))
+
+    def node(self, number: int, *disks: tuple[int, str], **parts) -> machine.Machine:
+        """A machine with blank disks, each (MiB, controller)."""
+        name = f"node{number}"
+        blank = [self.rack.blank_disk(f"{name}-{n}", mib, controller) for n, (mib, controller) in enumerate(disks)]
+        return self.rack.machine(name, number, disks=blank, **parts)
+
+    def assert_untouched(self, node: machine.Machine):
+        for disk in node.disks:
+            self.assertTrue(disk.is_all_zeros(), f"{node.name}: something was written to {disk.path.name}")
+
+
+class NoServer(OnARack):
+    """The DHCP server is away for 45 s when the node asks, as behind a switch that runs spanning tree; then it is there, but
+    no KA server is: five tries, the reason, a reboot."""
+
+    def test(self):
+        self.rack.serve()
+        node = self.node(1, (64, "virtio-blk")).start()
+        node.console.wait(r"Linux version")
+        self.rack.dhcp.stop()
+        node.console.wait(r"asking for an address by DHCP")
+        silent = time.monotonic() + 45
+        while (left := silent - time.monotonic()) > 0:
+            self.assertTrue(node.running, "the node gave up while the DHCP server was away")
+            time.sleep(min(1, left))
+        self.rack.start_dhcp()
+        node.console.wait(r"The network is up")
+        for number in range(1, 6):
+            node.console.wait(rf"Waiting for rescue from KA server \(Try {number}/5\)")
+        node.console.wait(r"Can't reach a valid KA server")
+        node.console.wait(r"Rebooting in 5 sec")
+        node.wait_end()
+        self.assertIn("reboot: Restarting system", node.console.text)
+        self.assert_untouched(node)
+
+
+class Refused(OnARack):
+    """A disk too small, none, and two that could be meant: each refused before anything is written, with the reason on the
+    node's console and in the server's table. And a desc file with an error, with which the server starts nothing."""
+
+    def test(self):
+        self.rack.serve("dnsmasq")
+        golden = TinyGolden(self.rack)
+        golden.start()
+        self._desc_with_an_error(golden)
+        small = self.node(1, (32, "ahci"))
+        none = self.node(2)
+        two = self.node(3, (64, "virtio-blk"), (64, "virtio-blk"), nic="e1000")
+        golden.serve(3)
+        nodes = {small: r"too small|not fit|does not hold|smaller|needs", none: r"no disk", two: r"vda or vdb"}
+        for node in nodes:
+            node.start()
+        for node, reason in nodes.items():
+            node.console.wait(reason)
+            node.console.wait(r"Rebooting in \d+ sec")
+            node.wait_end()
+            self.assert_untouched(node)
+        golden.interrupt()
+        self.assertNotEqual(golden.exit_status(), 0)
+        report = golden.report()
+        self.assertEqual(report["nodes_done"], 0)
+        rows = golden.outcome()
+        for node, reason in nodes.items():
+            self.assertEqual(rows[node.mac]["result"], "failed")
+            self.assertRegex(rows[node.mac]["reason"], reason)
+
+    def _desc_with_an_error(self, golden: TinyGolden):
+        golden.console.command("printf 'linux 50\\nswap lots\\n' > /tmp/bad")
+        status, output = golden.console.command("ka-server -n 1 -p sda /tmp/bad -X vda")
+        self.assertNotEqual(status, 0)
+        self.assertRegex(output, r'/tmp/bad:2: .*"lots"')
+        self.assertNotIn("I want", output)
+
+
+class PowerCut(OnARack):
+    """The power of a node goes in mid-stream. Its neighbour is done all the same; it itself does not boot a broken system,
+    boots from the network again, and is cloned in the next round without anybody doing anything."""
+
+    def test(self):
+        self.rack.serve()
+        golden = TinyGolden(self.rack)
+        golden.start()
+        golden.serve(2)
+        lucky = self.node(1, (64, "virtio-blk"))
+        unlucky = self.node(2, (64, "lsi53c895a"), nic="e1000")
+        for node in (lucky, unlucky):
+            node.start()
+        # As slow as an old network, so that mid-stream is long enough to be met.
+        unlucky.console.wait(r"Receiving partitions information\.\.\.OK")
+        for node in (lucky, unlucky):
+            run("tc", "qdisc", "add", "dev", f"tap{node.number}", "root", "tbf", "rate", "16mbit", "burst", "32kb",
+                "latency", "100ms")
+        unlucky.console.wait(r"Linux copy is about to start")
+        written = self._bytes_written(unlucky)
+        while self._bytes_written(unlucky) < written + (2 << 20):
+            self.assertTrue(unlucky.running)
+            time.sleep(0.05)  # the disk's image gives no event
+        unlucky.cut_power()
+        self.assertNotIn("Linux copy done", unlucky.console.text)
+        self.assertFalse(unlucky.disks[0].is_all_zeros(), "the power went before anything was written")
+
+        unlucky.start("disk")
+        unlucky.console.wait(r"[Nn]o bootable device|not a bootable disk|Booting from Hard Disk\.\.\.")
+        self.assertNotRegex(unlucky.console.text, r"GRUB")
+        unlucky.cut_power()
+
+        lucky.console.wait(r"Installation finished")
+        for node in (lucky, unlucky):
+            run("tc", "qdisc", "del", "dev", f"tap{node.number}", "root")
+        unlucky.start()
+        unlucky.console.wait(r"Installation finished")
+        for node in (lucky, unlucky):
+            node.wait_end()
+        self.assertEqual(golden.exit_status(), 0)
+        self.assertEqual(golden.report()["nodes_done"], 2)
+        unlucky.start("disk")
+        unlucky.console.wait(r"system is up: (?!golden)\S+")
+
+    def _bytes_written(self, node: machine.Machine) -> int:
+        return node.disks[0].path.stat().st_blocks * 512
+
+
+class Altered(OnARack):
+    """Stage2 is changed on the wire, with right checksums: the node finds it, says so, mounts and writes nothing."""
+
+    def test(self):
+        self.rack.serve()
+        golden = TinyGolden(self.rack)
+        golden.start()
+        golden.serve(1)
+        cable = AlteringCable(self.rack.network, "altering", 30764)
+        node = self.node(1, (64, "virtio-blk"), cable=cable).start()
+        node.console.wait(r"[Dd]igest|corrupt|damaged")
+        node.console.wait(r"Rebooting in \d+ sec|Waiting for rescue from KA server", 600)
+        self.assertGreater(cable.altered, 0)
+        self.assertNotIn("Stage2 is there", node.console.text)
+        node.cut_power()
+        self.assert_untouched(node)
+        golden.interrupt()
+        self.assertNotEqual(golden.exit_status(), 0)
+        self.assertEqual(golden.report()["nodes_done"], 0)
+
+
+if __name__ == "__main__":
+    sandbox.enter()
+    sandbox.need(*machine.programs())
+    tiny.tiny()
+    unittest.main(verbosity=2)

@@ -1,0 +1,45 @@
+"""The tiny golden machine at work: boots, serves, is asked how it went."""
+
+import json
+import shutil
+
+from . import disk, tiny
+from .golden import ROOT
+from .machine import Disk, Machine
+from .rack import KA_SERVER, Rack
+
+# Stage2 is a disk of its own (vda), which no clone needs.
+OPTIONS = "-p sda /root/desc -X vda -x /srv/excluded -r grub"
+
+
+class TinyGolden:
+    def __init__(self, rack: Rack):
+        image = disk.copy(tiny.tiny(), rack.directory / "golden.img")
+        with disk.mounted(image, tiny.MOUNTS, rack.directory / "mnt", read_only=False) as root:
+            shutil.copy(KA_SERVER, root / "usr/sbin/ka-server")
+        stage2 = Disk(ROOT / "build/rescue.sqfs", "virtio-blk", read_only=True)
+        self.machine: Machine = rack.machine("golden", 9, disks=[Disk(image, "virtio-scsi"), stage2], memory=320)
+        self.console = self.machine.console
+
+    def start(self) -> None:
+        self.machine.start("disk")
+        self.console.wait(r"root@golden:~# ")
+
+    def serve(self, nodes: int, options: str = OPTIONS) -> None:
+        """Types the command; returns once it waits for nodes."""
+        self.console.type(f"ka-server -n {nodes} {options} --json /run/ka.json; echo 'ka-server: exit' status $?\n")
+        self.console.wait(rf"I want {nodes} client|^ka-server: ")
+
+    def interrupt(self) -> None:
+        self.console.type("\x03")
+
+    def exit_status(self, limit: float = 300) -> int:
+        return int(self.console.wait(r"^ka-server: exit status (\d+)", limit).group(1))
+
+    def report(self) -> dict:
+        """What --json wrote."""
+        return json.loads(self.console.command("cat /run/ka.json")[1])
+
+    def outcome(self) -> dict[str, dict]:
+        """The rows of the report by hardware address."""
+        return {node["hardware_address"]: node for node in self.report()["nodes"]}
