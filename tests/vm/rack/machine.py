@@ -170,3 +170,8 @@ def _kvm_works(kernel: Path) -> bool:
     except subprocess.TimeoutExpired:
         return False
     return b"Unable to mount root fs" in probe.stdout
+
+
+def programs() -> list[str]:
+    """What a rack runs, for sandbox.need()."""
+    return ["qemu-system-x86_64", "ip", "dhcpd", "in.tftpd", "dnsmasq", "sfdisk", "mke2fs"]
