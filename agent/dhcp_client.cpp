@@ -4,13 +4,13 @@
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 
 #include <array>
 #include <cstring>
 
 #include "base/error.h"
+#include "base/random.h"
 #include "base/unique_fd.h"
 
 namespace ka::agent {
@@ -18,12 +18,6 @@ namespace ka::agent {
 namespace {
 
 using boost::system::error_code;
-
-std::uint64_t fresh_seed() {
-  std::uint64_t seed = 0;
-  if (::getrandom(&seed, sizeof seed, 0) != sizeof seed) throw Error::from_errno("get random bytes");
-  return seed;
-}
 
 // Lets only unfragmented IPv4/UDP to port 68 through, so that other traffic never wakes this process.
 void keep_only_dhcp(int fd) {
@@ -72,7 +66,7 @@ DhcpClient::DhcpClient(asio::io_context& io, Log& log, const Link& link, Events 
     : log_(log),
       link_(link),
       events_(std::move(events)),
-      machine_(link.address, fresh_seed()),
+      machine_(link.address, random_number()),
       timer_(io),
       raw_(io),
       udp_(io) {

@@ -1,13 +1,13 @@
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <netinet/in.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <set>
 
 #include "agent/server_link.h"
+#include "base/random.h"
 #include "wire/discovery.h"
 
 namespace ka::agent {
@@ -17,12 +17,6 @@ using asio::ip::udp;
 namespace {
 
 constexpr auto ask_every = std::chrono::milliseconds(500);
-
-std::uint64_t random_token() {
-  std::uint64_t token = 0;
-  if (::getrandom(&token, sizeof token, 0) != static_cast<ssize_t>(sizeof token)) throw Error::from_errno("getrandom");
-  return token;
-}
 
 // Where a question must go so that everyone who may serve hears it: all directly connected networks, and this machine.
 std::set<asio::ip::address_v4> addresses_to_ask(const std::string& interface) {
@@ -70,7 +64,7 @@ Awaitable<std::optional<ServerAddress>> discover(asio::io_context& io, Discovery
   if (!wire::is_session_name(what.session))
     throw Error("look for the KA server of session " + what.session, "a session name is made of A-Z a-z 0-9 . _ -");
   udp::socket socket = open_socket(io, what.interface);
-  const wire::DiscoveryQuery query{random_token(), what.session};
+  const wire::DiscoveryQuery query{random_number(), what.session};
   const std::string question = wire::encode(query);
   const auto deadline = std::chrono::steady_clock::now() + what.timeout;
   asio::steady_timer timer(io);

@@ -1,6 +1,5 @@
 #include "server/job.h"
 
-#include <sys/random.h>
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -8,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/random.h"
 #include "base/text.h"
 #include "net/control_connection.h"
 #include "net/hop_server.h"
@@ -349,11 +349,7 @@ void JobRunner::close(wire::NodeId node) {
   connections_.erase(found);
 }
 
-std::uint64_t JobRunner::random() {
-  std::uint64_t number = 0;
-  if (::getrandom(&number, sizeof number, 0) != static_cast<ssize_t>(sizeof number)) throw Error::from_errno("getrandom");
-  return number;
-}
+std::uint64_t JobRunner::random() { return random_number(); }
 
 // Lets the last words go out before the connections close.
 Awaitable<void> JobRunner::say_farewell() {

@@ -1,0 +1,21 @@
+#include "base/random.h"
+
+#include <sys/random.h>
+
+#include "base/error.h"
+
+namespace ka {
+
+std::uint64_t random_number() {
+  constexpr unsigned never_wait = 4;  // GRND_INSECURE, Linux 5.6; not every libc names it
+  std::uint64_t number = 0;
+  ssize_t got;
+  do {
+    got = ::getrandom(&number, sizeof number, never_wait);
+    if (got < 0 && errno == EINVAL) got = ::getrandom(&number, sizeof number, 0);
+  } while (got < 0 && errno == EINTR);
+  if (got != sizeof number) throw Error::from_errno("get random bytes");
+  return number;
+}
+
+}  // namespace ka
