@@ -1,58 +1,82 @@
-# The everyday commands; CMake does the work. What a target needs of Debian it installs (scripts/need).
+# The everyday commands; CMake and the scripts do the work. What a target needs of Debian it installs (scripts/need),
+# and says so. Everything is made under build/, and again only when what it is made of has changed.
+#
+#   make              the programs, static: build/musl-static/agent/ka-init, build/musl-static/server/ka-server
+#   make initramfs    build/all.rdz and build/vmlinuz, which nodes boot     [KERNEL=… MODULES=… FIRMWARE=… WITH_USB_STORAGE=1]
+#   make stage2       build/rescue.sqfs, the tools of a clone               [KERNEL=… MODULES=… FIRMWARE=…]
+#   make pxe-config   build/pxe-config, for the boot servers                [INTERFACE=… SERVER=… RANGE=… …, VALUES=FILE]
+#   make install      all of it, on a golden node or a boot server          [DESTDIR=… PREFIX=/usr]
+#   make check        every test, one summary at the end
+#   make demo         a virtual rack: a Debian clones itself onto two blank machines
+#   make clean        build/ is removed, with the packages that were fetched
 .DEFAULT_GOAL := all
 .PHONY: all check demo initramfs stage2 pxe-config install clean
-SHELL = /bin/bash
+SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 
-all:                     # build/musl-static/{agent/ka-init,server/ka-server}
-	@scripts/need build
-	@cmake --preset musl-static >/dev/null
+all: build-packages build/musl-static/build.ninja
 	@cmake --build --preset musl-static
+
+# Debian packages, by the groups of packages.txt.
+package_groups = build-packages check-packages image-packages pxe-packages rack-packages
+.PHONY: $(package_groups)
+$(package_groups): %-packages:
+	@scripts/need $*
+
+# Ninja configures again by itself when that is needed.
+build/%/build.ninja: | build-packages
+	@cmake --preset $* > build/$*.log 2>&1 || { cat build/$*.log; rm -f $@; exit 1; }
 
 # The kernel of the nodes, and its modules: Debian's newest unless both are named.
 KERNEL =
 MODULES = $(if $(KERNEL),/lib/modules/$(patsubst vmlinuz-%,%,$(notdir $(KERNEL))))
 FIRMWARE = /lib/firmware
 WITH_USB_STORAGE =
+fetch_kernel = $(if $(KERNEL),true,initramfs/debian-kernel build/kernel)
+modules = --modules $(or $(MODULES),build/kernel/modules) --firmware $(FIRMWARE)
 
-initramfs: all           # build/all.rdz and build/vmlinuz
-	@scripts/need image
-	@$(if $(KERNEL),,initramfs/debian-kernel build/kernel)
-	@initramfs/mkinitramfs --init build/musl-static/agent/ka-init --firmware $(FIRMWARE) \
-	  --kernel $(or $(KERNEL),build/kernel/vmlinuz) --modules $(or $(MODULES),build/kernel/modules) \
+initramfs: all image-packages
+	@$(fetch_kernel)
+	@initramfs/mkinitramfs --init build/musl-static/agent/ka-init --kernel $(or $(KERNEL),build/kernel/vmlinuz) $(modules) \
 	  $(if $(WITH_USB_STORAGE),--with-usb-storage) --output build/all.rdz
 
-stage2:                  # build/rescue.sqfs
-	@scripts/need image
-	@$(if $(KERNEL),,initramfs/debian-kernel build/kernel)
-	@initramfs/mkstage2 --modules $(or $(MODULES),build/kernel/modules) --firmware $(FIRMWARE) \
-	  --work build/stage2 --output build/rescue.sqfs
+stage2: image-packages
+	@$(fetch_kernel)
+	@initramfs/mkstage2 $(modules) --work build/stage2 --output build/rescue.sqfs
 
-# What nodes boot from: an option of ka-server pxe-config each, also from a file (make pxe-config VALUES=FILE).
-PXE_OPTIONS = INTERFACE SERVER SUBNET RANGE GATEWAY DNS DOMAIN HOST_PREFIX TFTP_ROOT EFI_LOADER DEFAULT TIMEOUT \
-  SERIAL APPEND VALUES
+# Each is an option of ka-server pxe-config.
+PXE_OPTIONS = INTERFACE SERVER SUBNET RANGE GATEWAY DNS DOMAIN HOST_PREFIX TFTP_ROOT EFI_LOADER DEFAULT TIMEOUT SERIAL \
+  APPEND VALUES
 lower = $(shell echo '$1' | tr A-Z_ a-z-)
 
-pxe-config: initramfs    # build/pxe-config: configuration and TFTP root for the boot servers
-	@scripts/need pxe
+pxe-config: initramfs pxe-packages
 	@build/musl-static/server/ka-server pxe-config --templates pxe-config --output build/pxe-config \
 	  --install-boot-files --boot-files build \
 	  $(foreach option,$(PXE_OPTIONS),$(if $($(option)),--$(call lower,$(option)) '$($(option))'))
 
-# Programs, images and templates; a ka.conf that is there stays as it is.
+# A ka.conf that is there stays as it is.
 PREFIX = /usr
 DESTDIR =
 install: initramfs stage2
-	install -d $(DESTDIR)$(PREFIX)/{sbin,bin,lib/ka/boot,share/ka/pxe-config,share/man/man8,share/man/man5} \
-	  $(DESTDIR)/etc/ka/hooks.d
-	install -m 755 build/musl-static/server/ka-server $(DESTDIR)$(PREFIX)/sbin/ka-server
-	install -m 755 build/musl-static/agent/ka-init $(DESTDIR)$(PREFIX)/bin/ka-client
-	install -m 644 build/rescue.sqfs $(DESTDIR)$(PREFIX)/lib/ka/rescue.sqfs
-	install -m 644 build/vmlinuz build/all.rdz $(DESTDIR)$(PREFIX)/lib/ka/boot/
-	install -m 644 pxe-config/* $(DESTDIR)$(PREFIX)/share/ka/pxe-config/
+	@to='$(DESTDIR)$(PREFIX)' etc='$(DESTDIR)/etc/ka'; set -e; \
+	install -d "$$to"/{sbin,bin,lib/ka/boot,share/ka/pxe-config} "$$etc/hooks.d"; \
+	install -m 755 build/musl-static/server/ka-server "$$to/sbin/ka-server"; \
+	install -m 755 build/musl-static/agent/ka-init "$$to/bin/ka-client"; \
+	install -m 644 build/rescue.sqfs "$$to/lib/ka/rescue.sqfs"; \
+	install -m 644 build/vmlinuz build/all.rdz "$$to/lib/ka/boot/"; \
+	install -m 644 pxe-config/* "$$to/share/ka/pxe-config/"; \
 	for page in $(wildcard docs/*.[1-8]); do \
-	  install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}; done
-	[ -e $(DESTDIR)/etc/ka/ka.conf ] || [ ! -e docs/ka.conf ] || install -m 644 docs/ka.conf $(DESTDIR)/etc/ka/ka.conf
+	  install -D -m 644 "$$page" "$$to/share/man/man$${page##*.}/$${page##*/}"; \
+	done; \
+	[ -e "$$etc/ka.conf" ] || [ ! -e docs/ka.conf ] || install -m 644 docs/ka.conf "$$etc/ka.conf"; \
+	echo "Installed ka-server, ka-client, stage2, the boot files and the templates in $$to, ka.conf in $$etc"
+
+check: initramfs stage2 check-packages pxe-packages rack-packages build/sanitize/build.ninja
+	@cmake --build --preset sanitize
+	@ctest --preset sanitize
+
+demo: initramfs stage2 pxe-packages rack-packages
+	@tests/vm/demo
 
 clean:
 	rm -rf build
