@@ -25,6 +25,7 @@ $(package_groups): %-packages:
 
 # Ninja configures again by itself when that is needed.
 build/%/build.ninja: | build-packages
+	@mkdir -p build
 	@cmake --preset $* > build/$*.log 2>&1 || { cat build/$*.log; rm -f $@; exit 1; }
 
 # The kernel of the nodes, and its modules: Debian's newest unless both are named.

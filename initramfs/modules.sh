@@ -12,6 +12,12 @@ module_name() {
   echo "${name//-/_}"
 }
 
+# fingerprint MODULES FIRMWARE: text that changes when one of their files does.
+fingerprint() {
+  (cd "$1" && find . -type f -printf '%p %s %T@\n' | LC_ALL=C sort)
+  [ ! -d "$2" ] || (cd "$2" && find -L . -type f -printf '%p %s %T@\n' 2> /dev/null | LC_ALL=C sort) || true
+}
+
 # choose_modules MODULES LIST… : the paths (kernel/….ko) of what the LISTs choose and all it depends on, sorted.
 choose_modules() {
   local modules=$1 list line path name
