@@ -45,7 +45,7 @@ stage2: image-packages
 	@$(fetch_kernel)
 	@initramfs/mkstage2 $(modules) --work build/stage2 --output build/rescue.sqfs
 
-# Each is an option of ka-server pxe-config.
+# Each, given to make, is an option of ka-server pxe-config; what the environment calls DOMAIN is not.
 PXE_OPTIONS = INTERFACE SERVER SUBNET RANGE GATEWAY DNS DOMAIN HOST_PREFIX TFTP_ROOT EFI_LOADER DEFAULT TIMEOUT SERIAL \
   APPEND VALUES
 lower = $(shell echo '$1' | tr A-Z_ a-z-)
@@ -53,7 +53,7 @@ lower = $(shell echo '$1' | tr A-Z_ a-z-)
 pxe-config: initramfs pxe-packages
 	@build/musl-static/server/ka-server pxe-config --templates pxe-config --output build/pxe-config \
 	  --install-boot-files --boot-files build \
-	  $(foreach option,$(PXE_OPTIONS),$(if $($(option)),--$(call lower,$(option)) '$($(option))'))
+	  $(foreach option,$(PXE_OPTIONS),$(if $(findstring command,$(origin $(option))),--$(call lower,$(option)) '$($(option))'))
 
 # A ka.conf that is there stays as it is.
 PREFIX = /usr
