@@ -90,6 +90,7 @@ class ConsoleLog::Console {
   bool waiting_ = false;
 };
 
+ConsoleLog::ConsoleLog(asio::io_context& io) : io_(io) {}
 ConsoleLog::~ConsoleLog() = default;
 
 bool ConsoleLog::add_console(const std::string& path) {

@@ -20,7 +20,7 @@ std::vector<std::string> console_names();
 
 class ConsoleLog final : public Log {
  public:
-  explicit ConsoleLog(asio::io_context& io) : io_(io) {}
+  explicit ConsoleLog(asio::io_context& io);
   ~ConsoleLog() override;
 
   /// From now on also to this console ("/dev/ttyS0"). One that cannot be opened is left out; false then.

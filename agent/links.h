@@ -1,5 +1,6 @@
 #pragma once
-/// The network interfaces of this machine: what there is, whether it has a carrier, and setting it up; over rtnetlink(7).
+/// The network interfaces of this machine: which there are, whether they have a carrier, and setting them up; over
+/// rtnetlink(7).
 
 #include <functional>
 #include <map>

@@ -1,0 +1,171 @@
+#include "agent/node.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <ctime>
+
+#include "agent/clone.h"
+#include "agent/server_lookup.h"
+#include "base/error.h"
+#include "base/files.h"
+
+namespace ka::agent {
+
+namespace {
+
+using namespace std::chrono_literals;
+using Clock = std::chrono::steady_clock;
+
+// Time for a controller's devices to be told of after its driver is in.
+constexpr auto quiet_time = 1s;
+constexpr auto longest_driver_time = 60s;
+// Disks of a large SAS shelf spin up one after the other.
+constexpr auto longest_disk_time = 30s;
+
+// "10.0.1.35-20071024-10h32", as the KA method names its logs.
+std::string log_name(const asio::ip::address_v4& address) {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  ::gmtime_r(&now, &parts);
+  char date[32];
+  std::strftime(date, sizeof date, "%Y%m%d-%Hh%M", &parts);
+  return address.to_string() + "-" + date;
+}
+
+bool is_disk(const std::string& block_device) {
+  for (const char* other : {"loop", "ram", "zram", "sr", "fd", "dm-", "md", "nbd"}) {
+    if (block_device.starts_with(other)) return false;
+  }
+  return true;
+}
+
+bool has_a_disk() {
+  const std::vector<std::string> names = list_directory("/sys/block");
+  return std::any_of(names.begin(), names.end(), is_disk);
+}
+
+}  // namespace
+
+Node::Node(asio::io_context& io, ConsoleLog& log, const BootOptions& options)
+    : io_(io),
+      log_(log),
+      options_(options),
+      started_(Clock::now()),
+      machine_(io),
+      drivers_(io, log),
+      network_(io, log, options),
+      stage2_(machine_, log, drivers_) {}
+
+std::string Node::uptime() const {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.1f s", std::chrono::duration<double>(Clock::now() - started_).count());
+  return text;
+}
+
+Awaitable<void> Node::run() {
+  for (const std::string& word : options_.warnings) log_.line("Kernel command line: " + word);
+  std::string errors;
+  for (const std::string& word : options_.errors) errors += (errors.empty() ? "" : "; ") + word;
+  if (!errors.empty()) throw Error("read the kernel command line", errors);
+
+  co_await get_onto_the_network();
+  for (;;) {
+    auto link = co_await find_server(io_, log_, options_, network_);
+    std::string reason;
+    try {
+      co_await be_cloned(*link);
+      co_return;
+    } catch (const ServerLost& lost) {
+      log_.line(std::string("The KA server is lost: ") + lost.what());
+      continue;
+    } catch (const std::exception& failure) {
+      reason = failure.what();
+    }
+    co_await link->failed(reason);
+    throw Error(reason);
+  }
+}
+
+Awaitable<void> Node::get_onto_the_network() {
+  drivers_.use_modules_of("");
+  network_.start();
+  try {
+    co_await network_.wait_until_up();
+  } catch (const Error&) {
+    for (const UndrivenDevice& device : drivers_.undriven()) log_.line("No driver for " + device.text());
+    throw;
+  }
+  log_.line("The network is up (" + uptime() + " after the start)");
+  serve_log();
+}
+
+void Node::serve_log() {
+  log_.rename_file("/tmp/ka_log-" + log_name(network_.up().front().lease.address));
+  try {
+    log_server_.emplace(io_, log_.file(), wire::log_port);
+    log_.on_line([this] { log_server_->notify(); });
+  } catch (const Error& error) {
+    log_.line(error.what());  // a clone is worth more than its log
+  }
+}
+
+Awaitable<void> Node::be_cloned(ServerLink& link) {
+  for (;;) {
+    try {
+      co_await clone_once(link);
+      break;
+    } catch (const PutOut& put_out) {
+      log_.line(std::string("Put out of this round: ") + put_out.what() + "; waiting for the next one");
+    }
+  }
+  log_.line("This machine is cloned (" + uptime() + " after the start), waiting for its release");
+  try {
+    co_await link.done();
+  } catch (const ServerLost& lost) {
+    // The disk is whole; only the operator's table does not know.
+    log_.line(std::string("The KA server went away before it released this machine: ") + lost.what());
+  }
+}
+
+Awaitable<void> Node::clone_once(ServerLink& link) {
+  if (!stage2_.mounted()) {
+    co_await stage2_.receive(link, options_.session);
+    log_.line("Stage2 is there (" + uptime() + " after the start)");
+    co_await use_drivers_of_stage2();
+  }
+  const std::vector<Network::Up> up = network_.up();
+  CloneContext context{.io = io_,
+                       .machine = machine_,
+                       .log = log_,
+                       .link = link,
+                       .stage2_root = Stage2::root,
+                       .host_name = up.empty() ? "" : up.front().lease.host_name,
+                       .log_file = log_.file(),
+                       .boot_device = "",
+                       .target_rules = options_.target_rules,
+                       .loaded_modules = drivers_.in_use()};
+  log_.line("------| Ka |---- Install starting...");
+  co_await clone(context);
+}
+
+Awaitable<void> Node::use_drivers_of_stage2() {
+  const std::string firmware = std::string(Stage2::root) + "/lib/firmware";
+  write_attribute("/sys/module/firmware_class/parameters/path", firmware);
+  drivers_.use_modules_of(Stage2::root);
+  co_await drivers_.settle(quiet_time, longest_driver_time);
+  for (const UndrivenDevice& device : drivers_.undriven()) log_.line("No driver for " + device.text());
+  co_await wait_for_a_disk();
+}
+
+Awaitable<void> Node::wait_for_a_disk() {
+  const auto end = Clock::now() + longest_disk_time;
+  if (!has_a_disk()) log_.line("No disk yet, waiting for one");
+  asio::steady_timer pause(io_);
+  while (!has_a_disk()) {
+    if (Clock::now() >= end) throw Error("find a disk", "this machine shows none");
+    pause.expires_after(100ms);
+    co_await pause.async_wait(asio::use_awaitable);
+  }
+}
+
+}  // namespace ka::agent

@@ -1,0 +1,49 @@
+#pragma once
+/// The life of a node from the first driver to its release: network, server, stage2, drivers, clone.
+
+#include <chrono>
+#include <optional>
+#include <string>
+
+#include "agent/boot_options.h"
+#include "agent/console_log.h"
+#include "agent/drivers.h"
+#include "agent/linux_machine.h"
+#include "agent/log_server.h"
+#include "agent/network.h"
+#include "agent/server_link.h"
+#include "agent/stage2.h"
+
+namespace ka::agent {
+
+class Node {
+ public:
+  Node(asio::io_context& io, ConsoleLog& log, const BootOptions& options);
+
+  /// Returns when this machine is cloned and the server has released it. Throws Error with what a person at the
+  /// console needs to know; the server knows it too then, if it can be reached.
+  Awaitable<void> run();
+
+  bool has_stage2() const { return stage2_.mounted(); }
+
+ private:
+  Awaitable<void> get_onto_the_network();
+  void serve_log();
+  Awaitable<void> be_cloned(ServerLink& link);
+  Awaitable<void> clone_once(ServerLink& link);
+  Awaitable<void> use_drivers_of_stage2();
+  Awaitable<void> wait_for_a_disk();
+  std::string uptime() const;
+
+  asio::io_context& io_;
+  ConsoleLog& log_;
+  const BootOptions& options_;
+  std::chrono::steady_clock::time_point started_;
+  LinuxMachine machine_;
+  Drivers drivers_;
+  Network network_;
+  Stage2 stage2_;
+  std::optional<LogServer> log_server_;
+};
+
+}  // namespace ka::agent
