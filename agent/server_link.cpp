@@ -214,10 +214,6 @@ Awaitable<void> State::fetch_chunks(std::shared_ptr<Run> run, std::shared_ptr<tc
   std::array<char, wire::chunk_header_size> header;
   auto header_room = asio::buffer(header);
   while (run->upstream == socket && !run->trouble) {
-    if (!stream.room()) {
-      co_await run->room.wait();
-      continue;
-    }
     co_await asio::async_read(*socket, header_room, asio::use_awaitable);
     wire::ChunkHeader next = wire::parse_chunk_header({header.data(), header.size()});
     if (next.kind == wire::ChunkHeader::Kind::end) {
@@ -226,6 +222,7 @@ Awaitable<void> State::fetch_chunks(std::shared_ptr<Run> run, std::shared_ptr<tc
       run->data.notify();
       co_return;
     }
+    while (!stream.room() && run->upstream == socket && !run->trouble) co_await run->room.wait();
     std::shared_ptr<wire::Chunk> chunk = pool.get();
     chunk->header = next;
     auto bytes = asio::buffer(chunk->room.get(), next.length);

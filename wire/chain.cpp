@@ -13,9 +13,10 @@ constexpr unsigned tries_per_upstream = 3;
 
 }  // namespace
 
-Chain::Chain(std::uint64_t stream, std::uint64_t window, std::uint16_t server_port, std::vector<ChainMember> members,
-             ChainOutput& output, Time)
-    : stream_(stream), window_(window), server_port_(server_port), output_(output) {
+Chain::Chain(std::uint64_t stream, std::uint64_t window, std::uint32_t chunk, std::uint16_t server_port,
+             std::vector<ChainMember> members,
+             ChainOutput& output, Time now)
+    : stream_(stream), window_(window), chunk_(chunk), server_port_(server_port), output_(output), began_(now), paced_at_(now) {
   for (const ChainMember& member : members) {
     members_.emplace_back();
     members_.back().self = member;
@@ -41,7 +42,8 @@ void Chain::end() {
 void Chain::position(NodeId node, const Position& position, Time) {
   auto member = find(node);
   if (member == members_.end() || position.stream != stream_) return;
-  if (position.received < member->at.received || position.received > ring_.end() || position.sunk > position.received) {
+  if (position.received < member->at.received || position.received > ring_.end() || position.sunk > position.received ||
+      (position.whole && !(end_ && position.received == end_->offset))) {
     output_.put_out(node, "it reported a position that cannot be");
     return;
   }
@@ -52,7 +54,10 @@ void Chain::position(NodeId node, const Position& position, Time) {
 
 void Chain::upstream_lost(NodeId node, const UpstreamLost& lost, Time now) {
   auto member = find(node);
-  if (member == members_.end() || lost.stream != stream_ || lost.epoch != member->epoch || received_all(*member)) return;
+  if (member == members_.end() || lost.stream != stream_ || lost.epoch != member->epoch || lost.epoch == member->lost_epoch ||
+      received_all(*member))
+    return;
+  member->lost_epoch = lost.epoch;
   bool progress = member->at.received != member->lost_at || member->losses == 0;
   member->lost_at = member->at.received;
   member->losses = progress ? 1 : member->losses + 1;
@@ -76,15 +81,23 @@ void Chain::give_up_upstream(Members::iterator member, const std::string& why, T
     output_.put_out(member->self.id, "it cannot get its data: " + why);
     return;
   }
+  if (members_.back().bad_sender && members_.back().self.id != upstream) {
+    output_.put_out(upstream, "others cannot get their data from it: " + why);
+    return;
+  }
+  (member - 1)->bad_sender = true;
   move_to_tail(member - 1);
 }
 
+// To the last place from which it can be served.
 void Chain::move_to_tail(Members::iterator member) {
   Member moved = *member;
   auto next = members_.erase(member);
   if (next != members_.end()) link(next);
-  members_.push_back(std::move(moved));
-  link(members_.end() - 1);
+  auto place = members_.end();
+  if (!moved.bad_sender && !members_.empty() && members_.back().bad_sender) --place;
+  place = members_.insert(place, std::move(moved));
+  for (; place != members_.end(); ++place) link(place);
 }
 
 void Chain::remove(NodeId node, Time) {
@@ -99,6 +112,7 @@ void Chain::tick(Time now) {
   for (auto member = members_.begin(); member != members_.end(); ++member) {
     if (member->relink_at && *member->relink_at <= now) link(member);
   }
+  watch_pace(now);
 }
 
 bool Chain::all_received() const {
@@ -128,6 +142,7 @@ NodeId Chain::upstream_of(Members::const_iterator member) const {
 
 void Chain::link(Members::iterator member) {
   member->relink_at.reset();
+  member->pace = Pace();  // what it could not receive from the last one says nothing about its own line
   if (received_all(*member)) return;
   member->epoch = ++epoch_;
   Endpoint upstream{0, server_port_};

@@ -5,6 +5,10 @@
 /// The one rule that makes every failure harmless: the source is read at most `window` bytes past the live member
 /// that has received least, the server keeps all of that, and so does every member as far as it has received. So
 /// whoever loses its upstream finds its next byte at any other member in front of it, or at the server.
+///
+/// Slow members: one whose sink or inbound link holds up those behind it is moved to the end of the chain, where it
+/// holds up nobody until the window is full. If then the source has to wait for it, and at least half of the others
+/// could go more than twice as fast, it is put out. When all are slow alike, nobody is.
 
 #include <chrono>
 #include <cstdint>
@@ -16,12 +20,11 @@
 
 #include "wire/chunk.h"
 #include "wire/messages.h"
+#include "wire/pace.h"
 #include "wire/ring.h"
 
 namespace ka::wire {
 
-/// Since some fixed moment; whoever calls has the clock.
-using Time = std::chrono::microseconds;
 /// The server's number for a control connection.
 using NodeId = std::uint32_t;
 
@@ -42,12 +45,12 @@ class ChainOutput {
 class Chain {
  public:
   /// `members` in the order of the chain, `server_port` where the first of them gets its data.
-  Chain(std::uint64_t stream, std::uint64_t window, std::uint16_t server_port, std::vector<ChainMember> members,
+  Chain(std::uint64_t stream, std::uint64_t window, std::uint32_t chunk, std::uint16_t server_port, std::vector<ChainMember> members,
         ChainOutput& output, Time now);
 
   // The source.
   /// Whether the source may be read for one more chunk.
-  bool may_read() const { return !end_ && !members_.empty() && ring_.end() + longest_chunk <= floor() + window_; }
+  bool may_read() const { return !end_ && !members_.empty() && ring_.end() + chunk_ <= floor() + window_; }
   /// The next piece of the source; only chunk->header.length is set.
   void add(std::shared_ptr<Chunk> chunk);
   /// The source ended, and ended well.
@@ -63,6 +66,7 @@ class Chain {
   void tick(Time now);
 
   std::uint64_t stream() const { return stream_; }
+  std::uint32_t chunk() const { return chunk_; }
   bool empty() const { return members_.empty(); }
   bool all_received() const;
   /// 1 for the member next to the server; 0: not in the chain.
@@ -76,22 +80,40 @@ class Chain {
     std::uint32_t epoch = 0;
     Position at{};
     std::optional<Time> relink_at;   ///< try the same upstream again then
-    std::uint64_t lost_at = 0;       ///< at.received when the upstream was lost last
+    std::uint32_t lost_epoch = 0;    ///< the last one in which the upstream was lost
+    std::uint64_t lost_at = 0;       ///< at.received then
+    bool bad_sender = false;         ///< lives, but nobody could get data from it: nobody shall come behind it
     unsigned losses = 0;             ///< in a row, without a byte in between
     std::set<NodeId> bad_upstreams;  ///< those that gave nothing; 0 is the server
+    Pace pace;
+    std::optional<Time> holds_up_since;  ///< those behind it
+    std::optional<Time> moved_at;        ///< to the end of the chain, for holding up others
+    Time waited_for{0};                  ///< the source waited for it, lately
+    std::set<NodeId> slow_receivers;     ///< those that were slow to receive from it
   };
   using Members = std::vector<Member>;
 
   Members::iterator find(NodeId node);
-  bool received_all(const Member& member) const { return end_ && member.at.received == end_->offset; }
+  bool received_all(const Member& member) const { return end_ && member.at.whole; }
   NodeId upstream_of(Members::const_iterator member) const;
   void link(Members::iterator member);
   void find_floor();
   void move_to_tail(Members::iterator member);
   void give_up_upstream(Members::iterator member, const std::string& why, Time now);
 
+  // Slow members (chain_slow.cpp).
+  void watch_pace(Time now);
+  std::uint64_t available_to(Members::const_iterator member) const;
+  bool sink_is_full(const Member& member) const;
+  bool inbound_is_behind(Members::const_iterator member) const;
+  bool is_starving(Members::const_iterator member) const;
+  void move_aside_who_holds_up(Time now);
+  void put_out_whom_the_source_waits_for(Time now, Time since_last);
+  bool others_are_faster(const Member& slow) const;
+
   std::uint64_t stream_;
   std::uint64_t window_;
+  std::uint32_t chunk_;
   std::uint16_t server_port_;
   ChainOutput& output_;
   Members members_;
@@ -100,6 +122,10 @@ class Chain {
   StreamDigest digest_;
   std::optional<ChunkHeader> end_;
   std::uint64_t floor_ = 0;
+  Time began_;
+  Time paced_at_;
+  bool first_tried_ = false;  ///< whether another member would be faster next to the server
+  double best_rate_ = 0;  ///< bytes a second that some member received over a second
 };
 
 }  // namespace ka::wire

@@ -15,6 +15,8 @@
 namespace ka::wire {
 
 inline constexpr std::uint32_t longest_chunk = 128 * 1024;
+/// A window holds at least so many.
+inline constexpr std::uint64_t least_chunks_in_window = 4;
 inline constexpr std::size_t chunk_header_size = 32;
 inline constexpr std::size_t hop_open_size = 32;
 

@@ -10,14 +10,14 @@ namespace {
 
 constexpr Time greeting_limit = 10s;        // from connecting to Hello
 constexpr Time ping_every = 250ms;
-constexpr Time silent_in_stream = 1500ms;   // others wait for a member that says nothing
+constexpr Time silent_in_stream = 1500ms;   // others wait for a member that says nothing; more where answers are slow
 constexpr Time silent_elsewhere = 15s;      // nobody does
+constexpr int answers_missing = 4;          // times the slowest answer lately
 constexpr Time settle = 2s;                 // a later round waits this long for one more to join
 
 // Enough for what is under way between the first node and the last of a long chain, so that it never runs dry.
 constexpr std::uint64_t window_base = 32u << 20;
 constexpr std::uint64_t window_per_member = 256u << 10;
-constexpr std::uint64_t least_window = 4 * longest_chunk;
 
 template <typename... Ts>
 struct Overloaded : Ts... {
@@ -46,7 +46,8 @@ void JobMachine::disconnected(NodeId id, const std::string& why, Time now) {
   if (node.phase == Phase::done) {
     if (chain_) chain_->remove(id, now);  // the others may still have needed it
   } else if (node.phase != Phase::greeting) {
-    leave(id, node, is_member(node) ? NodeRow::State::failed : row(node).state, "connection lost: " + why, now);
+    // Of one that is out already, the first reason is the one that counts.
+    if (node.phase != Phase::out) leave(id, node, NodeRow::State::failed, "connection lost: " + why, now);
   }
   nodes_.erase(id);
   advance(now);
@@ -100,7 +101,7 @@ void JobMachine::message(NodeId id, const Message& message, Time now) {
         set(node, Phase::done, NodeRow::State::done, "");
         node.done_at = now;
       },
-      [&](const Pong&) {},
+      [&](const Pong& m) { answered(Time(static_cast<Time::rep>(m.token)), now); },
       [&](const Go&) { go_ = true; },
       [&](const auto&) { refuse(id, "it sent a message that only a server sends"); },
   };
@@ -114,7 +115,7 @@ void JobMachine::hello(NodeId id, Node& node, const Hello& hello) {
                    std::to_string(protocol_version) + ": use the programs of one release on both sides");
     return;
   }
-  if (hello.ring < least_window) {
+  if (hello.ring < least_chunks_in_window * rules_.chunk) {
     refuse(id, "it offers " + std::to_string(hello.ring) + " bytes of memory for the stream, too little to take part");
     return;
   }
@@ -201,7 +202,7 @@ void JobMachine::member_finished(NodeId id, Node& node, const Finished& finished
     return;
   }
   row(node).received = row(node).sunk = finished.bytes;
-  chain_->position(id, {finished.stream, finished.bytes, finished.bytes, 0}, now_);
+  chain_->position(id, {finished.stream, finished.bytes, finished.bytes, 0, true}, now_);
   ++node.session;
   bool last = node.session == rules_.sessions.size();
   if (!last) {
@@ -241,10 +242,17 @@ void JobMachine::leave(NodeId id, Node& node, NodeRow::State state, const std::s
   }
 }
 
+// A machine that is busy with its disk, or one that hosts many nodes, answers late without being dead.
+void JobMachine::answered(Time asked, Time now) {
+  if (asked > now || now - asked > silent_elsewhere) return;
+  slowest_answer_ = std::max(now - asked, slowest_answer_ - slowest_answer_ / 256);
+}
+
 void JobMachine::check_silence(Time now) {
+  const Time in_stream = std::clamp(answers_missing * slowest_answer_, silent_in_stream, silent_elsewhere);
   std::vector<std::pair<NodeId, Time>> silent;
   for (const auto& [id, node] : nodes_) {
-    Time limit = node.phase == Phase::greeting ? greeting_limit : streams(id) ? silent_in_stream : silent_elsewhere;
+    Time limit = node.phase == Phase::greeting ? greeting_limit : streams(id) ? in_stream : silent_elsewhere;
     if (now - node.heard > limit) silent.emplace_back(id, now - node.heard);
   }
   for (const auto& [id, since] : silent) {
@@ -381,7 +389,7 @@ void JobMachine::start_session(std::size_t session, Time now) {
 
   window = rules_.window != 0 ? rules_.window : window_base + window_per_member * members.size();
   if (rules_.memory != 0) window = std::min(window, rules_.memory);
-  window = std::max(std::min(window, least_ring), least_window);
+  window = std::max(std::min(window, least_ring), least_chunks_in_window * rules_.chunk);
 
   session_ = session;
   std::uint64_t stream = output_.random();
@@ -393,12 +401,12 @@ void JobMachine::start_session(std::size_t session, Time now) {
     node.heard = now;
     row(node).received = row(node).sunk = 0;
     set(node, Phase::streaming, NodeRow::State::running, what.name);
-    output_.send(member.id, Start{stream, what.name, round_, window, what.packing});
+    output_.send(member.id, Start{stream, what.name, round_, window, rules_.chunk, what.packing});
   }
   unsigned count = static_cast<unsigned>(members.size());
   over_ = false;
   ChainOutput& decisions = *this;
-  chain_ = std::make_unique<Chain>(stream, window, rules_.data_port, std::move(members), decisions, now);
+  chain_ = std::make_unique<Chain>(stream, window, rules_.chunk, rules_.data_port, std::move(members), decisions, now);
   for (auto& [id, node] : nodes_) {
     if (node.phase == Phase::streaming) row(node).order = chain_->order_of(id);
   }

@@ -29,6 +29,7 @@ struct JobRules {
   Time release_delay{0};
   std::uint64_t window = 0;         ///< 0: by the number of members
   std::uint64_t memory = 0;         ///< bytes the server may hold; 0: no bound
+  std::uint32_t chunk = longest_chunk;
   std::uint16_t data_port = 0;
 };
 
@@ -121,6 +122,7 @@ class JobMachine final : private ChainOutput {
   void refuse(NodeId id, const std::string& reason);
   void leave(NodeId id, Node& node, NodeRow::State state, const std::string& reason, Time now);
 
+  void answered(Time asked, Time now);
   void check_silence(Time now);
   void release_due(Time now);
   void advance(Time now);
@@ -158,6 +160,7 @@ class JobMachine final : private ChainOutput {
   Time round_ended_{0};
   Time last_release_{Time::min() / 2};
   Time last_ping_{0};
+  Time slowest_answer_{0};  ///< to a ping, lately
   Time now_{0};
 };
 

@@ -53,9 +53,10 @@ struct Position {
   std::uint64_t received = 0;   ///< bytes held or used, without a gap
   std::uint64_t sunk = 0;       ///< bytes its sink took
   std::uint64_t sink_busy = 0;  ///< microseconds the sink was at work for them
+  bool whole = false;           ///< the end mark came too, and the digest of the stream was right
 
   template <typename F>
-  void each(F& f) { f(stream), f(received), f(sunk), f(sink_busy); }
+  void each(F& f) { f(stream), f(received), f(sunk), f(sink_busy), f(whole); }
 };
 
 /// The connection it gets its data from is of no use (any more).
@@ -151,10 +152,11 @@ struct Start {
   std::string session;
   std::uint32_t round = 0;
   std::uint64_t window = 0;   ///< bytes the node must be able to hold; never more than Hello::ring
+  std::uint32_t chunk = 0;    ///< no chunk is longer
   std::string packing;        ///< "" or "zstd": what the sink's bytes are packed with
 
   template <typename F>
-  void each(F& f) { f(stream), f(session), f(round), f(window), f(packing); }
+  void each(F& f) { f(stream), f(session), f(round), f(window), f(chunk), f(packing); }
 };
 
 /// From this epoch on, get the data from there.

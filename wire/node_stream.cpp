@@ -4,6 +4,12 @@
 
 namespace ka::wire {
 
+NodeStream::NodeStream(const Start& start) : stream_(start.stream), window_(start.window), chunk_(start.chunk) {
+  if (chunk_ == 0 || chunk_ > longest_chunk || window_ < least_chunks_in_window * chunk_)
+    throw ProtocolError("a stream in chunks of " + std::to_string(chunk_) + " bytes with a window of " +
+                        std::to_string(window_));
+}
+
 bool NodeStream::link(const Link& link) {
   if (link.stream != stream_ || link.epoch <= epoch_) return false;
   epoch_ = link.epoch;
@@ -12,6 +18,7 @@ bool NodeStream::link(const Link& link) {
 }
 
 void NodeStream::take(ChunkPtr chunk) {
+  if (chunk->header.length > chunk_) throw ProtocolError("a chunk longer than the stream's");
   if (end_) throw ProtocolError("a chunk behind the end of the stream");
   if (chunk_digest(chunk->header.offset, chunk->bytes()) != chunk->header.digest)
     throw ProtocolError("the chunk at " + std::to_string(chunk->header.offset) + " was damaged on its way");
@@ -36,7 +43,7 @@ void NodeStream::sunk(const Chunk& chunk, std::chrono::microseconds busy) {
 }
 
 Position NodeStream::position() const {
-  return {stream_, ring_.end(), sunk_, static_cast<std::uint64_t>(sink_busy_.count())};
+  return {stream_, ring_.end(), sunk_, static_cast<std::uint64_t>(sink_busy_.count()), whole()};
 }
 
 // The server reads no further than `window` past the slowest live member, so what is older than that nobody alive

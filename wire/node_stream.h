@@ -14,8 +14,8 @@ namespace ka::wire {
 
 class NodeStream {
  public:
-  /// `start` as the server sent it.
-  explicit NodeStream(const Start& start) : stream_(start.stream), window_(start.window) {}
+  /// `start` as the server sent it. Throws ProtocolError when its figures make no sense.
+  explicit NodeStream(const Start& start);
 
   std::uint64_t stream() const { return stream_; }
 
@@ -26,7 +26,7 @@ class NodeStream {
   HopOpen hop_open() const { return {stream_, epoch_, ring_.end()}; }
 
   /// Whether one more chunk may be read. False: the sink is behind by all that may be held for it.
-  bool room() const { return ring_.end() - sunk_ + longest_chunk <= window_; }
+  bool room() const { return ring_.end() - sunk_ + chunk_ <= window_; }
   /// The next chunk. Throws ProtocolError, and has not changed, when its bytes or its place are wrong.
   void take(ChunkPtr chunk);
   /// The end mark. Throws ProtocolError when the stream is short, or its digest is not the one found here.
@@ -51,6 +51,7 @@ class NodeStream {
 
   std::uint64_t stream_;
   std::uint64_t window_;
+  std::uint32_t chunk_;
   std::uint32_t epoch_ = 0;
   Endpoint upstream_;
   Ring ring_;

@@ -1,0 +1,87 @@
+// The examples of docs/protocol.md are what the code sends and understands.
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <span>
+
+#include "base/files.h"
+#include "base/text.h"
+#include "wire/chunk.h"
+#include "wire/discovery.h"
+#include "wire/messages.h"
+
+namespace ka::wire {
+namespace {
+
+class ProtocolDoc : public testing::Test {
+ protected:
+  void SetUp() override {
+    const std::string doc = read_file(KA_SOURCE "/docs/protocol.md");
+    std::string* block = nullptr;
+    for (std::string_view line : split(doc, '\n')) {
+      if (line.starts_with("```hex ")) {
+        block = &examples_[std::string(line.substr(7))];
+      } else if (line.starts_with("```")) {
+        block = nullptr;
+      } else if (block) {
+        for (std::string_view byte : words(line)) *block += static_cast<char>(parse_unsigned(byte, 16).value());
+      }
+    }
+  }
+
+  std::string example(const std::string& name) {
+    EXPECT_EQ(examples_.count(name), 1u) << "docs/protocol.md has no example " << name;
+    return examples_[name];
+  }
+
+  // The message in an example; encoding it again must give the same bytes.
+  template <typename T>
+  T message(const std::string& name) {
+    MessageDecoder decoder;
+    decoder.feed(example(name));
+    std::optional<Message> message = decoder.next();
+    EXPECT_TRUE(message && std::holds_alternative<T>(*message)) << name;
+    EXPECT_EQ(encode(*message), example(name)) << name;
+    return std::get<T>(*message);
+  }
+
+ private:
+  std::map<std::string, std::string> examples_;
+};
+
+TEST_F(ProtocolDoc, Discovery) {
+  EXPECT_EQ(parse_discovery_query(example("query")).session, "getstage2");
+  EXPECT_EQ(parse_discovery_answer(example("answer")).control_port, 30765);
+  EXPECT_THROW(parse_discovery_answer(example("query")), ProtocolError);
+}
+
+TEST_F(ProtocolDoc, Messages) {
+  EXPECT_EQ(message<Hello>("hello").host_name, "node41");
+  EXPECT_EQ(message<Welcome>("welcome").version, 1);
+  EXPECT_EQ(message<Join>("join").session, "getstage2");
+  EXPECT_EQ(message<Start>("start").window, 34u << 20);
+  EXPECT_EQ(message<Link>("link").upstream.address_text(), "10.0.1.41");
+  EXPECT_EQ(message<Position>("position").sunk, 917504u);
+  EXPECT_EQ(message<PutOut>("put-out").reason, "its sink is too slow");
+  EXPECT_EQ(message<Ping>("ping").token, 42u);
+}
+
+TEST_F(ProtocolDoc, Hops) {
+  HopOpen open = parse_hop_open(example("hop-open"));
+  EXPECT_EQ(open.offset, 1048576u);
+  EXPECT_EQ(encode(open), example("hop-open"));
+
+  const std::string chunk = example("chunk");
+  ChunkHeader header = parse_chunk_header(std::string_view(chunk).substr(0, chunk_header_size));
+  const std::string bytes = chunk.substr(chunk_header_size);
+  EXPECT_EQ(bytes, "hello, node\n");
+  EXPECT_EQ(chunk_digest(header.offset, std::as_bytes(std::span(bytes))), header.digest);
+
+  StreamDigest digest;
+  digest.add(header);
+  EXPECT_EQ(parse_chunk_header(example("end")).digest, digest.value());
+}
+
+}  // namespace
+}  // namespace ka::wire

@@ -1,0 +1,191 @@
+// What comes from the network is taken whole and right, or not at all.
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+
+#include "wire/chunk.h"
+#include "wire/discovery.h"
+#include "wire/messages.h"
+#include "wire/node_stream.h"
+#include "wire/ring.h"
+
+namespace ka::wire {
+namespace {
+
+// Frames of every kind that a byte can be taken from, or changed in.
+std::vector<std::string> sample_frames() {
+  Hello hello;
+  hello.host_name = "n";
+  return {encode(hello), encode(Join{"s"}), encode(UpstreamLost{1, 2, "why"}), encode(Finished{1, 2, {}}),
+          encode(Start{1, "s", 1, 1 << 20, 1024, ""}), encode(Link{1, 2, {3, 4}})};
+}
+
+TEST(Messages, SurviveAnyCutOfTheByteStream) {
+  std::string bytes;
+  for (const std::string& frame : sample_frames()) bytes += frame;
+  for (std::size_t step : {1u, 3u, 7u, 1000u}) {
+    MessageDecoder decoder;
+    std::size_t found = 0;
+    for (std::size_t at = 0; at < bytes.size(); at += step) {
+      decoder.feed(std::string_view(bytes).substr(at, step));
+      while (decoder.next()) ++found;
+    }
+    EXPECT_EQ(found, sample_frames().size()) << "in pieces of " << step;
+  }
+}
+
+TEST(Messages, TruncatedFieldsAreRefused) {
+  for (const std::string& frame : sample_frames()) {
+    const std::string body = frame.substr(4);
+    for (std::size_t size = 0; size < body.size(); ++size) {
+      // Of a hello of another version only its start is looked at; this one's version is cut off or right.
+      EXPECT_THROW(decode(std::string_view(body).substr(0, size)), ProtocolError) << size << " of " << body.size();
+    }
+    EXPECT_THROW(decode(body + "x"), ProtocolError);
+  }
+}
+
+TEST(Messages, LengthsOutOfBoundsAreRefusedBeforeAnythingIsHeld) {
+  for (const char* bytes : {"\xff\xff\xff\xff", "\x00\x01\x00\x00", "\x00\x00\x00\x00"}) {
+    MessageDecoder decoder;
+    decoder.feed({bytes, 4});
+    EXPECT_THROW(decoder.next(), ProtocolError);
+  }
+}
+
+TEST(Messages, AnotherVersionIsRecognizedWhateverFollows) {
+  Hello hello;
+  hello.version = 7;
+  std::string body = encode(hello).substr(4);
+  body.resize(7);
+  EXPECT_EQ(std::get<Hello>(decode(body + "fields of the future")).version, 7);
+}
+
+TEST(Messages, LongReasonsAreCutToWhatADecoderTakes) {
+  MessageDecoder decoder;
+  decoder.feed(encode(Failed{std::string(100'000, 'x')}));
+  std::optional<Message> message = decoder.next();
+  ASSERT_TRUE(message);
+  EXPECT_EQ(std::get<Failed>(*message).reason.size(), 4096u);
+}
+
+TEST(Discovery, OnlySessionNamesAreAnswered) {
+  EXPECT_TRUE(is_session_name("kainstall2"));
+  for (const char* name : {"", "a b", "a/b", "\n"}) EXPECT_FALSE(is_session_name(name));
+  EXPECT_FALSE(is_session_name(std::string(65, 'a')));
+  EXPECT_THROW(parse_discovery_query(encode(DiscoveryQuery{1, "a b"})), ProtocolError);
+  EXPECT_THROW(parse_discovery_query(encode(DiscoveryQuery{1, "a"}) + "x"), ProtocolError);
+  EXPECT_THROW(parse_discovery_query(""), ProtocolError);
+}
+
+TEST(ChunkHeaders, ImpossibleOnesAreRefused) {
+  ChunkHeader header;
+  header.length = longest_chunk + 1;
+  EXPECT_THROW(parse_chunk_header(encode(header)), ProtocolError);
+  header.length = 0;
+  EXPECT_THROW(parse_chunk_header(encode(header)), ProtocolError);
+  header.length = 2;
+  header.offset = ~std::uint64_t{0};
+  EXPECT_THROW(parse_chunk_header(encode(header)), ProtocolError);
+  header.kind = ChunkHeader::Kind::end;
+  EXPECT_THROW(parse_chunk_header(encode(header)), ProtocolError);
+  EXPECT_THROW(parse_chunk_header(std::string(chunk_header_size, 'x')), ProtocolError);
+}
+
+class Stream : public testing::Test {
+ protected:
+  static constexpr std::uint32_t size = 100;
+
+  Stream() : stream_(start()) {}
+
+  static Start start() { return {1, "s", 1, 8 * size, size, ""}; }
+
+  std::shared_ptr<Chunk> chunk(std::uint64_t offset, char fill) {
+    std::shared_ptr<Chunk> made = pool_.get();
+    made->header = ChunkHeader();
+    made->header.length = size;
+    made->header.offset = offset;
+    std::memset(made->room.get(), fill, size);
+    made->header.digest = chunk_digest(offset, made->bytes());
+    return made;
+  }
+
+  void take(std::uint64_t offset) {
+    auto next = chunk(offset, 'a');
+    digest_.add(next->header);
+    stream_.take(next);
+  }
+
+  ChunkHeader end(std::uint64_t bytes) {
+    ChunkHeader mark;
+    mark.kind = ChunkHeader::Kind::end;
+    mark.offset = bytes;
+    mark.digest = digest_.value();
+    return mark;
+  }
+
+  ChunkPool pool_;
+  StreamDigest digest_;
+  NodeStream stream_;
+};
+
+TEST_F(Stream, ADamagedChunkIsNotTaken) {
+  auto damaged = chunk(0, 'a');
+  damaged->room[50] ^= std::byte{1};
+  EXPECT_THROW(stream_.take(damaged), ProtocolError);
+  EXPECT_EQ(stream_.position().received, 0u);
+  take(0);
+  EXPECT_EQ(stream_.position().received, size);
+}
+
+TEST_F(Stream, AChunkInTheWrongPlaceIsNotTaken) {
+  EXPECT_THROW(stream_.take(chunk(size, 'a')), ProtocolError);
+  auto moved = chunk(size, 'a');
+  moved->header.offset = 0;
+  EXPECT_THROW(stream_.take(moved), ProtocolError) << "its digest is of another place";
+}
+
+TEST_F(Stream, AShortOrChangedStreamIsNeverWhole) {
+  take(0);
+  take(size);
+  EXPECT_THROW(stream_.take_end(end(size)), ProtocolError);
+  EXPECT_THROW(stream_.take_end(end(3 * size)), ProtocolError);
+  ChunkHeader wrong = end(2 * size);
+  wrong.digest[0] ^= 1;
+  EXPECT_THROW(stream_.take_end(wrong), ProtocolError);
+  EXPECT_FALSE(stream_.whole());
+  stream_.take_end(end(2 * size));
+  EXPECT_TRUE(stream_.whole());
+}
+
+TEST_F(Stream, ReadsNoFurtherThanItsSinkAllows) {
+  std::uint64_t offset = 0;
+  for (; stream_.room(); offset += size) take(offset);
+  EXPECT_EQ(offset, 8 * size);
+  stream_.sunk(*stream_.for_sink(), std::chrono::microseconds(5));
+  EXPECT_TRUE(stream_.room());
+  EXPECT_EQ(stream_.position().sink_busy, 5u);
+}
+
+TEST_F(Stream, KeepsAWindowForThoseBehindIt) {
+  for (std::uint64_t offset = 0; offset < 30 * size; offset += size) {
+    take(offset);
+    stream_.sunk(*stream_.for_sink(), std::chrono::microseconds(0));
+  }
+  EXPECT_TRUE(stream_.ring().can_serve(22 * size));
+  EXPECT_FALSE(stream_.ring().can_serve(21 * size));
+  EXPECT_FALSE(stream_.ring().can_serve(22 * size + 1)) << "chunks are never cut";
+  EXPECT_THROW(stream_.ring().find(0), ProtocolError);
+}
+
+TEST_F(Stream, OnlyANewerEpochChangesTheUpstream) {
+  EXPECT_TRUE(stream_.link({1, 5, {1, 1}}));
+  EXPECT_FALSE(stream_.link({1, 5, {2, 2}}));
+  EXPECT_FALSE(stream_.link({1, 4, {2, 2}}));
+  EXPECT_FALSE(stream_.link({2, 9, {2, 2}})) << "another stream's";
+  EXPECT_EQ(stream_.upstream(), (Endpoint{1, 1}));
+}
+
+}  // namespace
+}  // namespace ka::wire
