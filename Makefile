@@ -69,7 +69,7 @@ install: initramfs stage2
 	for page in $(wildcard docs/*.[1-8]); do \
 	  install -D -m 644 "$$page" "$$to/share/man/man$${page##*.}/$${page##*/}"; \
 	done; \
-	[ -e "$$etc/ka.conf" ] || [ ! -e docs/ka.conf ] || install -m 644 docs/ka.conf "$$etc/ka.conf"; \
+	[ -e "$$etc/ka.conf" ] || install -m 644 server/ka.conf "$$etc/ka.conf"; \
 	echo "Installed ka-server, ka-client, stage2, the boot files and the templates in $$to, ka.conf in $$etc"
 
 check: initramfs stage2 check-packages pxe-packages rack-packages build/sanitize/build.ninja
