@@ -139,7 +139,10 @@ void JobMachine::hello(NodeId id, Node& node, const Hello& hello) {
 // A machine that comes back takes up its old row, unless another connection still has it.
 std::size_t JobMachine::row_for(const Node& node, const Hello& hello) {
   for (std::size_t i = 0; i < rows_.size(); ++i) {
-    bool same = rows_[i].hardware_address == hello.hardware_address && rows_[i].at.address == node.from.address;
+    // A machine is known by its network card, since it may get another address; without one, by its address.
+    const bool same_card = rows_[i].hardware_address == hello.hardware_address;
+    const bool known_by_card = node.clones && !hello.hardware_address.empty();
+    const bool same = same_card && (known_by_card || rows_[i].at.address == node.from.address);
     bool taken = std::any_of(nodes_.begin(), nodes_.end(), [&](const auto& other) {
       return &other.second != &node && other.second.phase != Phase::greeting && other.second.row == i;
     });
