@@ -26,8 +26,8 @@ size=$(stat -c %s "$build/all.rdz")
 [ "$size" -le $((12 << 20)) ] || fail "all.rdz has $size bytes, more than 12 MiB"
 
 # ka-init: static, stripped, small.
-file -b "$root/init" | grep -q 'statically linked, stripped' || fail "/init is not static and stripped: $(file -b "$root/init")"
-! readelf -lW "$root/init" | grep -q INTERP || fail "/init asks for a dynamic loader"
+grep -q 'statically linked, stripped' <<< "$(file -b "$root/init")" || fail "/init is not static and stripped: $(file -b "$root/init")"
+! grep -q INTERP <<< "$(readelf -lW "$root/init")" || fail "/init asks for a dynamic loader"
 size=$(stat -c %s "$root/init")
 [ "$size" -le $((1 << 20)) ] || fail "/init has $size bytes, more than 1 MiB"
 cmp "$root/init" "$build/musl-static/agent/ka-init"

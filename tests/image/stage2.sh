@@ -11,12 +11,18 @@ fail() { echo "FAILED: $*" >&2; exit 1; }
 root=$folder/root
 unsquashfs -q -n -d "$root" "$build/rescue.sqfs" > /dev/null
 
+# As a node runs the tools: /dev and /proc are there.
+inside() {
+  unshare -m sh -c 'mount --bind /dev "$1/dev" && mount -t proc proc "$1/proc" && exec timeout 60 chroot "$@"' sh "$root" "$@"
+}
+
 # Each program and library, also of those that only a script would start.
 programs=0
 while read -r file; do
   [ "$(head -c 4 "$file" | od -An -c | tr -d ' ')" = '177ELF' ] || continue
   path=${file#"$root"}
-  readelf -lW "$file" | grep -q -e INTERP -e DYNAMIC || continue
+  headers=$(readelf -lW "$file")
+  grep -q -e INTERP -e DYNAMIC <<< "$headers" || continue
   missing=$(chroot "$root" /lib64/ld-linux-x86-64.so.2 --list "$path" 2>&1 | grep -e 'not found' -e 'error while') || true
   [ -z "$missing" ] || fail "$path: $missing"
   programs=$((programs + 1))
@@ -24,12 +30,13 @@ done < <(find "$root/usr/bin" "$root/usr/sbin" "$root/usr/lib/x86_64-linux-gnu" 
 
 # Each tool that the list names starts: it prints its version or its usage. 124 to 254 are no start, but a time-out, no such program, or a signal.
 tools=0
+applets=$(chroot "$root" busybox --list)
 while read -r package names; do
   case $package in '' | '#'*) continue ;; esac
   if [ "$package" = link ]; then
     case $names in bash*) continue ;; esac
     for name in ${names#busybox }; do
-      chroot "$root" busybox --list | grep -qx "$name" || fail "busybox has no $name"
+      grep -qx "$name" <<< "$applets" || fail "busybox has no $name"
     done
     continue
   fi
@@ -38,8 +45,7 @@ while read -r package names; do
       /* | busybox | bash | test | false | yes | true | '[') continue ;;
     esac
     status=0
-    unshare -m sh -c 'mount --bind /dev "$1/dev" && shift && exec "$@"' sh "$root" \
-      timeout 20 chroot "$root" "$name" --version < /dev/null > "$folder/out" 2>&1 || status=$?
+    inside "$name" --version < /dev/null > "$folder/out" 2>&1 || status=$?
     [ $status -lt 124 ] || [ $status = 255 ] || { cat "$folder/out" >&2; fail "$name --version ended with $status"; }
     [ -s "$folder/out" ] || case $name in pwd | env | sync | sleep | tty) ;; *) fail "$name --version says nothing" ;; esac
     tools=$((tools + 1))
@@ -68,21 +74,21 @@ for path in dev proc sys run tmp mnt/disk; do [ -d "$root/$path" ] || fail "no d
 work=$root/tmp/work
 mkdir "$work"
 truncate -s 64M "$work/disk"
-printf 'label: dos\n,32M,L\n,,L\n' | chroot "$root" sfdisk -q /tmp/work/disk
-chroot "$root" sfdisk -l /tmp/work/disk | grep -q '/tmp/work/disk2' || fail "sfdisk wrote no second partition"
+printf 'label: dos\n,32M,L\n,,L\n' | inside sfdisk -q /tmp/work/disk
+grep -q '/tmp/work/disk2' <<< "$(inside sfdisk -l /tmp/work/disk)" || fail "sfdisk wrote no second partition"
 truncate -s 300M "$work/fs"
 for mkfs in "mke2fs -q -F -t ext4" "mkfs.xfs -q -f" "mkfs.btrfs -q -f" "mkfs.jfs -q" "mkreiserfs -q -ff" "mkfs.vfat" "mkswap"; do
   # shellcheck disable=SC2086
-  chroot "$root" $mkfs /tmp/work/fs > "$folder/out" 2>&1 || { cat "$folder/out" >&2; fail "$mkfs"; }
-  type=$(chroot "$root" blkid -p -s TYPE -o value /tmp/work/fs)
+  inside $mkfs /tmp/work/fs > "$folder/out" 2>&1 || { cat "$folder/out" >&2; fail "$mkfs"; }
+  type=$(inside blkid -p -s TYPE -o value /tmp/work/fs)
   [ -n "$type" ] || fail "$mkfs made nothing that blkid knows"
   dd if=/dev/zero of="$work/fs" bs=1M count=2 conv=notrunc status=none
 done
 mkdir "$work/from" "$work/to"
 echo data > "$work/from/file"
 setfacl -m u:12345:r "$work/from/file" 2> /dev/null || true
-chroot "$root" tar -C /tmp/work/from --acls --xattrs --numeric-owner -cf /tmp/work/t.tar .
-chroot "$root" tar -C /tmp/work/to --acls --xattrs --numeric-owner -xf /tmp/work/t.tar
+inside tar -C /tmp/work/from --acls --xattrs --numeric-owner -cf /tmp/work/t.tar .
+inside tar -C /tmp/work/to --acls --xattrs --numeric-owner -xf /tmp/work/t.tar
 cmp "$work/from/file" "$work/to/file"
 [ "$(getfacl -cnp "$work/from/file" 2> /dev/null)" = "$(getfacl -cnp "$work/to/file" 2> /dev/null)" ] || fail "tar lost an ACL"
 
