@@ -113,10 +113,15 @@ int run_clone(const CloneOptions& options) {
   report.wanted = options.nodes;
   auto begin = std::chrono::steady_clock::now();
   std::exception_ptr failure;
-  int status = exit_failed;
+  // What stands here if a second signal stops everything.
+  int status = exit_interrupted;
+  report.error = "ended at once by a signal";
+  report.result.interrupted = true;
   auto ended = [&](std::exception_ptr error, int result) {
     failure = error;
-    status = result;
+    status = failure ? exit_failed : result;
+    report.error.clear();
+    if (failure) report.result.interrupted = false;
     io.stop();
   };
   asio::co_spawn(io, clone(io, options, report), ended);

@@ -13,7 +13,7 @@ namespace ka::server {
 namespace {
 
 // This process's place; in its own namespace a file system in RAM lies over it.
-constexpr const char* work_place = "/run/ka";
+constexpr const char* work_place = "/run/ka-server";
 
 void mount_or_throw(const char* source, const std::string& target, const char* type, unsigned long flags, const char* data) {
   if (::mount(source, target.c_str(), type, flags, data) != 0)

@@ -33,6 +33,18 @@ bool is_remote(std::string_view type) {
   return type.rfind("fuse.", 0) == 0;
 }
 
+// As fallocate makes it at once on ext4, and dd where there are no extents. The file system's clone has the room.
+wire::Hook swap_file_hook(const Swap& swap, std::size_t number) {
+  std::string quoted;
+  for (char c : swap.path) quoted += c == '\'' ? "'\\''" : std::string(1, c);
+  // The kernel does not count the page of the header.
+  std::uint64_t size = (swap.size + mib) / mib * mib;
+  std::string script = "#!/bin/sh\n# The golden node's swap file, made anew.\nset -e\numask 077\nfile='" + quoted +
+                       "'\nfallocate -l " + std::to_string(size) + " \"$file\" 2>/dev/null ||\n  dd if=/dev/zero of=\"$file\" bs=1048576 count=" +
+                       std::to_string(size / mib) + "\nmkswap \"$file\"\n";
+  return {"00-ka-swap-file-" + std::to_string(number), script};
+}
+
 class Planner {
  public:
   Planner(const Golden& golden, const PlanInput& input) : golden_(golden), input_(input), options_(input.options) {}
@@ -42,6 +54,7 @@ class Planner {
     read_names();
     sort_mounts();
     add_swap_drives();
+    add_swap_files();
     if (!refusals_.empty()) refuse_all();
     for (const std::string& drive : drives_) add_drive(drive);
     check_raw_partitions();
@@ -54,7 +67,8 @@ class Planner {
     manifest.golden_host = golden_.host_name;
     manifest.server_version = KA_VERSION;
     manifest.session = options_.session;
-    manifest.hooks = input_.hooks;
+    for (const Swap& swap : plan_.swap_files) manifest.hooks.push_back(swap_file_hook(swap, manifest.hooks.size() + 1));
+    manifest.hooks.insert(manifest.hooks.end(), input_.hooks.begin(), input_.hooks.end());
     manifest.removable_allowed = options_.allow_removable;
     manifest.log_directory = options_.log_directory;
     wire::check(manifest);
@@ -212,6 +226,23 @@ class Planner {
       }
       swapping_.insert(device->name);
       drives_.insert(device->disk);
+    }
+  }
+
+  // Only those on a file system that is cloned; what -x leaves out is not made anew either.
+  void add_swap_files() {
+    for (const Swap& swap : golden_.swaps) {
+      if (!swap.is_file || excluded_path(swap.path)) continue;
+      const Mount* home = nullptr;
+      for (const Mount& mount : golden_.mounts) {
+        if (lies_in(swap.path, mount.point) && (home == nullptr || mount.point.size() >= home->point.size())) home = &mount;
+      }
+      auto cloned = [&](const auto& entry) { return entry.second == home; };
+      if (std::any_of(mounted_.begin(), mounted_.end(), cloned)) {
+        plan_.swap_files.push_back(swap);
+      } else {
+        warn("swap file " + swap.path + " is not on a file system that is cloned");
+      }
     }
   }
 
@@ -491,12 +522,19 @@ std::uint64_t ext_capacity(std::uint64_t size_mib) {
   return size_mib > overhead ? (size_mib - overhead) * mib : 0;
 }
 
+std::vector<std::string> left_out_of_stream(const Plan& plan) {
+  std::vector<std::string> paths = plan.excluded;
+  for (const Swap& swap : plan.swap_files) paths.push_back(swap.path);
+  return paths;
+}
+
 Plan make_plan(const Golden& golden, const PlanInput& input) { return Planner(golden, input).make(); }
 
 void add_survey(Plan& plan, const Survey& survey) {
   plan.manifest.sockets = survey.sockets;
   plan.manifest.bare_directories = survey.bare_directories;
   plan.expected = survey.stream_bytes;
+  for (const Swap& swap : plan.swap_files) plan.expected -= std::min(plan.expected, swap.size);
   for (const std::string& path : survey.missing) plan.warnings.push_back("-x " + path + ": there is no such directory");
   std::string too_small;
   for (FileSystem& fs : plan.manifest.file_systems) {

@@ -31,6 +31,7 @@ struct Plan {
   wire::Manifest manifest;
   std::vector<std::string> excluded;  ///< -x: absolute, normal, without those that lie in another
   std::vector<NotCloned> not_cloned;
+  std::vector<Swap> swap_files;       ///< in use: a hook makes each anew, tar leaves it out
   std::vector<std::string> warnings;
   std::uint64_t expected = 0;         ///< bytes of the tar stream; known after add_survey
 };
@@ -40,6 +41,9 @@ Plan make_plan(const Golden& golden, const PlanInput& input);
 
 /// Adds what only a walk through the files can tell. Throws Error if something does not fit its new partition.
 void add_survey(Plan& plan, const Survey& survey);
+
+/// What tar has to leave out: absolute paths.
+std::vector<std::string> left_out_of_stream(const Plan& plan);
 
 /// The plan as the KA method prints it.
 std::string plan_text(const Plan& plan, const PlanInput& input);

@@ -68,6 +68,8 @@ std::string plan_text(const Plan& plan, const PlanInput& input) {
     text += "+ Byte for byte : " + device(raw.disk, raw.partition) + " (" + format_size(raw.size) + ", session " + raw.session + ")\n";
   text += "+ Included mount points : " + joined(included) + "\n";
   if (!plan.excluded.empty()) text += "+ Excluded directories : " + joined(plan.excluded) + "\n";
+  for (const Swap& swap : plan.swap_files)
+    text += "+ Swap file made anew : " + escape_bytes(swap.path) + " (" + format_size(swap.size) + ")\n";
   if (!plan.not_cloned.empty()) text += "+ Not cloned :\n";
   for (const Plan::NotCloned& item : plan.not_cloned) text += "     " + escape_bytes(item.what) + ": " + item.why + "\n";
   std::vector<std::string> hooks;

@@ -29,7 +29,7 @@ std::vector<Session> sessions_of(asio::io_context& io, const Prepared& ready) {
   Session system;
   system.name = wire::system_session;
   constexpr int file_changed = 1;  // tar's status when a file changed while it was read
-  system.open = [&io, tar = tar_command(ready.tree->root(), ready.plan.excluded)] {
+  system.open = [&io, tar = tar_command(ready.tree->root(), left_out_of_stream(ready.plan))] {
     return command_source(io, tar, file_changed);
   };
   system.expected = ready.plan.expected;
@@ -59,12 +59,16 @@ JobPlan job_plan(asio::io_context& io, const CloneOptions& options, const Prepar
   return plan;
 }
 
-// The first signal ends the round in order; the second ends this program.
-Awaitable<void> watch_signals(asio::signal_set& signals, Job& job, Display& display) {
+// The first signal ends the round in order; the second one stops everything.
+Awaitable<void> watch_signals(asio::io_context& io, asio::signal_set& signals, Job& job, Display& display) {
   for (bool first = true;; first = false) {
     auto [error, number] = co_await signals.async_wait(asio::as_tuple(asio::use_awaitable));
+    (void)number;
     if (error) co_return;
-    if (!first) throw Error("ka-server", "ended by signal " + std::to_string(number) + " before the nodes were told");
+    if (!first) {
+      io.stop();
+      continue;
+    }
     display.line("Ending the round and telling the nodes; once more ends at once");
     job.stop();
   }
@@ -76,11 +80,11 @@ Awaitable<void> serve(asio::io_context& io, const CloneOptions& options, const P
   Display display(io, options.nodes);
   std::unique_ptr<Job> job = make_job(io, job_plan(io, options, ready), display);
   asio::signal_set signals(io, SIGINT, SIGTERM, SIGHUP);
-  display.line("Ready: " + std::to_string(options.nodes) + (options.nodes == 1 ? " node" : " nodes") +
-               " wanted; switch them on now");
+  display.line("I want " + std::to_string(options.nodes) + (options.nodes == 1 ? " client" : " clients") +
+               "; switch them on now");
   using namespace asio::experimental::awaitable_operators;
   try {
-    auto ended = co_await (job->run() || watch_signals(signals, *job, display));
+    auto ended = co_await (job->run() || watch_signals(io, signals, *job, display));
     report.result = std::get<0>(std::move(ended));
   } catch (...) {
     report.sessions = display.sessions();

@@ -124,5 +124,17 @@ TEST_F(ServerOptions, TheSampleConfIsValidAsItIsAndUncommented) {
   EXPECT_EQ(conf_error(uncommented), "no error");
 }
 
+TEST_F(ServerOptions, TheManualPageNamesEveryOption) {
+  std::string page = read_file(KA_SOURCE "/docs/ka-server.8"), conf_page = read_file(KA_SOURCE "/docs/ka.conf.5");
+  for (const CLI::Option* option : app_.get_options()) {
+    std::string name = option->get_lnames().at(0), written;
+    for (char c : name) written += c == '-' ? "\\-" : std::string(1, c);
+    EXPECT_NE(page.find("\\-\\-" + written), std::string::npos) << name;
+    if (option->get_configurable() && name != "help") {
+      EXPECT_NE(conf_page.find("\n" + written + "\t"), std::string::npos) << name;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace ka::server

@@ -238,6 +238,19 @@ TEST_F(ServerPlan, ServersAreListedAsNotCloned) {
   EXPECT_EQ(plan().not_cloned.back().why, "nfs4 of filer:/home");
 }
 
+TEST_F(ServerPlan, ASwapFileInUseIsMadeAnewByAHook) {
+  golden_.swaps = parse_swaps("/it's\\040swap file 1048572 0 -2\n/mnt/ka/x file 8 0 -3\n");
+  input_.hooks = {{"10-mine", "#!/bin/sh\n"}};
+  Plan plan = this->plan();
+  ASSERT_EQ(plan.manifest.hooks.size(), 2u);
+  EXPECT_EQ(plan.manifest.hooks[0].name, "00-ka-swap-file-1");
+  EXPECT_THAT(plan.manifest.hooks[0].content, HasSubstr("file='/it'\\''s swap'\nfallocate -l 1073741824 \"$file\""));
+  EXPECT_EQ(left_out_of_stream(plan), std::vector<std::string>{"/it's swap"});
+  EXPECT_THAT(plan.warnings[0], HasSubstr("swap file /mnt/ka/x is not on a file system that is cloned"));
+  input_.options.excluded = {"/it's swap"};
+  EXPECT_EQ(this->plan().manifest.hooks.size(), 1u);
+}
+
 TEST_F(ServerPlan, AnUnmountedFileSystemIsMadeEmptyAndSaidSo) {
   input_.descs["sdb"] = wire::parse_desc("linux fill\n", "desc");
   Plan plan = this->plan();
