@@ -62,6 +62,15 @@ std::string Node::uptime() const {
   return text;
 }
 
+// Best effort: the reason goes to the console whether or not the server hears it.
+Awaitable<void> Node::tell(ServerLink& link, std::string reason) {
+  try {
+    co_await link.failed(std::move(reason));
+  } catch (const std::exception& error) {
+    log_.line(std::string("The KA server was not told: ") + error.what());
+  }
+}
+
 Awaitable<void> Node::run() {
   for (const std::string& word : options_.warnings) log_.line("Kernel command line: " + word);
   std::string errors;
@@ -81,7 +90,7 @@ Awaitable<void> Node::run() {
     } catch (const std::exception& failure) {
       reason = failure.what();
     }
-    co_await link->failed(reason);
+    co_await tell(*link, reason);
     throw Error(reason);
   }
 }
@@ -149,8 +158,11 @@ Awaitable<void> Node::clone_once(ServerLink& link) {
 }
 
 Awaitable<void> Node::use_drivers_of_stage2() {
-  const std::string firmware = std::string(Stage2::root) + "/lib/firmware";
-  write_attribute("/sys/module/firmware_class/parameters/path", firmware);
+  try {
+    write_attribute("/sys/module/firmware_class/parameters/path", std::string(Stage2::root) + "/lib/firmware");
+  } catch (const Error& error) {
+    log_.line(std::string("Firmware of stage2 is not used: ") + error.what());
+  }
   drivers_.use_modules_of(Stage2::root);
   co_await drivers_.settle(quiet_time, longest_driver_time);
   for (const UndrivenDevice& device : drivers_.undriven()) log_.line("No driver for " + device.text());
@@ -162,7 +174,7 @@ Awaitable<void> Node::wait_for_a_disk() {
   if (!has_a_disk()) log_.line("No disk yet, waiting for one");
   asio::steady_timer pause(io_);
   while (!has_a_disk()) {
-    if (Clock::now() >= end) throw Error("find a disk", "this machine shows none");
+    if (Clock::now() >= end) co_return log_.line("This machine shows no disk");  // what that means, the clone says
     pause.expires_after(100ms);
     co_await pause.async_wait(asio::use_awaitable);
   }

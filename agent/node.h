@@ -30,6 +30,7 @@ class Node {
   Awaitable<void> get_onto_the_network();
   void serve_log();
   Awaitable<void> be_cloned(ServerLink& link);
+  Awaitable<void> tell(ServerLink& link, std::string reason);
   Awaitable<void> clone_once(ServerLink& link);
   Awaitable<void> use_drivers_of_stage2();
   Awaitable<void> wait_for_a_disk();
