@@ -124,11 +124,11 @@ class PowerCut(OnARack):
         self.assertNotRegex(unlucky.console.text, r"GRUB")
         unlucky.cut_power()
 
-        lucky.console.wait(r"Installation finished")
+        lucky.console.wait(r"This machine is cloned")
         for node in (lucky, unlucky):
             run("tc", "qdisc", "del", "dev", f"tap{node.number}", "root")
         unlucky.start()
-        unlucky.console.wait(r"Installation finished")
+        unlucky.console.wait(r"This machine is cloned")
         for node in (lucky, unlucky):
             node.wait_end()
         self.assertEqual(golden.exit_status(), 0)

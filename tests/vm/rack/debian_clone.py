@@ -62,11 +62,11 @@ class Node:
 # What the seconds of the table stand for: the line of the console that ends each stage.
 STAGES = {
     "kernel": r"Linux version",
-    "lease": r"[Ll]ease|IP address",
-    "stage2": r"[Ss]tage2.*(mounted|OK)",
-    "formatted": r"Mounting /dev/\S+ as /mnt/disk/? ",
+    "lease": r"The network is up",
+    "stage2": r"Stage2 is there",
+    "formatted": r"Linux copy is about to start",
     "copied": r"Linux copy done",
-    "finished": r"Installation finished",
+    "cloned": r"This machine is cloned",
 }
 
 
@@ -100,7 +100,7 @@ class DebianClone:
         # What is compared later is what is on the disk now.
         console.command("systemctl is-system-running --wait; sync", 300)
         console.type(f"{COMMAND}; echo 'ka-server: exit' status $?\n")
-        console.wait(r"I want 2 clients|ka-server: exit status", 120)
+        console.wait(r"^Listening on TCP|^ka-server: ", 120)
 
     def clone(self) -> None:
         """Both nodes boot by PXE, are cloned, and reboot, which here ends them."""
@@ -108,7 +108,7 @@ class DebianClone:
         for node in self.nodes:
             node.machine.start("network")
         for node in self.nodes:
-            node.machine.console.wait(r"Installation finished\. No error reported", 1500)
+            node.machine.console.wait(r"This machine is cloned", 1500)
         for node in self.nodes:
             node.seconds["reboot"] = node.machine.wait_end(300)
             for stage, line in STAGES.items():
