@@ -242,7 +242,7 @@ class Clone {
     // Directories get their times and modes once all that is in them is there. Times are the golden node's: its
     // clock need not agree with this one.
     Command tar({"tar", "--extract", "--file=-", "--directory=" + context_.target, "--numeric-owner", "--same-owner",
-                 "--same-permissions", "--xattrs", "--xattrs-include=*", "--acls", "--delay-directory-restore",
+                 "--same-permissions", "--xattrs", "--xattrs-include=*", "--delay-directory-restore",
                  "--warning=no-timestamp"});
     tar.root = context_.stage2_root;
     auto show = [this](std::string_view line) { log_.line(line); };

@@ -56,7 +56,9 @@ Command tar_command(const std::string& root, const std::vector<std::string>& exc
       "--format=posix", "--pax-option=delete=atime,delete=ctime",
       "--blocking-factor=128",  // one write fills a pipe
       "--sort=inode",           // the order in which they lie on the disk, roughly
-      "--sparse", "--numeric-owner", "--acls", "--xattrs", "--xattrs-include=*",
+      // ACLs are among the extended attributes, there with their numbers. --acls would write names, which the node may
+      // not know, or know under another number.
+      "--sparse", "--numeric-owner", "--xattrs", "--xattrs-include=*",
       "--warning=no-file-ignored",  // sockets travel in the manifest
       "--directory=" + root};
   if (!excluded.empty()) {
@@ -72,13 +74,13 @@ Awaitable<void> check_tar(asio::io_context& io) {
   std::string text = co_await output_of(io, version);
   if (text.find("GNU tar") == std::string::npos)
     throw Error("tar", "the tar of this machine is not GNU tar; install GNU tar");
-  Command empty({"tar", "--create", "--file=/dev/null", "--acls", "--xattrs", "--files-from=/dev/null"});
+  Command empty({"tar", "--create", "--file=/dev/null", "--xattrs", "--files-from=/dev/null"});
   std::string said;
   auto keep = [&said](std::string_view line) { said.append(line).append("\n"); };
   ExitStatus status = co_await run(io, empty, keep);
   // A tar built without one of them warns, and goes on without.
   if (!status.ok() || said.find("not available") != std::string::npos)
-    throw Error("tar", "the tar of this machine cannot read ACLs or extended attributes: " + std::string(trim(said)));
+    throw Error("tar", "the tar of this machine cannot read extended attributes: " + std::string(trim(said)));
 }
 
 }  // namespace ka::server

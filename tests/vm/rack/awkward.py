@@ -118,6 +118,10 @@ def _attributes(place: Path) -> None:
     (place / "acl-directory").mkdir()
     _checked("setfacl", "-m", "u:1234:rwx,d:u:1234:rwx,d:g::r-x,d:o::---", place / "acl-directory")
     (place / "acl-directory/inherited").write_text("x")
+    (place / "acl-directory/without").write_text("its directory has a default ACL, it has none")
+    _checked("setfacl", "-b", place / "acl-directory/without")
+    (place / "acl-of-a-named-group").write_text("adm is a name that stage2 need not know")
+    _checked("setfacl", "-m", "g:adm:r", place / "acl-of-a-named-group")
     _checked("setcap", "cap_net_raw,cap_net_bind_service+ep", place / "capable")
 
 
