@@ -45,6 +45,10 @@ MAY_DIFFER = [
      r"|var/lib/initramfs-tools|var/cache/debconf|dev|proc|sys|run", "mtime", "something in it is listed above"),
 ]
 
+# What each machine must have of its own: the file, and which word of it.
+IDENTITY = {"host name": ("etc/hostname", 0), "machine-id": ("etc/machine-id", 0),
+            "ssh key": ("etc/ssh/ssh_host_ed25519_key.pub", 1)}
+
 
 class Failed(Exception):
     """The clone is not what it must be."""
@@ -130,7 +134,8 @@ class DebianClone:
         image = self.golden.disks[0].path
         with disk.mounted(image, golden.MOUNTS, self.rack.directory / "golden", read_only=False) as root:
             original = compare.Tree.read(root)
-        names = {line: [] for line in ("hostname", "machine-id", "ssh")}
+            self.golden_identity = {name: (root / file).read_text().split()[field]
+                                    for name, (file, field) in IDENTITY.items()}
         for node in self.nodes:
             clone = node.machine.disks[0].path
             self._compare_tables(node, image, clone)
@@ -170,9 +175,9 @@ class DebianClone:
             if state != "running":
                 failed = console.command("systemctl --failed --no-legend")[1]
                 raise Failed(f"{node.machine.name}: systemd is {state}: {failed}")
-            for name, command in {"host name": "hostname", "machine-id": "cat /etc/machine-id",
-                                  "ssh key": "cut -d' ' -f2 /etc/ssh/ssh_host_ed25519_key.pub",
-                                  "/": "findmnt -no UUID /", "/var": "findmnt -no UUID /var",
+            for name, (file, word) in IDENTITY.items():
+                node.identity[name] = console.command(f"cat /{file}")[1].split()[word]
+            for name, command in {"running name": "hostname", "/": "findmnt -no UUID /", "/var": "findmnt -no UUID /var",
                                   "swap": "swapon --noheadings --show=UUID"}.items():
                 node.identity[name] = console.command(command)[1].strip()
         self._check_identities()
@@ -183,12 +188,15 @@ class DebianClone:
             node.result += ", boots"
 
     def _check_identities(self) -> None:
-        one, other = (node.identity for node in self.nodes)
-        for name in ("host name", "machine-id", "ssh key"):
-            if not one[name] or one[name] == other[name]:
-                raise Failed(f"both clones have the {name} {one[name]!r}")
+        clones = [node.identity for node in self.nodes]
+        for name in IDENTITY:
+            values = [identity[name] for identity in (self.golden_identity, *clones)]
+            if len(set(values)) != len(values):
+                raise Failed(f"the {name} is not each machine's own: {values}")
         uuids = {part.number: part.uuid for part in disk.partitions(self.golden.disks[0].path)}
-        for identity in (one, other):
+        for identity in clones:
+            if identity["running name"] != identity["host name"]:
+                raise Failed(f"a clone calls itself {identity['running name']}, its /etc/hostname says {identity['host name']}")
             if [identity["/"], identity["/var"], identity["swap"]] != [uuids[1], uuids[6], uuids[5]]:
                 raise Failed(f"a clone mounted {identity}, the golden disk has {uuids}")
 
