@@ -67,7 +67,7 @@ class Refused(OnARack):
         none = self.node(2)
         two = self.node(3, (64, "virtio-blk"), (64, "virtio-blk"), nic="e1000")
         golden.serve(3)
-        nodes = {small: r"too small|not fit|does not hold|smaller|needs", none: r"no disk", two: r"vda or vdb"}
+        nodes = {small: r"too small|not fit|does not hold|smaller|needs", none: r"find a disk: this machine shows none", two: r"vda or vdb"}
         for node in nodes:
             node.start()
         for node, reason in nodes.items():

@@ -48,6 +48,7 @@ class Console:
                 data = b""
             with self._changed:
                 if not data:
+                    self._socket.close()
                     self._ended = True
                     self._changed.notify_all()
                     return

@@ -59,7 +59,7 @@ class Disk:
         return True
 
 
-@dataclass
+@dataclass(eq=False)
 class Machine:
     """One machine. It can be started again after it ended; its console goes on in the same log."""
     name: str
