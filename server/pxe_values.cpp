@@ -1,6 +1,7 @@
 #include "server/pxe_values.h"
 
 #include <algorithm>
+#include <functional>
 
 #include "base/error.h"
 #include "base/text.h"

@@ -1,6 +1,6 @@
 #!/bin/sh
-# What one writes by hand when one machine has to be cloned today: the /init of an initramfs of busybox. tests/vm/measure
-# runs it beside ka-init, for the same golden machine on the same disk, to know what KA costs or saves.
+# What one writes by hand when one machine has to be cloned today: the /init of an initramfs of busybox.
+# tests/vm/measure runs it beside ka-init, for the same golden machine on the same disk, to know what KA costs or saves.
 # There are no checks in it: a wrong byte, a disk too small, a command that fails go unseen.
 mount -t devtmpfs dev /dev; mount -t proc proc /proc; mount -t sysfs sys /sys
 modprobe -a virtio_net virtio_blk ext4 crc32c_generic squashfs loop
@@ -33,7 +33,8 @@ wget -q -O - http://$golden/cgi-bin/table | chroot /stage2 /usr/sbin/sfdisk -q /
 chroot /stage2 /usr/sbin/mke2fs -q -F -t ext4 -U $root_uuid /dev/${disk}1
 chroot /stage2 /usr/sbin/mkswap -U $swap_uuid /dev/${disk}2
 mount -t ext4 /dev/${disk}1 /stage2/mnt/disk
-wget -q -O - http://$golden/cgi-bin/system | chroot /stage2 /usr/bin/tar -x -C /mnt/disk --numeric-owner --xattrs --xattrs-include='*' --sparse
+wget -q -O - http://$golden/cgi-bin/system |
+  chroot /stage2 /usr/bin/tar -x -C /mnt/disk --numeric-owner --xattrs --sparse
 echo "script: untarred"
 chroot /stage2 /usr/sbin/grub-install --target=i386-pc --boot-directory=/mnt/disk/boot /dev/$disk
 umount /stage2/mnt/disk

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What must happen when something is wrong, on real (virtual) machines: one class per rack, one CTest test per class."""
+"""What must happen when something is wrong, on (virtual) machines: one class a rack, one CTest test a class."""
 
 import sys
 import time
@@ -30,8 +30,8 @@ class OnARack(unittest.TestCase):
 
 
 class NoServer(OnARack):
-    """The DHCP server is away for 45 s when the node asks, as behind a switch that runs spanning tree; then it is there, but
-    no KA server is: five tries, the reason, a reboot."""
+    """The DHCP server is away for 45 s when the node asks, as behind a switch that runs spanning tree; then it is
+    there, but no KA server is: five tries, the reason, a reboot."""
 
     def test(self):
         self.rack.serve()
@@ -55,8 +55,8 @@ class NoServer(OnARack):
 
 
 class Refused(OnARack):
-    """A disk too small, none, and two that could be meant: each refused before anything is written, with the reason on the
-    node's console and in the server's table. And a desc file with an error, with which the server starts nothing."""
+    """A disk too small, none, and two that could be meant: each refused before anything is written, with the reason
+    on the node's console and in the server's table. And a desc file with an error: the server starts nothing."""
 
     def test(self):
         self.rack.serve("dnsmasq")
@@ -67,7 +67,8 @@ class Refused(OnARack):
         none = self.node(2)
         two = self.node(3, (64, "virtio-blk"), (64, "virtio-blk"), nic="e1000")
         golden.serve(3)
-        nodes = {small: r"too small|not fit|does not hold|smaller|needs", none: r"find a disk: this machine shows none", two: r"vda or vdb"}
+        nodes = {small: r"they need 51 MiB, there are 31", none: r"this machine (has no disk|shows none)",
+                 two: r"vda or vdb"}
         for node in nodes:
             node.start()
         for node, reason in nodes.items():
@@ -93,8 +94,8 @@ class Refused(OnARack):
 
 
 class PowerCut(OnARack):
-    """The power of a node goes in mid-stream. Its neighbour is done all the same; it itself does not boot a broken system,
-    boots from the network again, and is cloned in the next round without anybody doing anything."""
+    """The power of a node goes in mid-stream. Its neighbour is done all the same; it itself does not boot a broken
+    system, boots from the network again, and is cloned in the next round without anybody doing anything."""
 
     def test(self):
         self.rack.serve()

@@ -24,7 +24,7 @@ def main() -> None:
         clone.compare()
         clone.boot_clones()
         for node in clone.nodes:
-            stages = ", ".join(f"{stage} {seconds:.0f}" for stage, seconds in sorted(node.seconds.items(), key=lambda s: s[1]))
+            stages = ", ".join(f"{stage} {seconds:.0f}" for stage, seconds in node.seconds.items())
             print(f"{node.machine.name} ({node.controller}): {node.result}; seconds: {stages}; {node.identity}")
 
 

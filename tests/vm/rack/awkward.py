@@ -63,8 +63,8 @@ def _names(place: Path) -> None:
     place.mkdir()
     base = os.fsencode(place)
     names = [b"n" * 255, "ä".encode() * 127, b"\xff\xfe not UTF-8 \x80", b"new\nline", b"tab\there", b"back\\slash",
-             b"-rf", b"--exclude=x", b" blank first", b"blank last ", b"*", b"?", b"[a-z]", b"quote'\"`$(reboot)", b"%s%n",
-             b"...", b"~", b"#", b"\x01\x1b[31m", b".hidden", b"C:\\AUX", b"e\xcc\x81", b"\xc3\xa9"]
+             b"-rf", b"--exclude=x", b" blank first", b"blank last ", b"*", b"?", b"[a-z]", b"quote'\"`$(reboot)",
+             b"%s%n", b"...", b"~", b"#", b"\x01\x1b[31m", b".hidden", b"C:\\AUX", b"e\xcc\x81", b"\xc3\xa9"]
     for name in names:
         Path(os.fsdecode(base + b"/" + name)).write_bytes(name)
     os.mkdir(base + b"/dir \xe9\xe8")
@@ -128,8 +128,9 @@ def _attributes(place: Path) -> None:
 def _times(place: Path) -> None:
     place.mkdir()
     second = 10**9
-    for name, when in {"nanoseconds": 1_200_000_000 * second + 123_456_789, "epoch": 0, "before-1970": -86_400 * second,
-                       "before-1970-and-a-half": -3 * second + second // 2, "in-2100": 4_102_444_800 * second + 1}.items():
+    times = {"nanoseconds": 1_200_000_000 * second + 123_456_789, "epoch": 0, "before-1970": -86_400 * second,
+             "before-1970-and-a-half": -3 * second + second // 2, "in-2100": 4_102_444_800 * second + 1}
+    for name, when in times.items():
         (place / name).write_text(name)
         os.utime(place / name, ns=(when, when))
     os.symlink("epoch", place / "old-symlink")

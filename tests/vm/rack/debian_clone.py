@@ -177,7 +177,8 @@ class DebianClone:
                 raise Failed(f"{node.machine.name}: systemd is {state}: {failed}")
             for name, (file, word) in IDENTITY.items():
                 node.identity[name] = console.command(f"cat /{file}")[1].split()[word]
-            for name, command in {"running name": "hostname", "/": "findmnt -no UUID /", "/var": "findmnt -no UUID /var",
+            for name, command in {"running name": "hostname", "/": "findmnt -no UUID /",
+                                  "/var": "findmnt -no UUID /var",
                                   "swap": "swapon --noheadings --show=UUID"}.items():
                 node.identity[name] = console.command(command)[1].strip()
         self._check_identities()
@@ -196,7 +197,7 @@ class DebianClone:
         uuids = {part.number: part.uuid for part in disk.partitions(self.golden.disks[0].path)}
         for identity in clones:
             if identity["running name"] != identity["host name"]:
-                raise Failed(f"a clone calls itself {identity['running name']}, its /etc/hostname says {identity['host name']}")
+                raise Failed(f"a clone calls itself {identity['running name']}, not {identity['host name']}")
             if [identity["/"], identity["/var"], identity["swap"]] != [uuids[1], uuids[6], uuids[5]]:
                 raise Failed(f"a clone mounted {identity}, the golden disk has {uuids}")
 

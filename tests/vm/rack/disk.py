@@ -102,8 +102,8 @@ def write_grub(image: Path, prefix: str, modules: Path = Path("/usr/lib/grub/i38
     """GRUB for a BIOS, in the sectors before the first partition: what grub-install does, without its wish for a disk
     that udev knows. GRUB then reads `prefix`/grub.cfg; the modules it needs are in its core image."""
     made = image.with_suffix(".core")
-    run("grub-mkimage", "--format=i386-pc", f"--output={made}", f"--directory={modules}", f"--prefix={prefix}", "biosdisk",
-        "part_msdos", "ext2", "normal", "linux", "serial", "terminal", "search", "search_fs_uuid", "echo")
+    run("grub-mkimage", "--format=i386-pc", f"--output={made}", f"--directory={modules}", f"--prefix={prefix}",
+        "biosdisk", "part_msdos", "ext2", "normal", "linux", "serial", "terminal", "search", "search_fs_uuid", "echo")
     core = made.read_bytes()
     made.unlink()
     first = min(partition.offset for partition in partitions(image))

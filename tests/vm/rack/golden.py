@@ -76,7 +76,8 @@ def _bootstrap(tarball: Path) -> None:
     try:
         run("mmdebstrap", "--mode=root", "--variant=minbase", "--format=tar", "--skip=essential/unlink",
             *(f"--dpkgopt=path-exclude=/usr/share/{what}/*" for what in ("man", "locale", "doc", "info")),
-            '--setup-hook=mkdir -p "$1/var/cache/apt/archives"', f"--setup-hook=sync-in {packages} /var/cache/apt/archives",
+            '--setup-hook=mkdir -p "$1/var/cache/apt/archives"',
+            f"--setup-hook=sync-in {packages} /var/cache/apt/archives",
             f"--customize-hook=sync-out /var/cache/apt/archives {packages}",
             f"--include={','.join(PACKAGES)}", "bookworm", tarball, *sources)
     finally:
@@ -142,8 +143,8 @@ def _configure(root: Path, uuids: dict[int, str]) -> None:
     write("etc/systemd/network/wired.network", "[Match]\nType=ether\n\n[Network]\nDHCP=ipv4\nLinkLocalAddressing=no\n")
     write("etc/systemd/system/serial-getty@ttyS0.service.d/autologin.conf",
           "[Service]\nExecStart=\nExecStart=-/sbin/agetty --autologin root --keep-baud 115200 - $TERM\n")
-    write("etc/default/grub", 'GRUB_TIMEOUT=0\nGRUB_TERMINAL="serial console"\nGRUB_CMDLINE_LINUX="console=ttyS0,115200"\n'
-                              "GRUB_DISABLE_OS_PROBER=true\n")
+    write("etc/default/grub", 'GRUB_TIMEOUT=0\nGRUB_TERMINAL="serial console"\n'
+                              'GRUB_CMDLINE_LINUX="console=ttyS0,115200"\nGRUB_DISABLE_OS_PROBER=true\n')
     write("root/desc", DESC)
     # A prompt that no program's output is mistaken for; no history, so that looking does not change the disk.
     write("root/.bashrc", "PS1='\\u@\\h:\\w# '\nunset HISTFILE\n")

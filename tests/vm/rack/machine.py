@@ -89,7 +89,8 @@ class Machine:
         command = ["qemu-system-x86_64", "-name", self.name, "-accel", accelerator(), "-M", "pc,graphics=off",
                    "-m", str(self.memory), "-smp", "1", "-display", "none", "-monitor", "none", "-no-user-config",
                    "-nodefaults", "-vga", "std", "-rtc", "base=utc",
-                   "-chardev", f"socket,id=serial0,path={socket},server=on,wait=on,logfile={self.console.log},logappend=on",
+                   "-chardev", f"socket,id=serial0,path={socket},server=on,wait=on,"
+                               f"logfile={self.console.log},logappend=on",
                    "-serial", "chardev:serial0",
                    "-object", "rng-random,id=rng0,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=rng0",
                    "-netdev", f"{self._netdev()},id=n0",

@@ -17,7 +17,8 @@ class Network:
         self._taps: set[str] = set()
         run("ip", "link", "set", "lo", "up")
         # A port must pass packets at once: no spanning tree, no listening state, no multicast snooping.
-        run("ip", "link", "add", BRIDGE, "type", "bridge", "stp_state", "0", "forward_delay", "0", "mcast_snooping", "0")
+        run("ip", "link", "add", BRIDGE, "type", "bridge", "stp_state", "0", "forward_delay", "0",
+            "mcast_snooping", "0")
         run("ip", "addr", "add", f"{SERVER}/24", "dev", BRIDGE)
         run("ip", "addr", "add", "fd77::1/64", "dev", BRIDGE, "nodad")
         run("ip", "link", "set", BRIDGE, "up")

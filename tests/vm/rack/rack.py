@@ -39,8 +39,8 @@ class Rack:
             image.unlink()
 
     def serve(self, programs: str = "isc") -> None:
-        """Boot servers with the configuration that `ka-server pxe-config` writes: "isc" (dhcpd and tftpd-hpa), "dnsmasq",
-        or "proxy" (dnsmasq beside a dhcpd that knows nothing of PXE)."""
+        """Boot servers with the configuration that `ka-server pxe-config` writes: "isc" (dhcpd and tftpd-hpa),
+        "dnsmasq", or "proxy" (dnsmasq beside a dhcpd that knows nothing of PXE)."""
         pxe = self.directory / "pxe"
         run(KA_SERVER, "pxe-config", "--templates", ROOT / "pxe-config", "--output", pxe, "--interface", network.BRIDGE,
             "--range", "10.77.0.100,10.77.0.200", "--gateway", "none", "--dns", "none", "--domain", "none",

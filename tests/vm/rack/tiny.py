@@ -19,8 +19,8 @@ DESC = "linux 50\nswap fill\n"
 MOUNTS = {1: "/"}
 
 TOOLS = ["tar", "blkid", "sfdisk", "dumpe2fs"]
-MODULES = ["virtio_pci", "virtio_blk", "virtio_scsi", "virtio_net", "virtio_rng", "ahci", "ata_piix", "sd_mod", "sym53c8xx",
-           "megaraid_sas", "mptsas", "vmw_pvscsi", "e1000", "ext4", "crc32c_generic", "squashfs", "loop"]
+MODULES = ["virtio_pci", "virtio_blk", "virtio_scsi", "virtio_net", "virtio_rng", "ahci", "ata_piix", "sd_mod",
+           "sym53c8xx", "megaraid_sas", "mptsas", "vmw_pvscsi", "e1000", "ext4", "crc32c_generic", "squashfs", "loop"]
 
 _INITRD_INIT = """\
 #!/bin/sh
@@ -174,7 +174,8 @@ def busybox_initrd(initrd: Path, modules: Path, wanted: list[str], init: str) ->
     _busybox(tree)
     _write(tree / "init", init, 0o755)
     base = modules.resolve().parents[2]
-    for line in run("modprobe", "--show-depends", "--ignore-install", "-d", base, "-S", version, "-a", *wanted).splitlines():
+    listed = run("modprobe", "--show-depends", "--ignore-install", "-d", base, "-S", version, "-a", *wanted)
+    for line in listed.splitlines():
         if line.startswith("insmod "):
             file = Path(line.split()[1])
             target = tree / "lib/modules" / version / file.relative_to(modules.resolve())

@@ -1,7 +1,7 @@
 """A cable that changes bytes: what a broken switch or a person in the middle does.
 
-The machine's network card ends in a UNIX datagram socket instead of a tap; a thread carries its frames to and from a tap
-on the bridge, and may change the TCP payload that goes to the machine. Checksums are made right again, as a
+The machine's network card ends in a UNIX datagram socket instead of a tap; a thread carries its frames to and from a
+tap on the bridge, and may change the TCP payload that goes to the machine. Checksums are made right again, as a
 store-and-forward switch with bad memory makes them: only a digest of the data itself can find it.
 """
 
@@ -77,7 +77,8 @@ class AlteringCable:
 
 def _checksum(data: bytes) -> int:
     """RFC 1071."""
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data[:len(data) // 2 * 2])) + (data[-1] << 8 if len(data) % 2 else 0)
+    data += b"\0" * (len(data) % 2)
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return ~total & 0xFFFF
