@@ -2,10 +2,10 @@
 # and says so. Everything is made under build/, and again only when what it is made of has changed.
 #
 #   make              the programs, static: build/musl-static/agent/ka-init, build/musl-static/server/ka-server
-#   make initramfs    build/all.rdz and build/vmlinuz, which nodes boot     [KERNEL=… MODULES=… FIRMWARE=… WITH_USB_STORAGE=1]
-#   make stage2       build/rescue.sqfs, the tools of a clone               [KERNEL=… MODULES=… FIRMWARE=…]
-#   make pxe-config   build/pxe-config, for the boot servers                [INTERFACE=… SERVER=… RANGE=… …, VALUES=FILE]
-#   make install      all of it, on a golden node or a boot server          [DESTDIR=… PREFIX=/usr]
+#   make initramfs    build/all.rdz and build/vmlinuz, which nodes boot   [KERNEL=… MODULES=… FIRMWARE=… WITH_USB_STORAGE=1]
+#   make stage2       build/rescue.sqfs, the tools of a clone             [KERNEL=… MODULES=… FIRMWARE=…]
+#   make pxe-config   build/pxe-config, for the boot servers              [INTERFACE=… SERVER=… RANGE=… …, VALUES=FILE]
+#   make install      all of it, on a golden node or a boot server        [DESTDIR=… PREFIX=/usr]
 #   make check        every test, one summary at the end
 #   make demo         a virtual rack: a Debian clones itself onto two blank machines
 #   make clean        build/ is removed, with the packages that were fetched
@@ -38,7 +38,8 @@ modules = --modules $(or $(MODULES),build/kernel/modules) --firmware $(FIRMWARE)
 
 initramfs: all image-packages
 	@$(fetch_kernel)
-	@initramfs/mkinitramfs --init build/musl-static/agent/ka-init --kernel $(or $(KERNEL),build/kernel/vmlinuz) $(modules) \
+	@initramfs/mkinitramfs --init build/musl-static/agent/ka-init \
+	  --kernel $(or $(KERNEL),build/kernel/vmlinuz) $(modules) \
 	  $(if $(WITH_USB_STORAGE),--with-usb-storage) --output build/all.rdz
 
 stage2: image-packages

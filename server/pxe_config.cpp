@@ -59,7 +59,8 @@ void add_value_options(CLI::App& app, PxeRequest& v) {
   add("--gateway", v.gateway, "ADDRESS", "Router for nodes, or none (this machine's)");
   add("--dns", v.dns, "ADDRESS,…", "Name servers for nodes, or none (this machine's)");
   add("--domain", v.domain, "NAME", "Domain of the nodes, or none (this machine's)");
-  add("--host-prefix", v.host_prefix, "NAME", "Names nodes that have none: NAME and the address's last number, or none (node)");
+  add("--host-prefix", v.host_prefix, "NAME",
+      "A node without a name is called NAME and the last number of its address; or none (node)");
   add("--tftp-root", v.tftp_root, "DIR", "What the TFTP server serves (/var/lib/tftpboot)");
   add("--efi-loader", v.efi_loader, "PATH", "Boot file for UEFI machines, below the TFTP root (none)");
   add("--default", v.default_label, "LABEL", "What boots when nobody chooses: local, kamethod, kashell (local)");
@@ -112,7 +113,8 @@ void install_boot_files(const BootFiles& files, const std::string& tftp_root) {
   copy_file(files.pxelinux, folder + "/linux.0", "it is in Debian's package pxelinux");
   copy_file(files.ldlinux, folder + "/ldlinux.c32", "it is in Debian's package syslinux-common");
   for (const char* image : {"vmlinuz", "all.rdz"})
-    copy_file(files.images + "/" + image, folder + "/images/" + image, "make initramfs makes it, make install installs it");
+    copy_file(files.images + "/" + image, folder + "/images/" + image,
+              "make initramfs makes it, make install installs it");
 }
 
 void add_pxe_config_command(CLI::App& app, std::function<int()>& chosen) {
@@ -120,12 +122,14 @@ void add_pxe_config_command(CLI::App& app, std::function<int()>& chosen) {
   CLI::App* config = app.add_subcommand("pxe-config", "Write configuration for PXE, DHCP and TFTP servers");
   config->add_option("--output", request->output, "Where to write it (ka-pxe)")
       ->type_name("DIR")->configurable(false);
-  config->add_option("--values", request->values_file, "Read values from FILE: NAME = VALUE, by the names of the options")
+  config
+      ->add_option("--values", request->values_file, "Read values from FILE: NAME = VALUE, by the names of the options")
       ->type_name("FILE")->configurable(false);
   config->add_option("--templates", request->templates, "Templates (/usr/share/ka/pxe-config)")
       ->type_name("DIR")->configurable(false);
   add_value_options(*config, request->values);
-  config->add_flag("--install-boot-files", request->with_boot_files, "Also fill DIR/tftpboot with pxelinux, kernel and all.rdz");
+  config->add_flag("--install-boot-files", request->with_boot_files,
+                   "Also fill DIR/tftpboot with pxelinux, kernel and all.rdz");
   config->add_option("--boot-files", request->boot_files.images, "Where vmlinuz and all.rdz are (/usr/lib/ka/boot)")
       ->type_name("DIR");
   config->callback([config, request, &chosen] {

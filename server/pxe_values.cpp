@@ -1,7 +1,6 @@
 #include "server/pxe_values.h"
 
 #include <algorithm>
-#include <functional>
 
 #include "base/error.h"
 #include "base/text.h"

@@ -13,7 +13,8 @@ unsquashfs -q -n -d "$root" "$build/rescue.sqfs" > /dev/null
 
 # As a node runs the tools: /dev and /proc are there.
 inside() {
-  unshare -m sh -c 'mount --bind /dev "$1/dev" && mount -t proc proc "$1/proc" && exec timeout 60 chroot "$@"' sh "$root" "$@"
+  unshare -m sh -c 'mount --bind /dev "$1/dev" && mount -t proc proc "$1/proc" && exec timeout 60 chroot "$@"' \
+    sh "$root" "$@"
 }
 
 # Each program and library, also of those that only a script would start.
@@ -28,7 +29,8 @@ while read -r file; do
   programs=$((programs + 1))
 done < <(find "$root/usr/bin" "$root/usr/sbin" "$root/usr/lib/x86_64-linux-gnu" -type f)
 
-# Each tool that the list names starts: it prints its version or its usage. 124 to 254 are no start, but a time-out, no such program, or a signal.
+# Each tool that the list names starts: it prints its version or its usage. 124 to 254 are no start, but a time-out,
+# no such program, or a signal.
 tools=0
 applets=$(chroot "$root" busybox --list)
 while read -r package names; do
@@ -47,7 +49,7 @@ while read -r package names; do
     status=0
     inside "$name" --version < /dev/null > "$folder/out" 2>&1 || status=$?
     [ $status -lt 124 ] || [ $status = 255 ] || { cat "$folder/out" >&2; fail "$name --version ended with $status"; }
-    [ -s "$folder/out" ] || case $name in pwd | env | sync | sleep | tty) ;; *) fail "$name --version says nothing" ;; esac
+    [ -s "$folder/out" ] || fail "$name --version says nothing"
     tools=$((tools + 1))
   done
 done < "$source/initramfs/stage2.list"
@@ -59,12 +61,13 @@ while IFS=: read -r path needs; do
     [ -f "$root/lib/modules/$version/$file" ] || fail "no $file"
   done
 done < "$depmod"
-for module in ext4 xfs btrfs jfs reiserfs vfat raid0 raid1 raid10 raid456 linear dm-mod dm-snapshot overlay qla2xxx lpfc crc32c_generic; do
+for module in ext4 xfs btrfs jfs reiserfs vfat raid0 raid1 raid10 raid456 linear dm-mod dm-snapshot overlay qla2xxx \
+  lpfc crc32c_generic; do
   grep -q "/$module.ko:" "$depmod" || fail "no module $module"
 done
 
 # GRUB for both firmwares, and the places a node mounts things on.
-for file in /usr/lib/grub/i386-pc/boot.img /usr/lib/grub/i386-pc/ext2.mod /usr/lib/grub/x86_64-efi/fat.mod /ka/README; do
+for file in /usr/lib/grub/{i386-pc/boot.img,i386-pc/ext2.mod,x86_64-efi/fat.mod} /ka/README; do
   [ -s "$root$file" ] || fail "no $file"
 done
 for path in dev proc sys run tmp mnt/disk; do [ -d "$root/$path" ] || fail "no directory /$path"; done
@@ -77,7 +80,8 @@ truncate -s 64M "$work/disk"
 printf 'label: dos\n,32M,L\n,,L\n' | inside sfdisk -q /tmp/work/disk
 grep -q '/tmp/work/disk2' <<< "$(inside sfdisk -l /tmp/work/disk)" || fail "sfdisk wrote no second partition"
 truncate -s 300M "$work/fs"
-for mkfs in "mke2fs -q -F -t ext4" "mkfs.xfs -q -f" "mkfs.btrfs -q -f" "mkfs.jfs -q" "mkreiserfs -q -ff" "mkfs.vfat" "mkswap"; do
+for mkfs in "mke2fs -q -F -t ext4" "mkfs.xfs -q -f" "mkfs.btrfs -q -f" "mkfs.jfs -q" "mkreiserfs -q -ff" mkfs.vfat \
+  mkswap; do
   # shellcheck disable=SC2086
   inside $mkfs /tmp/work/fs > "$folder/out" 2>&1 || { cat "$folder/out" >&2; fail "$mkfs"; }
   type=$(inside blkid -p -s TYPE -o value /tmp/work/fs)
@@ -86,10 +90,10 @@ for mkfs in "mke2fs -q -F -t ext4" "mkfs.xfs -q -f" "mkfs.btrfs -q -f" "mkfs.jfs
 done
 mkdir "$work/from" "$work/to"
 echo data > "$work/from/file"
-setfacl -m u:12345:r "$work/from/file" 2> /dev/null || true
+setfacl -m u:12345:r "$work/from/file"
 inside tar -C /tmp/work/from --acls --xattrs --numeric-owner -cf /tmp/work/t.tar .
 inside tar -C /tmp/work/to --acls --xattrs --numeric-owner -xf /tmp/work/t.tar
 cmp "$work/from/file" "$work/to/file"
-[ "$(getfacl -cnp "$work/from/file" 2> /dev/null)" = "$(getfacl -cnp "$work/to/file" 2> /dev/null)" ] || fail "tar lost an ACL"
+[ "$(getfacl -cnp "$work/from/file")" = "$(getfacl -cnp "$work/to/file")" ] || fail "tar lost an ACL"
 
 echo "rescue.sqfs: $(stat -c %s "$build/rescue.sqfs") bytes, $programs programs and libraries, $tools tools started"

@@ -33,8 +33,8 @@ ip -n $client link set eth0 up
 
 # The address, the subnet and the half for nodes come from the interface.
 mkdir "$folder/root"
-ip netns exec $server "$ka_server" pxe-config --templates "$templates" --output "$folder/out" --interface lan0 --dns 10.88.0.2 \
-  --domain cluster.test --efi-loader /X86PC/linux/bootx64.efi --tftp-root "$folder/out/tftpboot" > /dev/null
+ip netns exec $server "$ka_server" pxe-config --templates "$templates" --output "$folder/out" --interface lan0 \
+  --dns 10.88.0.2 --domain cluster.test --efi-loader /X86PC/linux/bootx64.efi --tftp-root "$folder/out/tftpboot" > /dev/null
 cd "$folder"
 
 serve() {  # PROGRAM ARGUMENT…, in the background
@@ -46,7 +46,8 @@ printf '#!/bin/sh\n[ "$1" != bound ] || env > "%s/lease"\n' "$folder" > script
 chmod +x script
 ask() {  # UDHCPC-ARGUMENT…: a lease, into $folder/lease
   rm -f lease
-  ip netns exec $client busybox udhcpc -f -i eth0 -n -q -t 20 -T 1 -s "$folder/script" "$@" > udhcpc.log 2>&1 || fail "no lease ($*)"
+  ip netns exec $client busybox udhcpc -f -i eth0 -n -q -t 20 -T 1 -s "$folder/script" "$@" > udhcpc.log 2>&1 ||
+    fail "no lease ($*)"
 }
 expect() { grep -qx "$1" lease || { cat lease >&2; fail "the lease lacks: $1"; }; }
 expect_no() { ! grep "^$1=" lease || fail "the lease must not have $1"; }
