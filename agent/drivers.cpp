@@ -87,7 +87,8 @@ void Drivers::consider(const std::string& modalias) {
     for (std::string& file : index_.load_order(module)) request.files.push_back(std::move(file));
   }
   if (request.modules.empty()) return;
-  if (is_for_the_network(modalias)) {
+  request.urgent = is_for_the_network(modalias);
+  if (request.urgent) {
     queue_.push_front(std::move(request));
   } else {
     queue_.push_back(std::move(request));
@@ -95,7 +96,8 @@ void Drivers::consider(const std::string& modalias) {
 }
 
 void Drivers::start_more() {
-  while (running_ < side_by_side && !queue_.empty()) {
+  // Four disk controllers that wait for disks must not keep the network waiting.
+  while (!queue_.empty() && (running_ < side_by_side || queue_.front().urgent)) {
     Request request = std::move(queue_.front());
     queue_.pop_front();
     ++running_;

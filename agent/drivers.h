@@ -50,6 +50,7 @@ class Drivers {
   /// What one device asked for; loaded one after the other.
   struct Request {
     std::vector<std::string> modules, files;
+    bool urgent = false;
   };
 
   void ask_all_devices();

@@ -153,7 +153,6 @@ Awaitable<void> Node::clone_once(ServerLink& link) {
                        .boot_device = "",
                        .target_rules = options_.target_rules,
                        .loaded_modules = drivers_.in_use()};
-  log_.line("------| Ka |---- Install starting...");
   co_await clone(context);
 }
 
