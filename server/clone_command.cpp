@@ -97,6 +97,7 @@ Awaitable<int> clone(asio::io_context& io, const CloneOptions& options, Report& 
     co_return exit_done;
   }
   co_await serve(io, options, ready, report);
+  report.error.clear();  // it did not end by a signal
   report.result.warnings.insert(report.result.warnings.begin(), ready.plan.warnings.begin(), ready.plan.warnings.end());
   print(result_table(report.result.nodes, options.nodes));
   for (const std::string& warning : report.result.warnings) print("! " + escape_bytes(warning) + "\n");
