@@ -20,11 +20,12 @@ _IFF_TAP, _IFF_NO_PI = 0x0002, 0x1000
 
 
 class AlteringCable:
-    """Changes one bit in every `every`-th kilobyte or so of the TCP payload that comes from or goes to `port`."""
+    """Changes one bit in each packet that goes to the machine with TCP payload from or to `port`, or later in one for
+    each `every` bytes of it."""
 
-    def __init__(self, network: Network, name: str, port: int, every: int = 1 << 20):
+    def __init__(self, network: Network, name: str, port: int):
+        self.every = 1
         self._port = port
-        self._every = every
         self._bytes = 0
         self.altered = 0
         self._path = Path(f"/run/{name}.cable")
@@ -63,7 +64,7 @@ class AlteringCable:
         if self._port not in struct.unpack("!HH", frame[header:header + 4]) or payload >= end:
             return frame
         self._bytes += end - payload
-        if self._bytes < self._every:
+        if self._bytes < self.every:
             return frame
         self._bytes = 0
         self.altered += 1
