@@ -7,7 +7,7 @@ import unittest
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from rack import compare, disk, machine, sandbox, tiny  # noqa: E402
+from rack import compare, disk, golden, machine, sandbox, tiny  # noqa: E402
 from rack.rack import Rack  # noqa: E402
 from rack.sandbox import run  # noqa: E402
 from rack.tiny_clone import TinyGolden  # noqa: E402
@@ -177,7 +177,7 @@ class Altered(OnARack):
 
 
 if __name__ == "__main__":
+    golden.prepare("tiny")
     sandbox.enter()
     sandbox.need(*machine.programs())
-    tiny.tiny()
     unittest.main(verbosity=2)

@@ -7,12 +7,13 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from rack import machine, sandbox  # noqa: E402
+from rack import golden, machine, sandbox  # noqa: E402
 from rack.debian_clone import DebianClone  # noqa: E402
 from rack.rack import Rack  # noqa: E402
 
 
 def main() -> None:
+    golden.prepare("debian")
     sandbox.enter()
     sandbox.need(*machine.programs())
     started = time.monotonic()

@@ -20,12 +20,17 @@ class CommandFailed(Exception):
     """A program that should have ended with status 0 did not."""
 
 
+def inside() -> bool:
+    """Whether this program was started again by enter(), and has not called it yet there."""
+    return os.environ.get(_MARK) == "inside"
+
+
 def enter(network: bool = True) -> None:
     """Starts this very program again inside the namespaces; returns only there.
 
     With network=False this machine's network stays in reach: for building images.
     """
-    if os.environ.get(_MARK) != "inside":
+    if not inside():
         if os.geteuid() != 0:
             sys.exit("The virtual rack makes network namespaces and mounts file systems: run it as root.")
         os.environ[_MARK] = "inside"
