@@ -26,6 +26,7 @@ $(package_groups): %-packages:
 # Ninja configures again by itself when that is needed.
 build/%/build.ninja: | build-packages
 	@mkdir -p build
+	@echo "Configuring $*$(if $(filter musl%,$*), (a C++ library for musl is made first if there is none: a minute or two))"
 	@cmake --preset $* > build/$*.log 2>&1 || { cat build/$*.log; rm -f $@; exit 1; }
 
 # The kernel of the nodes, and its modules: Debian's newest unless both are named.
