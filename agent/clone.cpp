@@ -61,7 +61,6 @@ class Clone {
 
  private:
   Awaitable<void> steps() {
-    log_.line("------| Ka |---- Install starting...");
     co_await receive_manifest();
 
     stage("checking");
@@ -241,14 +240,15 @@ class Clone {
     stage("copying");
     // Directories get their times and modes once all that is in them is there. Times are the golden node's: its
     // clock need not agree with this one.
-    Command tar({"tar", "--extract", "--file=-", "--directory=" + context_.target, "--numeric-owner", "--same-owner",
-                 "--same-permissions", "--xattrs", "--xattrs-include=*", "--delay-directory-restore",
+    Command tar({"tar", "--extract", "--file=-", "--blocking-factor=128", "--directory=" + context_.target,
+                 "--numeric-owner", "--same-owner", "--same-permissions", "--xattrs", "--xattrs-include=*",
+                 "--delay-directory-restore",
                  "--warning=no-timestamp"});
     tar.root = context_.stage2_root;
     auto show = [this](std::string_view line) { log_.line(line); };
-    CommandSink sink(context_.io, tar, show);
+    auto sink = machine_.command_sink(tar, show);
     std::string session = wire::system_session;
-    ReceiveStats stats = co_await context_.link.receive(session, sink);
+    ReceiveStats stats = co_await context_.link.receive(session, *sink);
     log_received(stats);
     log_.line("Linux copy done.");
   }
@@ -257,9 +257,9 @@ class Clone {
     const std::string& device = place(raw.disk, raw.partition).device;
     stage("copying " + device);
     log_.line(" - Copying " + device + " byte for byte");
-    FileSink sink(device);
+    auto sink = machine_.file_sink(device);
     std::string session = raw.session;
-    ReceiveStats stats = co_await context_.link.receive(session, sink);
+    ReceiveStats stats = co_await context_.link.receive(session, *sink);
     log_received(stats);
     if (stats.bytes != raw.size)
       throw Error("copy " + device, "the golden node sent " + std::to_string(stats.bytes) + " bytes of " + std::to_string(raw.size));

@@ -17,6 +17,12 @@ Awaitable<void> LinuxMachine::run(const Command& command, std::function<void(std
 
 Awaitable<std::string> LinuxMachine::output_of(const Command& command) { return ka::output_of(io_, command); }
 
+std::unique_ptr<Sink> LinuxMachine::command_sink(const Command& command, std::function<void(std::string_view)> line) {
+  return std::make_unique<CommandSink>(io_, command, std::move(line));
+}
+
+std::unique_ptr<Sink> LinuxMachine::file_sink(const std::string& path) { return std::make_unique<FileSink>(path); }
+
 void LinuxMachine::mount(const std::string& source, const std::string& target, const std::string& type,
                          unsigned long flags, const std::string& data) {
   if (::mount(source.c_str(), target.c_str(), type.c_str(), flags, data.empty() ? nullptr : data.c_str()) != 0) {

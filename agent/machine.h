@@ -4,11 +4,13 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 
 #include <sys/types.h>
 
+#include "agent/sink.h"
 #include "base/asio.h"
 #include "base/process.h"
 
@@ -23,6 +25,10 @@ class Machine {
   virtual Awaitable<void> run(const Command& command, std::function<void(std::string_view)> line = {}) = 0;
   /// As run, and returns its stdout.
   virtual Awaitable<std::string> output_of(const Command& command) = 0;
+
+  /// A stream into a program's standard input, or onto a file or device from its start.
+  virtual std::unique_ptr<Sink> command_sink(const Command& command, std::function<void(std::string_view)> line) = 0;
+  virtual std::unique_ptr<Sink> file_sink(const std::string& path) = 0;
 
   virtual void mount(const std::string& source, const std::string& target, const std::string& type,
                      unsigned long flags = 0, const std::string& data = "") = 0;

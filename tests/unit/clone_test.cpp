@@ -1,0 +1,504 @@
+// The order of a clone, on a machine that only records what is done to it and can fail at any step.
+#include "agent/clone.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/mount.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "agent/linux_machine.h"
+#include "agent/partition_table.h"
+#include "base/error.h"
+#include "base/text.h"
+#include "tests/unit/scratch.h"
+#include "wire/desc.h"
+#include "wire/manifest.h"
+
+namespace ka::agent {
+namespace {
+
+using testing::AllOf;
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+using testing::StartsWith;
+
+const char* const golden_initrd = "kernel/drivers/block/virtio_blk.ko\n";
+
+// Files are real, below a scratch directory; mounts, devices and programs are not.
+class FakeMachine final : public Machine {
+ public:
+  FakeMachine(asio::io_context& io, Scratch& sys, Scratch& stage2, Scratch& target)
+      : files_(io), sys_(sys), stage2_(stage2), target_(target) {}
+
+  Awaitable<void> run(const Command& command, std::function<void(std::string_view)>) override {
+    call("run " + command.text());
+    const std::string& program = command.argv[0] == "sh" ? command.argv[3] : command.argv[0];
+    if (program == "sfdisk") partition(command.argv[4], command.argv[5]);
+    if (program == "grub-install") devices["/dev/vda"].replace(0, 4, "GRUB");
+    if (program == "ssh-keygen") target_.file("/etc/ssh/ssh_host_ed25519_key.pub", "ssh-ed25519 NEW root@node7\n");
+    if (program == "update-initramfs") initrd_ += "kernel/drivers/block/jfs.ko\n";
+    co_return;
+  }
+  Awaitable<std::string> output_of(const Command& command) override {
+    call("output_of " + command.text());
+    co_return initrd_;
+  }
+
+  class CopySink final : public Sink {
+   public:
+    CopySink(FakeMachine& machine, std::string name) : machine_(machine), name_(std::move(name)) {}
+    Awaitable<void> write(std::span<const std::byte>) override {
+      machine_.call("write to " + name_);
+      co_return;
+    }
+    Awaitable<void> close() override {
+      machine_.call("close " + name_);
+      if (name_ == "tar") machine_.fill_target();
+      co_return;
+    }
+    void abort() noexcept override {}
+
+   private:
+    FakeMachine& machine_;
+    std::string name_;
+  };
+
+  std::unique_ptr<Sink> command_sink(const Command& command, std::function<void(std::string_view)>) override {
+    call("start " + command.text());
+    return std::make_unique<CopySink>(*this, command.argv[0]);
+  }
+  std::unique_ptr<Sink> file_sink(const std::string& path) override {
+    call("start " + path);
+    return std::make_unique<CopySink>(*this, path);
+  }
+
+  void mount(const std::string& source, const std::string& target, const std::string& type, unsigned long,
+             const std::string& data) override {
+    call("mount " + source + " " + short_path(target) + " " + type + " " + data);
+    mounted.push_back(target);
+  }
+  void bind(const std::string&, const std::string&) override { FAIL(); }
+  void unmount(const std::string& target) override {
+    call("unmount " + short_path(target));
+    ASSERT_FALSE(mounted.empty());
+    ASSERT_EQ(mounted.back(), target) << "not in reverse";
+    mounted.pop_back();
+  }
+  void make_directories(const std::string& path, mode_t mode) override {
+    call("make_directories " + short_path(path));
+    files_.make_directories(path, mode);
+  }
+  void write_file(const std::string& path, std::string_view content, mode_t mode) override {
+    call("write_file " + short_path(path));
+    files_.write_file(path, content, mode);
+  }
+  void remove_file(const std::string& path) override {
+    call("remove_file " + short_path(path));
+    files_.remove_file(path);
+  }
+  void make_socket(const std::string& path) override {
+    call("make_socket " + short_path(path));
+    files_.make_socket(path);
+  }
+  void set_owner(const std::string& path, std::uint32_t, std::uint32_t) override { call("set_owner " + short_path(path)); }
+  void set_mode(const std::string& path, mode_t mode) override {
+    call("set_mode " + short_path(path));
+    files_.set_mode(path, mode);
+  }
+  void set_mtime(const std::string& path, std::int64_t seconds, std::uint32_t nanoseconds) override {
+    call("set_mtime " + short_path(path));
+    files_.set_mtime(path, seconds, nanoseconds);
+  }
+  void write_device(const std::string& path, std::uint64_t offset, std::string_view bytes) override {
+    call("write_device " + path + " " + std::to_string(bytes.size()));
+    devices.at(path).replace(offset, bytes.size(), bytes);
+  }
+  std::string read_device(const std::string& path, std::uint64_t offset, std::size_t size) override {
+    call("read_device " + path);
+    return devices.at(path).substr(offset, size);
+  }
+  void sync() override { call("sync"); }
+
+  std::string boot_code() const { return devices.at("/dev/vda").substr(0, boot_code_size); }
+
+  std::vector<std::string> calls;
+  std::vector<std::string> mounted;
+  std::map<std::string, std::string> devices;
+  int fail_at = -1;  // index in calls
+
+ private:
+  void call(const std::string& text) {
+    calls.push_back(text);
+    if (static_cast<int>(calls.size()) - 1 == fail_at) throw Error("injected", text);
+  }
+
+  std::string short_path(const std::string& path) const {
+    if (path.compare(0, target_.root().size(), target_.root()) == 0) return "T" + path.substr(target_.root().size());
+    if (path.compare(0, stage2_.root().size(), stage2_.root()) == 0) return "S" + path.substr(stage2_.root().size());
+    return path;
+  }
+
+  // As sfdisk does: an empty first sector, and partitions that the kernel sees.
+  void partition(const std::string& device, const std::string& script) {
+    devices.at(device).replace(0, 512, 512, '\0');
+    std::string text = stage2_.content(script);
+    for (std::string_view line : split(text, '\n')) {
+      auto fields = words(line);
+      if (fields.size() < 4 || fields[0].substr(0, 9) != "partition") continue;
+      auto value = [](std::string_view field) {
+        auto number = field.substr(field.find('=') + 1);
+        return *parse_unsigned(number.substr(0, number.find('M'))) * 2048;
+      };
+      std::string entry = "/devices/pci0000:00/0000:00:04.0/virtio1/block/vda/vda" + std::string(fields[0].substr(9));
+      sys_.file(entry + "/start", std::to_string(value(fields[2])) + "\n");
+      sys_.file(entry + "/size", std::to_string(value(fields[3])) + "\n");
+    }
+  }
+
+  void fill_target() {
+    target_.file("/etc/fstab", "/dev/sda1 / ext4 defaults 0 1\n/dev/sda5 none swap sw 0 0\n");
+    target_.file("/etc/hostname", "golden\n");
+    target_.file("/etc/hosts", "127.0.1.1 golden\n");
+    target_.file("/etc/machine-id", "0123456789abcdef0123456789abcdef\n");
+    target_.file("/etc/ssh/ssh_host_ed25519_key", "old");
+    target_.file("/etc/ssh/ssh_host_ed25519_key.pub", "ssh-ed25519 OLD root@golden\n");
+    target_.directory("/etc/modprobe.d");
+    target_.file("/usr/bin/ssh-keygen", "", 0755);
+    target_.file("/usr/sbin/update-initramfs", "", 0755);
+    target_.file("/usr/sbin/grub-install", "", 0755);
+    target_.file("/usr/lib/grub/i386-pc/boot.img", "");
+    target_.file("/boot/grub/grub.cfg", "linux /vmlinuz root=/dev/sda1 ro\n");
+    target_.file("/boot/initrd.img-6.1", "");
+    target_.file("/lib/modules/6.1/modules.dep", "kernel/drivers/block/virtio_blk.ko:\nkernel/fs/jfs/jfs.ko:\n");
+    target_.directory("/run");
+  }
+
+  LinuxMachine files_;
+  Scratch &sys_, &stage2_, &target_;
+  std::string initrd_ = golden_initrd;
+};
+
+class FakeLink final : public ServerLink {
+ public:
+  explicit FakeLink(std::string manifest) : manifest_(std::move(manifest)) {}
+
+  Awaitable<ReceiveStats> receive(std::string session, Sink& sink) override {
+    sessions.push_back(session);
+    if (session == put_out_in) throw PutOut("session " + session, "too slow");
+    std::string bytes = session == wire::manifest_session ? manifest_ : "data";
+    auto span = std::as_bytes(std::span(bytes));
+    co_await sink.write(span);
+    co_await sink.close();
+    ReceiveStats stats;
+    stats.bytes = bytes.size();
+    co_return stats;
+  }
+  void report(std::string stage) override { stages.push_back(std::move(stage)); }
+  Awaitable<void> done() override { co_return; }
+  Awaitable<void> failed(std::string) override { co_return; }
+
+  std::vector<std::string> sessions, stages;
+  std::string put_out_in;
+
+ private:
+  std::string manifest_;
+};
+
+class Lines final : public Log {
+ public:
+  void line(std::string_view text) override { lines.emplace_back(text); }
+  std::vector<std::string> lines;
+};
+
+wire::Manifest sample() {
+  wire::Manifest m;
+  m.golden_host = "golden";
+  wire::Disk sda;
+  sda.name = "sda";
+  sda.golden_size = 8ull << 30;
+  sda.identifier = 0x59be1427;
+  sda.partitions = wire::parse_desc("linux 2000\nextended fill\nlogical swap 100\nlogical linux fill\n", "desc");
+  m.disks = {sda};
+  wire::FileSystem root, var, swap;
+  root.disk = var.disk = swap.disk = "sda";
+  root.partition = 1;
+  root.type = var.type = "ext4";
+  root.mount_point = "/";
+  root.uuid = "11111111-1111-1111-1111-111111111111";
+  var.partition = 6;
+  var.mount_point = "/var";
+  swap.partition = 5;
+  swap.type = "swap";
+  swap.uuid = "55555555-5555-5555-5555-555555555555";
+  m.file_systems = {root, var, swap};
+  wire::BareDirectory tmp;
+  tmp.path = "/tmp";
+  tmp.mode = 01777;
+  m.bare_directories = {tmp};
+  wire::Socket socket;
+  socket.path = "/tmp/socket";
+  m.sockets = {socket};
+  wire::BootLoader grub;
+  grub.disk = "sda";
+  grub.modules = {"jfs"};
+  m.boot_loader = grub;
+  m.hooks = {{"20-second", "#!/bin/sh\n"}, {"10-first", "#!/bin/sh\n"}};
+  return m;
+}
+
+// One clone in scratch directories; a new one for each attempt.
+class Attempt {
+ public:
+  explicit Attempt(const wire::Manifest& manifest) : link(wire::to_json(manifest)) {
+    disk("vda", "0000:00:04.0");
+    for (const char* program : {"sh", "sfdisk", "tar", "mke2fs", "e2fsck", "mkswap", "grub-install"})
+      stage2.file(std::string("/usr/sbin/") + program, "", 0755);
+    stage2.directory("/tmp");
+    proc.file("/mounts", "");
+    proc.file("/filesystems", "nodev\tproc\n\text4\n");
+    log_file.file("/ka_log-10.0.1.35", "the log\n");
+    context.stage2_root = stage2.root();
+    context.target = target.root();
+    context.sysfs = sys.root();
+    context.procfs = proc.root();
+    context.host_name = "node7";
+    context.log_file = log_file.at("/ka_log-10.0.1.35");
+  }
+
+  void disk(const std::string& name, const std::string& pci, const std::string& sectors = "16777216") {
+    std::string device = "/devices/pci0000:00/" + pci + "/virtio1", block = device + "/block/" + name;
+    sys.file(block + "/size", sectors);
+    sys.link(block + "/device", "../..");
+    sys.link("/block/" + name, ".." + block);
+    sys.directory("/module/virtio_blk");
+    sys.link(device + "/driver/module", sys.at("/module/virtio_blk"));
+    machine.devices["/dev/" + name] = std::string(1 << 20, 'x');
+  }
+
+  // "" or why it failed.
+  std::string run() {
+    auto task = clone(context);
+    auto result = asio::co_spawn(io, std::move(task), asio::use_future);
+    io.run();
+    try {
+      result.get();
+    } catch (const PutOut& error) {
+      return std::string("put out: ") + error.what();
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "";
+  }
+
+  bool changed_a_disk() const {
+    auto changes = [](const std::string& call) {
+      return call.find("write_device") == 0 || call.find("mount") == 0 || call.find("run sh") == 0 ||
+             call.find("run mkswap") == 0 || (call.find("run mke2fs") == 0 && call.find(" -n ") == std::string::npos);
+    };
+    return std::any_of(machine.calls.begin(), machine.calls.end(), changes);
+  }
+
+  Scratch sys, stage2, target, proc, log_file;
+  asio::io_context io;
+  FakeMachine machine{io, sys, stage2, target};
+  FakeLink link;
+  Lines log;
+  CloneContext context{.io = io, .machine = machine, .log = log, .link = link};
+};
+
+TEST(CloneTest, DoesWhatTheDesignSaysInThatOrder) {
+  Attempt attempt(sample());
+  ASSERT_EQ(attempt.run(), "");
+  std::vector<std::string> steps;
+  for (const std::string& call : attempt.machine.calls)
+    for (const char* verb : {"run ", "output_of", "start", "mount", "unmount", "write_device", "sync"})
+      if (call.find(verb) == 0) steps.push_back(call.substr(0, call.find(" -")));
+  EXPECT_THAT(
+      steps,
+      ElementsAre("run mke2fs", "run mke2fs",  // asked only
+                  "write_device /dev/vda 1048576", StartsWith("run sh"), "write_device /dev/vda 440",
+                  StartsWith("run mke2fs"), StartsWith("run mke2fs"), StartsWith("run mkswap"),
+                  "mount /dev/vda1 T ext4 noinit_itable", "mount /dev/vda6 T/var ext4 noinit_itable", "start tar",
+                  "mount proc T/proc proc ", "mount sysfs T/sys sysfs ", "mount devtmpfs T/dev devtmpfs ",
+                  "mount tmpfs T/run tmpfs mode=0755", "run ssh-keygen", "output_of lsinitramfs /boot/initrd.img",
+                  "run update-initramfs", "output_of lsinitramfs /boot/initrd.img", "run /run/ka",
+                  "run /run/ka", "run grub-install", "write_device /dev/vda 440", "sync", "unmount T/run", "unmount T/dev",
+                  "unmount T/sys", "unmount T/proc", "unmount T/var", "unmount T", "run e2fsck", "run e2fsck",
+                  "write_device /dev/vda 440", "sync"));
+  EXPECT_THAT(attempt.link.sessions, ElementsAre("kainstall1", "kainstall2"));
+  EXPECT_EQ(attempt.machine.boot_code().substr(0, 4), "GRUB");
+  EXPECT_THAT(attempt.machine.mounted, IsEmpty());
+}
+
+TEST(CloneTest, LeavesAMachineOfItsOwn) {
+  Attempt attempt(sample());
+  ASSERT_EQ(attempt.run(), "");
+  const Scratch& clone = attempt.target;
+  EXPECT_EQ(clone.content("/etc/fstab"),
+            "UUID=11111111-1111-1111-1111-111111111111 / ext4 defaults 0 1\n"
+            "UUID=55555555-5555-5555-5555-555555555555 none swap sw 0 0\n");
+  EXPECT_EQ(clone.content("/etc/hostname"), "node7\n");
+  EXPECT_EQ(clone.content("/etc/machine-id"), "");
+  EXPECT_EQ(clone.content("/boot/grub/grub.cfg"), "linux /vmlinuz root=UUID=11111111-1111-1111-1111-111111111111 ro\n");
+  EXPECT_THAT(clone.content("/etc/modprobe.d/ka.conf"), HasSubstr("alias scsi_hostadapter virtio_blk"));
+  EXPECT_THAT(clone.content("/etc/initramfs-tools/modules"), HasSubstr("jfs"));
+  EXPECT_EQ(clone.status("/tmp").st_mode & 07777, 01777u);
+  EXPECT_TRUE(S_ISSOCK(clone.status("/tmp/socket").st_mode));
+  EXPECT_EQ(clone.content("/var/log/ka/ka_log-10.0.1.35"), "the log\n");
+  EXPECT_THAT(attempt.log.lines, Contains(" - Mounting /dev/vda1 as " + clone.root() + "/ ...OK"));
+  EXPECT_THAT(attempt.link.stages, Contains("formatting /dev/vda1"));
+}
+
+TEST(CloneTest, HooksRunInTheOrderOfTheirNames) {
+  Attempt attempt(sample());
+  ASSERT_EQ(attempt.run(), "");
+  std::vector<std::string> hooks;
+  for (const std::string& call : attempt.machine.calls)
+    if (call.find("run /run/ka-hooks/") == 0) hooks.push_back(call.substr(18));
+  EXPECT_THAT(hooks, ElementsAre("10-first", "20-second"));
+}
+
+TEST(CloneTest, AnInitrdThatHasAllDriversIsKept) {
+  wire::Manifest manifest = sample();
+  manifest.boot_loader->modules.clear();
+  Attempt attempt(manifest);
+  ASSERT_EQ(attempt.run(), "");
+  EXPECT_THAT(attempt.machine.calls, Not(Contains(HasSubstr("update-initramfs -u"))));
+  EXPECT_FALSE(attempt.target.has("/etc/initramfs-tools/modules"));
+}
+
+TEST(CloneTest, BootCodeOfTheOperatorIsWrittenLastAndLeavesTheDiskIdentifier) {
+  wire::Manifest manifest = sample();
+  manifest.boot_loader.reset();
+  manifest.disks[0].boot_code = std::string(446, 'W');
+  Attempt attempt(manifest);
+  ASSERT_EQ(attempt.run(), "");
+  EXPECT_EQ(attempt.machine.boot_code(), std::string(440, 'W'));
+  EXPECT_EQ(attempt.machine.devices["/dev/vda"].substr(440, 6), std::string(6, '\0'));  // sfdisk's own
+}
+
+TEST(CloneTest, WithoutAnyBootLoaderTheDiskSaysNothing) {
+  wire::Manifest manifest = sample();
+  manifest.boot_loader.reset();
+  Attempt attempt(manifest);
+  ASSERT_EQ(attempt.run(), "");
+  EXPECT_EQ(attempt.machine.boot_code(), std::string(440, '\0'));
+}
+
+TEST(CloneTest, RawPartitionsFollowInSessionsOfTheirOwn) {
+  wire::Manifest manifest = sample();
+  manifest.file_systems.erase(manifest.file_systems.begin() + 1);
+  manifest.raw_partitions = {{"sda", 6, "kainstall3", 4}};
+  Attempt attempt(manifest);
+  ASSERT_EQ(attempt.run(), "");
+  EXPECT_THAT(attempt.link.sessions, ElementsAre("kainstall1", "kainstall2", "kainstall3"));
+  EXPECT_THAT(attempt.machine.calls, Contains("start /dev/vda6"));
+}
+
+TEST(CloneTest, WhateverFailsNothingStaysMountedAndTheDiskDoesNotBoot) {
+  Attempt whole(sample());
+  ASSERT_EQ(whole.run(), "");
+  const int calls = static_cast<int>(whole.machine.calls.size());
+  ASSERT_GT(calls, 50);
+  for (int k = 0; k < calls; ++k) {
+    Attempt attempt(sample());
+    attempt.machine.fail_at = k;
+    std::string why = attempt.run();
+    const std::string failed = attempt.machine.calls.at(static_cast<std::size_t>(k));
+    // Not being able to look into an initrd is no reason to fail: it is rebuilt.
+    if (failed.find("output_of") == 0 && why.empty()) continue;
+    ASSERT_THAT(why, HasSubstr("injected")) << failed;
+    ASSERT_THAT(attempt.machine.mounted, IsEmpty()) << failed;
+    if (attempt.changed_a_disk())
+      ASSERT_EQ(attempt.machine.boot_code(), unfinished_boot_code()) << failed;
+    else
+      ASSERT_EQ(attempt.machine.boot_code(), std::string(440, 'x')) << failed;
+  }
+}
+
+TEST(CloneTest, ANodePutOutOfItsRoundCanTryAgain) {
+  Attempt attempt(sample());
+  attempt.link.put_out_in = wire::system_session;
+  EXPECT_THAT(attempt.run(), StartsWith("put out:"));
+  EXPECT_THAT(attempt.machine.mounted, IsEmpty());
+  EXPECT_EQ(attempt.machine.boot_code(), unfinished_boot_code());
+}
+
+class RefusedTest : public testing::Test {
+ protected:
+  // Refused, and nothing was written.
+  void expect_refused(Attempt& attempt, const std::string& why) {
+    EXPECT_THAT(attempt.run(), HasSubstr(why));
+    EXPECT_FALSE(attempt.changed_a_disk());
+    EXPECT_EQ(attempt.machine.boot_code(), std::string(440, 'x'));
+  }
+};
+
+TEST_F(RefusedTest, TwoCandidateDisks) {
+  Attempt attempt(sample());
+  attempt.disk("vdb", "0000:00:05.0");
+  expect_refused(attempt, "it could be vda or vdb");
+}
+
+TEST_F(RefusedTest, ADiskTooSmallForTheFixedPartitions) {
+  wire::Manifest manifest = sample();
+  manifest.disks[0].partitions[0].size_mib = 9000;
+  Attempt attempt(manifest);
+  expect_refused(attempt, "there are 8191");
+}
+
+TEST_F(RefusedTest, AFillTooSmallForItsData) {
+  wire::Manifest manifest = sample();
+  manifest.file_systems[1].used = 7ull << 30;
+  Attempt attempt(manifest);
+  expect_refused(attempt, "(/var): it holds 7.0 GiB");
+}
+
+TEST_F(RefusedTest, ARawPartitionTooSmall) {
+  wire::Manifest manifest = sample();
+  manifest.file_systems.erase(manifest.file_systems.begin() + 1);
+  manifest.raw_partitions = {{"sda", 6, "kainstall3", 8ull << 30}};
+  Attempt attempt(manifest);
+  expect_refused(attempt, "fit the raw partition 6");
+}
+
+TEST_F(RefusedTest, AFileSystemThatCannotBeMade) {
+  wire::Manifest manifest = sample();
+  manifest.file_systems[1].type = "zfs";
+  Attempt attempt(manifest);
+  expect_refused(attempt, "zfs is not supported");
+}
+
+TEST_F(RefusedTest, AFileSystemThatTheKernelLacks) {
+  Attempt attempt(sample());
+  attempt.proc.file("/filesystems", "nodev\tproc\n");
+  expect_refused(attempt, "mount ext4: this kernel has no such file system");
+}
+
+TEST_F(RefusedTest, Lilo) {
+  wire::Manifest manifest = sample();
+  manifest.boot_loader->kind = wire::BootLoader::Kind::lilo;
+  Attempt attempt(manifest);
+  expect_refused(attempt, "lilo is not supported yet");
+}
+
+TEST_F(RefusedTest, AStage2WithoutATool) {
+  Attempt attempt(sample());
+  attempt.machine.remove_file(attempt.stage2.at("/usr/sbin/sfdisk"));
+  expect_refused(attempt, "there is no sfdisk");
+}
+
+TEST_F(RefusedTest, ADiskThatIsMounted) {
+  Attempt attempt(sample());
+  attempt.proc.file("/mounts", "/dev/vda /mnt ext4 rw 0 0\n");
+  expect_refused(attempt, "mounted on /mnt");
+}
+
+}  // namespace
+}  // namespace ka::agent
