@@ -242,8 +242,7 @@ class Clone {
     // clock need not agree with this one.
     Command tar({"tar", "--extract", "--file=-", "--blocking-factor=128", "--directory=" + context_.target,
                  "--numeric-owner", "--same-owner", "--same-permissions", "--xattrs", "--xattrs-include=*",
-                 "--delay-directory-restore",
-                 "--warning=no-timestamp"});
+                 "--delay-directory-restore", "--warning=no-timestamp"});
     tar.root = context_.stage2_root;
     auto show = [this](std::string_view line) { log_.line(line); };
     auto sink = machine_.command_sink(tar, show);
@@ -317,6 +316,9 @@ class Clone {
 
   Awaitable<void> fit_drivers() {
     stage("fitting drivers");
+    std::string in_use;
+    for (const std::string& module : context_.loaded_modules) in_use += " " + module;
+    if (!in_use.empty()) log_.line(" - Drivers in use on this machine:" + in_use);
     std::vector<std::string> modules;
     auto add = [&modules](const std::string& module) {
       if (std::find(modules.begin(), modules.end(), module) == modules.end()) modules.push_back(module);
