@@ -45,7 +45,8 @@ Command grub_command(const GrubPlace& place, const GrubNames& names) {
 Awaitable<std::string> install_grub(Machine& machine, Log& log, GrubPlace place) {
   const std::string device = "/dev/" + place.disk;
   const GrubNames* names = grub_of(place.clone);
-  if (!names) throw Error("install GRUB on " + device, "the clone has neither /boot/grub/grub.cfg nor /boot/grub2/grub.cfg");
+  if (!names)
+    throw Error("install GRUB on " + device, "the clone has neither /boot/grub/grub.cfg nor /boot/grub2/grub.cfg");
   Command command = grub_command(place, *names);
   log.line(" - Running " + command.text() + (command.root == place.clone.root() ? " in the clone" : " in stage2"));
   auto show = [&log](std::string_view line) { log.line(line); };

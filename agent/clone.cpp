@@ -261,7 +261,8 @@ class Clone {
     ReceiveStats stats = co_await context_.link.receive(session, *sink);
     log_received(stats);
     if (stats.bytes != raw.size)
-      throw Error("copy " + device, "the golden node sent " + std::to_string(stats.bytes) + " bytes of " + std::to_string(raw.size));
+      throw Error("copy " + device, "the golden node sent " + std::to_string(stats.bytes) + " bytes of " +
+                                        std::to_string(raw.size));
   }
 
   void log_received(const ReceiveStats& stats) {
@@ -310,7 +311,8 @@ class Clone {
   void mount_kernel_file_systems() {
     const struct {
       const char *type, *place, *data;
-    } needed[] = {{"proc", "/proc", ""}, {"sysfs", "/sys", ""}, {"devtmpfs", "/dev", ""}, {"tmpfs", "/run", "mode=0755"}};
+    } needed[] = {
+        {"proc", "/proc", ""}, {"sysfs", "/sys", ""}, {"devtmpfs", "/dev", ""}, {"tmpfs", "/run", "mode=0755"}};
     for (const auto& n : needed) mounts_.mount(n.type, clone_.outside(n.place, true), n.type, 0, n.data);
   }
 

@@ -18,14 +18,15 @@ struct CloneContext {
   Log& log;
   ServerLink& link;
 
-  std::string stage2_root = "/tmp/stage2";  ///< mounted squashfs with /dev /proc /sys /run /tmp in it; run tools chrooted there
+  /// Mounted squashfs with /dev /proc /sys /run /tmp in it; tools run chrooted there.
+  std::string stage2_root = "/tmp/stage2";
   std::string target = "/mnt/disk";         ///< also seen inside stage2_root under the same path
   std::string sysfs = "/sys", procfs = "/proc";  ///< where the kernel shows its devices, mounts and file systems
   std::string host_name = "";               ///< from DHCP; empty: the golden node's name is kept, with a warning
   std::string log_file = "";                ///< copied into the clone's /var/log/ka
   std::string boot_device = "";             ///< disk this machine booted from ("sdb"), empty for a PXE boot
   std::vector<std::string> target_rules = {};    ///< katarget= words of the command line: "sda=name:vda"
-  std::vector<std::string> loaded_modules = {};  ///< modules that hardware of this machine asked for, in load order; for the log
+  std::vector<std::string> loaded_modules = {};  ///< that hardware of this machine asked for; for the log
 };
 
 /// Receives kainstall1, kainstall2, … and does the whole of docs/design.md "The order of a clone". On return

@@ -70,7 +70,8 @@ std::string CloneTree::outside(const std::string& path, bool follow) const {
       inside = std::move(next);
       continue;
     }
-    if (++links > most_links) throw Error("look for " + path + " in " + root_, "its symbolic links go round in circles");
+    if (++links > most_links)
+      throw Error("look for " + path + " in " + root_, "its symbolic links go round in circles");
     if (target->substr(0, 1) == "/") inside.clear();
     put_in_front(*target);
   }
@@ -98,8 +99,8 @@ std::vector<std::string> CloneTree::list(const std::string& directory) const {
 bool CloneTree::has_program(const std::string& name) const {
   for (const char* place : {"/usr/local/sbin/", "/usr/local/bin/", "/usr/sbin/", "/usr/bin/", "/sbin/", "/bin/"}) {
     struct stat status;
-    if (::lstat(outside(place + name, true).c_str(), &status) == 0 && S_ISREG(status.st_mode) && (status.st_mode & 0111))
-      return true;
+    if (::lstat(outside(place + name, true).c_str(), &status) != 0) continue;
+    if (S_ISREG(status.st_mode) && (status.st_mode & 0111) != 0) return true;
   }
   return false;
 }

@@ -1,6 +1,5 @@
 #include "agent/disks.h"
 
-#include <limits.h>
 #include <stdlib.h>
 
 #include <algorithm>
@@ -58,9 +57,9 @@ std::string wwn_of(const std::string& block) {
 // udev counts SCSI hosts of one controller from 0, since their own numbers depend on the order of probing.
 std::string scsi_address(const std::string& parent, const std::string& address) {
   auto fields = split(address, ':');
-  unsigned long lowest = ULONG_MAX;
+  std::uint64_t lowest = UINT64_MAX;
   for (const std::string& name : list_directory(parent))
-    if (starts_with(name, "host")) lowest = std::min<unsigned long>(lowest, parse_unsigned(name.substr(4)).value_or(ULONG_MAX));
+    if (starts_with(name, "host")) lowest = std::min(lowest, parse_unsigned(name.substr(4)).value_or(UINT64_MAX));
   auto host = parse_unsigned(fields[0]);
   if (!host || *host < lowest) return address;
   return std::to_string(*host - lowest) + address.substr(fields[0].size());
@@ -116,7 +115,8 @@ std::string user_of(const std::string& block, const std::string& name, const std
 std::optional<MachineDisk> read_disk(const std::string& sysfs, const std::string& name, const std::string& mounts) {
   std::string block = sysfs + "/block/" + name;
   std::string device = real_path(block + "/device");
-  bool only_a_part = starts_with(name, "mmcblk") && (name.find("boot") != std::string::npos || name.find("rpmb") != std::string::npos);
+  bool only_a_part = starts_with(name, "mmcblk") &&
+                     (name.find("boot") != std::string::npos || name.find("rpmb") != std::string::npos);
   // Loop, RAM, md and device-mapper devices have no hardware behind them.
   if (device.empty() || only_a_part || starts_with(name, "sr") || starts_with(name, "fd")) return std::nullopt;
   if (attribute(block + "/hidden") == "1") return std::nullopt;
@@ -125,7 +125,8 @@ std::optional<MachineDisk> read_disk(const std::string& sysfs, const std::string
   disk.name = name;
   disk.size = number(block + "/size") * 512;  // sysfs counts 512 bytes whatever the disk's sectors are
   if (disk.size == 0) return std::nullopt;
-  disk.sector_size = static_cast<std::uint32_t>(std::max<std::uint64_t>(512, number(block + "/queue/logical_block_size")));
+  std::uint64_t sector_size = number(block + "/queue/logical_block_size");
+  if (sector_size > 512 && sector_size <= 65536) disk.sector_size = static_cast<std::uint32_t>(sector_size);
   disk.removable = attribute(block + "/removable") == "1" || on_usb(device);
   disk.read_only = attribute(block + "/ro") == "1";
   disk.model = attribute(block + "/device/model");
@@ -160,7 +161,8 @@ std::vector<std::string> driver_modules(const std::string& sysfs, const std::str
   for (std::string device = real_path(sysfs + "/block/" + disk + "/device"); device.size() > top.size();
        device.resize(device.rfind('/'))) {
     std::string module = base_name(real_path(device + "/driver/module"));
-    if (!module.empty() && std::find(modules.begin(), modules.end(), module) == modules.end()) modules.push_back(module);
+    bool known = std::find(modules.begin(), modules.end(), module) != modules.end();
+    if (!module.empty() && !known) modules.push_back(module);
   }
   return modules;
 }

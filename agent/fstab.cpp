@@ -20,7 +20,8 @@ const FileSystem* by_device(std::string_view device, const std::vector<FileSyste
   return nullptr;
 }
 
-const FileSystem* by_use(std::string_view mount_point, std::string_view type, const std::vector<FileSystem>& file_systems) {
+const FileSystem* by_use(std::string_view mount_point, std::string_view type,
+                         const std::vector<FileSystem>& file_systems) {
   std::vector<const FileSystem*> found;
   for (const FileSystem& f : file_systems)
     if (type == "swap" ? f.type == "swap" : f.mount_point == mount_point) found.push_back(&f);
@@ -95,9 +96,9 @@ Rewritten rewrite_grub_cfg(std::string_view text, const std::vector<FileSystem>&
       bool whole = at == 0 || result.text[at - 1] == ' ' || result.text[at - 1] == '\t' || result.text[at - 1] == '"';
       std::size_t begin = at + device_at;
       std::size_t end = std::min(result.text.find_first_of(" \t\n\"'", begin), result.text.size());
-      const FileSystem* found = whole ? by_device(std::string_view(result.text).substr(begin, end - begin), file_systems) : nullptr;
-      if (!found) continue;
       std::string device = result.text.substr(begin, end - begin);
+      const FileSystem* found = whole ? by_device(device, file_systems) : nullptr;
+      if (!found) continue;
       result.text.replace(begin, end - begin, "UUID=" + found->uuid);
       std::string change = device + " is now UUID=" + found->uuid;
       if (std::find(result.changes.begin(), result.changes.end(), change) == result.changes.end())

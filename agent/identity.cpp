@@ -89,7 +89,9 @@ void remove_leases(CloneTree& clone, Log& log) {
   for (const char* directory : {"/var/lib/dhcp", "/var/lib/dhcp3", "/var/lib/dhclient"})
     remove_matching(clone, log, directory, dhclient);
   // dhcpcd's DUID, and the key from which NetworkManager derives its identifiers, make two machines look as one.
-  auto dhcpcd = [](std::string_view name) { return ends_with(name, ".lease") || ends_with(name, ".lease6") || name == "duid" || name == "secret"; };
+  auto dhcpcd = [](std::string_view name) {
+    return ends_with(name, ".lease") || ends_with(name, ".lease6") || name == "duid" || name == "secret";
+  };
   remove_matching(clone, log, "/var/lib/dhcpcd", dhcpcd);
   remove_matching(clone, log, "/var/lib/dhcpcd5", dhcpcd);
   auto network_manager = [](std::string_view name) { return ends_with(name, ".lease") || name == "secret_key"; };
@@ -152,7 +154,8 @@ Awaitable<void> renew_ssh_host_keys(Machine& machine, CloneTree& clone, Log& log
       std::string type = name.substr(prefix.size(), name.size() - prefix.size() - suffix.size());
       old_keys[type] = clone.read(directory + "/" + name + ".pub").value_or("");
     }
-    if (ends_with(name, "-cert.pub")) log.line(" - WARNING: the certificate " + name + " was for the golden key; removed");
+    if (ends_with(name, "-cert.pub"))
+      log.line(" - WARNING: the certificate " + name + " was for the golden key; removed");
     clone.remove(directory + "/" + name);
   }
   if (old_keys.empty()) co_return;
@@ -172,7 +175,8 @@ Awaitable<void> renew_ssh_host_keys(Machine& machine, CloneTree& clone, Log& log
       auto parts = words(text);
       return parts.size() > 1 ? std::string(parts[1]) : text;
     };
-    if (material(*key) == material(old_key)) throw Error("make the SSH host key " + file, "it is the golden node's still");
+    if (material(*key) == material(old_key))
+      throw Error("make the SSH host key " + file, "it is the golden node's still");
     log.line(" - New SSH host key " + file);
   }
 }

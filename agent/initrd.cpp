@@ -49,18 +49,14 @@ const Tool* tool_of(const CloneTree& clone) {
 
 class Initrds {
  public:
-  Initrds(Machine& machine, CloneTree& clone, Log& log, const Tool& tool) : machine_(machine), clone_(clone), log_(log), tool_(tool) {}
+  Initrds(Machine& machine, CloneTree& clone, Log& log, const Tool& tool)
+      : machine_(machine), clone_(clone), log_(log), tool_(tool) {}
 
   // The wanted modules that this kernel has and its initrd has not.
   Awaitable<std::vector<std::string>> missing(const InstalledKernel& kernel, const std::vector<std::string>& wanted) {
     Command command({tool_.lister, kernel.initrd});
     command.root = clone_.root();
-    std::string listing;
-    try {
-      listing = co_await machine_.output_of(command);
-    } catch (const Error& error) {
-      log_.line(std::string(" - Cannot look into ") + kernel.initrd + ": " + error.what());
-    }
+    std::string listing = co_await machine_.output_of(command);
     std::set<std::string> held;
     for (std::string_view line : split(listing, '\n')) {
       auto fields = words(line);  // lsinitrd prints as ls -l does
@@ -70,6 +66,19 @@ class Initrds {
     for (const std::string& module : wanted)
       if (kernel.modules.count(module) && !held.count(module)) result.push_back(module);
     co_return result;
+  }
+
+  // Whether this initrd can stay. One that cannot be looked into cannot.
+  Awaitable<bool> complete(const InstalledKernel& kernel, const std::vector<std::string>& wanted) {
+    try {
+      auto lacking = co_await missing(kernel, wanted);
+      log_.line(" - " + kernel.initrd +
+                (lacking.empty() ? " has " + joined(wanted) + ": kept" : " lacks " + joined(lacking)));
+      co_return lacking.empty();
+    } catch (const Error& error) {
+      log_.line(" - Cannot look into " + kernel.initrd + ": " + error.what());
+      co_return false;
+    }
   }
 
   Awaitable<void> rebuild(const std::vector<std::string>& modules) {
@@ -134,18 +143,18 @@ Awaitable<void> fit_initrds(Machine& machine, CloneTree& clone, Log& log, std::v
   }
   modules = known_to(kernels, modules, log);
   Initrds initrds(machine, clone, log, *tool);
-  bool complete = true;
+  bool all_complete = true;
   for (const InstalledKernel& kernel : kernels) {
-    auto missing = co_await initrds.missing(kernel, modules);
-    log.line(" - " + kernel.initrd + (missing.empty() ? " has " + joined(modules) + ": kept" : " lacks " + joined(missing)));
-    complete = complete && missing.empty();
+    bool complete = co_await initrds.complete(kernel, modules);
+    all_complete = all_complete && complete;
   }
-  if (complete) co_return;
+  if (all_complete) co_return;
   co_await initrds.rebuild(modules);
   for (const InstalledKernel& kernel : kernels) {
     auto missing = co_await initrds.missing(kernel, modules);
     if (!missing.empty())
-      throw Error("rebuild " + kernel.initrd, "it still lacks " + joined(missing) + ", without which this machine may not boot");
+      throw Error("rebuild " + kernel.initrd,
+                  "it still lacks " + joined(missing) + ", without which this machine may not boot");
     log.line(" - " + kernel.initrd + " has " + joined(modules));
   }
 }

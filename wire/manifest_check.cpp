@@ -110,7 +110,8 @@ void check_place(const Manifest& m, const std::string& where, const std::string&
   check_disk_named(m, where + ".disk", disk);
   for (const Partition& p : find_disk(m, disk)->partitions) {
     if (p.number != number) continue;
-    if (p.kind == Partition::Kind::extended) fail(where + ".partition", disk + " " + std::to_string(number) + " is the extended one");
+    if (p.kind == Partition::Kind::extended)
+      fail(where + ".partition", disk + " " + std::to_string(number) + " is the extended one");
     return;
   }
   fail(where + ".partition", disk + " has no partition " + std::to_string(number));
@@ -132,8 +133,10 @@ void check_mkfs_values(const std::string& where, const FileSystem& f) {
   for (char c : f.options)
     if (c <= ' ' || c >= 0x7f) fail(where + ".options", quoted(f.options) + " are not mount options");
   for (const std::string& feature : f.features) check_word(where + ".features", feature);
-  if (!power_of_two(f.block_size, 512, 65536)) fail(where + ".block_size", std::to_string(f.block_size) + " is impossible");
-  if (!power_of_two(f.inode_size, 128, 65536)) fail(where + ".inode_size", std::to_string(f.inode_size) + " is impossible");
+  if (!power_of_two(f.block_size, 512, 65536))
+    fail(where + ".block_size", std::to_string(f.block_size) + " is impossible");
+  if (!power_of_two(f.inode_size, 128, 65536))
+    fail(where + ".inode_size", std::to_string(f.inode_size) + " is impossible");
   if (f.used > largest_size) fail(where + ".used", "is out of range");
   if (f.inodes_used > largest_size) fail(where + ".inodes_used", "is out of range");
 }
@@ -160,7 +163,8 @@ void check_file_systems(const Manifest& m, std::set<Place>& taken) {
     for (const std::string& earlier : mounted) {
       if (earlier == f.mount_point) fail(where + ".mount_point", quoted(f.mount_point) + " is there twice");
       if (lies_under(earlier, f.mount_point))
-        fail(where + ".mount_point", quoted(f.mount_point) + " comes after " + quoted(earlier) + ", which it would hide");
+        fail(where + ".mount_point",
+             quoted(f.mount_point) + " comes after " + quoted(earlier) + ", which it would hide");
     }
     mounted.push_back(f.mount_point);
   }

@@ -88,7 +88,8 @@ TEST_F(IdentityTest, AMachineIdOfDbusItsOwnIsRemoved) {
 
 TEST_F(IdentityTest, LeasesSeedsAndNetworkRulesGoAndTheirNeighboursStay) {
   const char* const gone[] = {"/var/lib/dhcp/dhclient.eth0.leases", "/var/lib/dhcp/dhclient.leases",
-                              "/var/lib/dhclient/dhclient-eth0.leases", "/var/lib/dhcpcd/eth0.lease", "/var/lib/dhcpcd/duid",
+                              "/var/lib/dhclient/dhclient-eth0.leases", "/var/lib/dhcpcd/eth0.lease",
+                              "/var/lib/dhcpcd/duid",
                               "/var/lib/NetworkManager/internal-1-eth0.lease", "/var/lib/NetworkManager/secret_key",
                               "/etc/udev/rules.d/70-persistent-net.rules", "/etc/udev/rules.d/61-net_config.rules",
                               "/var/lib/systemd/random-seed", "/var/lib/urandom/random-seed"};
