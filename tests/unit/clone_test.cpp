@@ -86,9 +86,11 @@ class FakeMachine final : public Machine {
   void bind(const std::string&, const std::string&) override { FAIL(); }
   void unmount(const std::string& target) override {
     call("unmount " + short_path(target));
-    ASSERT_FALSE(mounted.empty());
-    ASSERT_EQ(mounted.back(), target) << "not in reverse";
-    mounted.pop_back();
+    for (const std::string& other : mounted)
+      if (other.compare(0, target.size() + 1, target + "/") == 0) throw Error("unmount " + target, "busy: " + other);
+    auto found = std::find(mounted.begin(), mounted.end(), target);
+    if (found == mounted.end()) throw Error("unmount " + target, "is not mounted");
+    mounted.erase(found);
   }
   void make_directories(const std::string& path, mode_t mode) override {
     call("make_directories " + short_path(path));
