@@ -17,10 +17,12 @@ namespace ka {
 class Scratch {
  public:
   Scratch() {
-    char path[] = "/tmp/ka-scratch-XXXXXX";
-    root_ = ::mkdtemp(path);
+    char path[] = "/dev/shm/ka-scratch-XXXXXX";  // in RAM: syncing it takes no time
+    if (const char* made = ::mkdtemp(path)) root_ = made;
   }
-  ~Scratch() { std::filesystem::remove_all(root_); }
+  ~Scratch() {
+    if (!root_.empty()) std::filesystem::remove_all(root_);
+  }
   Scratch(const Scratch&) = delete;
 
   const std::string& root() const { return root_; }
