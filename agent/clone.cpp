@@ -244,11 +244,17 @@ class Clone {
                  "--numeric-owner", "--same-owner", "--same-permissions", "--xattrs", "--xattrs-include=*",
                  "--delay-directory-restore", "--warning=no-timestamp"});
     tar.root = context_.stage2_root;
-    auto show = [this](std::string_view line) { log_.line(line); };
+    // tar ends well also when it could not set an attribute or an ACL, and only says so.
+    std::string lost;
+    auto show = [this, &lost](std::string_view line) {
+      log_.line(line);
+      if (lost.empty() && line.find("Cannot ") != std::string_view::npos) lost = line;
+    };
     auto sink = machine_.command_sink(tar, show);
     std::string session = wire::system_session;
     ReceiveStats stats = co_await context_.link.receive(session, *sink);
     log_received(stats);
+    if (!lost.empty()) throw Error("copy the system", lost);
     log_.line("Linux copy done.");
   }
 
