@@ -23,6 +23,7 @@ struct Options {
   std::optional<asio::ip::address_v4> server;
   std::string command, file;
   unsigned tries = 5;
+  bool go = false;
 };
 
 constexpr const char* usage =
@@ -36,6 +37,7 @@ constexpr const char* usage =
     "  -i, --interface NAME    look for the server through this network interface only\n"
     "  -p, --port PORT         control port of the server (30765)\n"
     "  -t, --tries N           look for the server so many times, 5 seconds each (5)\n"
+    "  -g, --go                start the round now, with the nodes that wait\n"
     "  -h, --help              this text\n"
     "  -V, --version           the version\n"
     "Exit status: 0 only if all bytes came, were right, and the command ended with 0; 1 if not; 2 wrong usage;\n"
@@ -60,11 +62,11 @@ std::optional<Options> parse(int argc, char** argv) {
       {"session", required_argument, nullptr, 's'}, {"execute", required_argument, nullptr, 'e'},
       {"output", required_argument, nullptr, 'o'},  {"server", required_argument, nullptr, 'H'},
       {"interface", required_argument, nullptr, 'i'}, {"port", required_argument, nullptr, 'p'},
-      {"tries", required_argument, nullptr, 't'},   {"help", no_argument, nullptr, 'h'},
+      {"tries", required_argument, nullptr, 't'},   {"go", no_argument, nullptr, 'g'},   {"help", no_argument, nullptr, 'h'},
       {"version", no_argument, nullptr, 'V'},       {nullptr, 0, nullptr, 0}};
   Options options;
   options.discovery.session.clear();
-  for (int c; (c = ::getopt_long(argc, argv, "s:e:o:H:i:p:t:hV", long_options, nullptr)) != -1;) {
+  for (int c; (c = ::getopt_long(argc, argv, "s:e:o:H:i:p:t:ghV", long_options, nullptr)) != -1;) {
     boost::system::error_code error;
     switch (c) {
       case 's': options.discovery.session = optarg; break;
@@ -77,6 +79,7 @@ std::optional<Options> parse(int argc, char** argv) {
       case 'i': options.discovery.interface = optarg; break;
       case 'p': options.discovery.port = static_cast<std::uint16_t>(number("-p", optarg, 65535)); break;
       case 't': options.tries = number("-t", optarg, 1'000'000); break;
+      case 'g': options.go = true; break;
       case 'h': std::fputs(usage, stdout); return std::nullopt;
       case 'V': std::puts("ka-client " KA_VERSION); return std::nullopt;
       default: wrong_usage("");
@@ -139,6 +142,7 @@ Awaitable<int> run_client(asio::io_context& io, const Options& options) {
       NodeIdentity identity;
       identity.host_name = host_name();
       identity.clones = false;
+      identity.starts_round = options.go;
       std::unique_ptr<ServerLink> link = co_await connect(io, *server, identity);
       ReceiveStats stats = co_await receive_in_some_round(io, options, *link);
       double seconds = std::max(stats.elapsed.count(), 1e-6);

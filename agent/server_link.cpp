@@ -2,8 +2,10 @@
 
 #include <array>
 #include <exception>
+#include <utility>
 
 #include "agent/memory.h"
+#include "agent/unpacking_sink.h"
 #include "net/control_connection.h"
 #include "net/hop_server.h"
 #include "net/signal.h"
@@ -69,6 +71,8 @@ struct State : std::enable_shared_from_this<State> {
   net::Signal news;  // released, heard, lost
   bool released = false, heard = false;
   std::optional<std::string> lost;
+  std::string tools_root;
+  bool starts_round = false;
   Clock::time_point last_word = Clock::now();
 
   Awaitable<void> listen(std::shared_ptr<State> self);
@@ -260,12 +264,18 @@ Awaitable<ReceiveStats> Link::receive(std::string session, Sink& sink) {
   }
   state->run = run;
   state->control->send(wire::Join{session});
+  if (std::exchange(state->starts_round, false)) state->control->send(wire::Go{});
   while (!run->start && !run->trouble) co_await run->changed.wait();
 
   const auto started = Clock::now();
   std::exception_ptr trouble;
+  std::optional<UnpackingSink> unpacking;
   try {
-    if (!run->trouble) co_await feed_sink(run, sink);
+    if (run->start && run->start->packing == "zstd" && !run->trouble) {
+      unpacking.emplace(state->io, sink, state->tools_root);
+      run->sink = &*unpacking;
+    }
+    if (!run->trouble) co_await feed_sink(run, *run->sink);
   } catch (const std::exception& error) {
     trouble = std::current_exception();
     if (!run->trouble) {
@@ -334,8 +344,11 @@ Awaitable<std::unique_ptr<ServerLink>> connect(asio::io_context& io, ServerAddre
     tcp::socket socket = co_await connect_to(io, tcp::endpoint(server.address, server.control_port));
     auto control = std::make_shared<net::ControlConnection>(std::move(socket));
     state = std::make_shared<State>(io, control);
+    state->tools_root = identity.tools_root;
+    state->starts_round = identity.starts_round;
     wire::Hello hello;
     hello.clones = identity.clones;
+    if (!identity.tools_root.empty() || can_unpack("")) hello.features |= wire::feature_zstd;
     hello.data_port = state->hops.port();
     hello.ring = memory_for_stream();
     hello.host_name = identity.host_name;

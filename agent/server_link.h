@@ -48,6 +48,9 @@ struct NodeIdentity {
   std::string host_name;         ///< may be empty
   std::string hardware_address;  ///< "52:54:00:12:34:56"
   bool clones = true;            ///< true: takes a whole clone job; false: one session (ka-client)
+  /// Where zstd will be when a packed session begins (stage2's root); empty: on this machine, if it is there now.
+  std::string tools_root;
+  bool starts_round = false;  ///< with its first join, the server shall start with the nodes that wait (ka-client -g)
 };
 
 struct ReceiveStats {

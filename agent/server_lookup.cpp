@@ -49,6 +49,7 @@ Awaitable<std::unique_ptr<ServerLink>> try_once(asio::io_context& io, Log& log, 
   NodeIdentity identity;
   identity.host_name = found->by.lease.host_name;
   identity.hardware_address = found->by.link.address.text();
+  identity.tools_root = Stage2::root;
   try {
     co_return co_await connect(io, found->server, std::move(identity));
   } catch (const ServerLost& lost) {

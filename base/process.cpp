@@ -119,8 +119,9 @@ void reap_children(asio::io_context& io) {
 
 Process::Process(asio::io_context& io, const Command& command, Pipe with) : state_(std::make_shared<State>(io)) {
   std::optional<PipePair> in, out, err;
-  if (with == Pipe::in || with == Pipe::in_and_err) in.emplace();
-  if (with == Pipe::out || with == Pipe::out_and_err || with == Pipe::out_then_err) out.emplace();
+  if (with == Pipe::in || with == Pipe::in_and_err || with == Pipe::in_and_out) in.emplace();
+  if (with == Pipe::out || with == Pipe::out_and_err || with == Pipe::in_and_out || with == Pipe::out_then_err)
+    out.emplace();
   if (with == Pipe::err || with == Pipe::in_and_err || with == Pipe::out_then_err) err.emplace();
   PipePair failure;
 

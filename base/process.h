@@ -41,7 +41,7 @@ void reap_children(asio::io_context& io);
 /// A running child. Destroying it while the child runs kills its process group (if new_session) or it.
 class Process {
  public:
-  enum class Pipe { none, in, out, out_and_err, err, in_and_err, out_then_err };
+  enum class Pipe { none, in, out, out_and_err, err, in_and_err, in_and_out, out_then_err };
 
   /// Starts `command`. `with` says which standard streams become pipes to us; the others are /dev/null
   /// (stdin) or inherited (stdout, stderr). Throws Error, naming the program, if it cannot be executed.
@@ -50,6 +50,7 @@ class Process {
   ///   out_and_err   stdout and stderr are one pipe, read as out()
   ///   err           stderr is a pipe
   ///   in_and_err    stdin and stderr are pipes
+  ///   in_and_out    stdin and stdout are pipes
   ///   out_then_err  stdout and stderr are two pipes
   Process(asio::io_context& io, const Command& command, Pipe with);
   Process(Process&&) noexcept;

@@ -12,6 +12,7 @@
 #include "net/control_connection.h"
 #include "net/hop_server.h"
 #include "net/signal.h"
+#include "server/packing_source.h"
 #include "wire/discovery.h"
 #include "wire/job_machine.h"
 
@@ -49,7 +50,13 @@ void raise_file_limit() {
 
 wire::JobRules rules_of(const JobPlan& plan, std::uint16_t data_port) {
   wire::JobRules rules;
-  for (const Session& session : plan.sessions) rules.sessions.push_back({session.name, session.kept, ""});
+  for (const Session& session : plan.sessions) {
+    check_compression(session.compression);
+    const bool packs = session.compression != "off" && can_pack();
+    if (!packs && session.compression != "off" && session.compression != "auto")
+      throw Error("pack session " + session.name, "the zstd program is not there: install zstd, or use -z off");
+    rules.sessions.push_back({session.name, session.kept, packs ? "zstd" : ""});
+  }
   rules.clone = plan.clone;
   rules.nodes = plan.nodes;
   rules.start_after = plan.start_after;
@@ -59,22 +66,6 @@ wire::JobRules rules_of(const JobPlan& plan, std::uint16_t data_port) {
   rules.memory = memory_for_window();
   rules.data_port = data_port;
   return rules;
-}
-
-NodeStatus status_of(const wire::NodeRow& row) {
-  NodeStatus status;
-  status.address = row.at.address_text();
-  status.host_name = row.host_name;
-  status.hardware_address = row.hardware_address;
-  status.state = static_cast<NodeStatus::State>(row.state);
-  status.stage = row.stage;
-  status.reason = row.reason;
-  status.received = row.received;
-  status.sunk = row.sunk;
-  status.rate = row.rate;
-  status.round = row.round;
-  status.order = row.order;
-  return status;
 }
 
 class JobRunner final : public Job, private wire::JobOutput, public std::enable_shared_from_this<JobRunner> {
@@ -93,6 +84,8 @@ class JobRunner final : public Job, private wire::JobOutput, public std::enable_
   Awaitable<void> answer_questions(std::shared_ptr<JobRunner> self);
   Awaitable<void> keep_time(std::shared_ptr<JobRunner> self);
   Awaitable<void> pump(std::shared_ptr<JobRunner> self, std::size_t session);
+  void open_source(const Session& session);
+  NodeStatus status_of(const wire::NodeRow& row) const;
   Awaitable<bool> fill(Source& source, wire::Chunk& chunk);
   Awaitable<void> say_farewell();
   JobResult result() const;
@@ -120,8 +113,9 @@ class JobRunner final : public Job, private wire::JobOutput, public std::enable_
   wire::NodeId last_id_ = 0;
   wire::ChunkPool pool_;
   std::unique_ptr<Source> source_;  ///< of the running stream
+  PackingSource* packing_ = nullptr;  ///< source_, if it packs
   std::size_t session_ = 0;
-  std::uint64_t session_bytes_ = 0;
+  std::uint64_t session_bytes_ = 0, session_unpacked_ = 0;  ///< as sent, and as the source gave them
   Clock::time_point session_began_, progress_told_;
   std::vector<std::string> session_warnings_, warnings_;
   net::Signal ended_, moved_;
@@ -258,7 +252,7 @@ void JobRunner::settle() {
 
 void JobRunner::stream_started(std::size_t session, unsigned round, unsigned members) {
   session_ = session;
-  session_bytes_ = 0;
+  session_bytes_ = session_unpacked_ = 0;
   session_began_ = progress_told_ = Clock::now();
   session_warnings_.clear();
   observer_.session_started(plan_.sessions[session], round, members);
@@ -274,10 +268,13 @@ void JobRunner::stream_moved() {
 
 void JobRunner::stream_ended(bool whole) {
   hops_->detach();
+  packing_ = nullptr;
   source_.reset();
   moved_.notify();
   if (!whole) return;
-  observer_.session_ended(plan_.sessions[session_], session_bytes_, Clock::now() - session_began_, session_warnings_);
+  if (!machine_->packing().empty())
+    event("Packed " + format_size(session_unpacked_) + " into " + format_size(session_bytes_));
+  observer_.session_ended(plan_.sessions[session_], session_unpacked_, Clock::now() - session_began_, session_warnings_);
   warnings_.insert(warnings_.end(), session_warnings_.begin(), session_warnings_.end());
 }
 
@@ -287,7 +284,7 @@ Awaitable<void> JobRunner::pump(std::shared_ptr<JobRunner>, std::size_t session)
   auto still_runs = [this, stream] { return !over_ && machine_->chain() && machine_->chain()->stream() == stream; };
   std::string trouble;
   try {
-    source_ = plan_.sessions[session].open();
+    open_source(plan_.sessions[session]);
     for (bool more = true; more;) {
       std::shared_ptr<wire::Chunk> chunk = pool_.get();
       more = co_await fill(*source_, *chunk);
@@ -298,11 +295,12 @@ Awaitable<void> JobRunner::pump(std::shared_ptr<JobRunner>, std::size_t session)
         if (!still_runs()) co_return;
       }
       session_bytes_ += chunk->header.length;
+      session_unpacked_ = packing_ ? packing_->unpacked() : session_bytes_;
       machine_->chain()->add(std::move(chunk));
       hops_->moved();
       if (Clock::now() - progress_told_ < std::chrono::milliseconds(250)) continue;
       progress_told_ = Clock::now();
-      observer_.session_progress(plan_.sessions[session], session_bytes_);
+      observer_.session_progress(plan_.sessions[session], session_unpacked_);
     }
     // Only now, with its exit status known, may anyone hear that the stream is whole.
     std::vector<std::string> warnings = co_await source_->finish();
@@ -312,13 +310,21 @@ Awaitable<void> JobRunner::pump(std::shared_ptr<JobRunner>, std::size_t session)
   }
   if (!still_runs()) co_return;
   if (trouble.empty()) {
-    observer_.session_progress(plan_.sessions[session], session_bytes_);
+    observer_.session_progress(plan_.sessions[session], session_unpacked_);
     machine_->source_ended(now());
   } else {
     event("The source of session " + plan_.sessions[session].name + " failed: " + trouble);
     machine_->source_failed(trouble, now());
   }
   settle();
+}
+
+void JobRunner::open_source(const Session& session) {
+  source_ = session.open();
+  if (machine_->packing().empty()) return;
+  auto packing = std::make_unique<PackingSource>(io_, std::move(source_), session.compression);
+  packing_ = packing.get();
+  source_ = std::move(packing);
 }
 
 // False at the end of the source; the chunk may hold its last bytes then.
@@ -376,6 +382,25 @@ JobResult JobRunner::result() const {
   result.done = machine_->done();
   result.interrupted = interrupted_;
   return result;
+}
+
+// Positions in a packed stream are told as what they stand for, so that percents and rates are those of the data.
+NodeStatus JobRunner::status_of(const wire::NodeRow& row) const {
+  const double scale =
+      session_bytes_ == 0 ? 1 : static_cast<double>(session_unpacked_) / static_cast<double>(session_bytes_);
+  NodeStatus status;
+  status.address = row.at.address_text();
+  status.host_name = row.host_name;
+  status.hardware_address = row.hardware_address;
+  status.state = static_cast<NodeStatus::State>(row.state);
+  status.stage = row.stage;
+  status.reason = row.reason;
+  status.received = static_cast<std::uint64_t>(static_cast<double>(row.received) * scale);
+  status.sunk = static_cast<std::uint64_t>(static_cast<double>(row.sunk) * scale);
+  status.rate = row.rate * scale;
+  status.round = row.round;
+  status.order = row.order;
+  return status;
 }
 
 // Coroutines that outlive run() by a moment share the runner.

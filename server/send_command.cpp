@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "server/job.h"
+#include "server/packing_source.h"
 #include "wire/discovery.h"
 
 namespace ka::server {
@@ -138,6 +139,15 @@ std::string check_session(const std::string& name) {
   return wire::is_session_name(name) ? "" : "a session name is made of A-Z a-z 0-9 . _ -, 64 at most";
 }
 
+std::string check_level(const std::string& compression) {
+  try {
+    check_compression(compression);
+    return "";
+  } catch (const Error& error) {
+    return error.what();
+  }
+}
+
 }  // namespace
 
 void add_send_command(CLI::App& app, std::function<int()>& chosen) {
@@ -155,6 +165,9 @@ void add_send_command(CLI::App& app, std::function<int()>& chosen) {
                    "Start this many seconds after the first node came, even if fewer than -n wait");
   send->add_option("--linger", options->linger, "Wait this many seconds after a round for nodes that are missing");
   send->add_option("-w,--window", options->window_mib, "MiB held for nodes that are behind (default: by their number)");
+  send->add_option("-z,--compression", options->compression, "Pack the stream on its way with zstd: auto, off or a level (1-19)")
+      ->capture_default_str()
+      ->check(check_level);
   send->add_option("--warning-status", options->warning_status,
                    "Exit status of the command that is a warning only (tar: 1)");
   send->add_option("--listen", options->listen, "Serve on this address only")

@@ -121,6 +121,7 @@ void JobMachine::hello(NodeId id, Node& node, const Hello& hello) {
   }
   node.clones = hello.clones;
   node.ring = hello.ring;
+  node.features = hello.features;
   node.data = {node.from.address, hello.data_port};
   node.row = row_for(node, hello);
   if (node.clones && row(node).state == NodeRow::State::done) {
@@ -397,6 +398,10 @@ void JobMachine::start_session(std::size_t session, Time now) {
   session_ = session;
   std::uint64_t stream = output_.random();
   const JobRules::Session& what = rules_.sessions[session];
+  const bool all_unpack = std::all_of(members.begin(), members.end(), [this](const ChainMember& member) {
+    return (nodes_.at(member.id).features & feature_zstd) != 0;
+  });
+  packing_ = all_unpack ? what.packing : "";
   for (const ChainMember& member : members) {
     Node& node = nodes_.at(member.id);
     node.last_received = 0;
@@ -404,7 +409,7 @@ void JobMachine::start_session(std::size_t session, Time now) {
     node.heard = now;
     row(node).received = row(node).sunk = 0;
     set(node, Phase::streaming, NodeRow::State::running, what.name);
-    output_.send(member.id, Start{stream, what.name, round_, window, rules_.chunk, what.packing});
+    output_.send(member.id, Start{stream, what.name, round_, window, rules_.chunk, packing_});
   }
   unsigned count = static_cast<unsigned>(members.size());
   over_ = false;

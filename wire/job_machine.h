@@ -18,7 +18,7 @@ struct JobRules {
   struct Session {
     std::string name;
     bool kept = false;    ///< whoever got it does not need it again in a later round
-    std::string packing;  ///< Start::packing
+    std::string packing;  ///< Start::packing, if all members of the round can unpack it
   };
 
   std::vector<Session> sessions;
@@ -78,6 +78,8 @@ class JobMachine final : private ChainOutput {
 
   /// The running stream, between stream_started and stream_ended; else nullptr.
   Chain* chain() { return chain_.get(); }
+  /// What its bytes must be packed with: "" or "zstd".
+  const std::string& packing() const { return packing_; }
   /// The source ended well, all of it was add()ed. Nobody may be told so before its exit status is known.
   void source_ended(Time now);
   void source_failed(const std::string& why, Time now);
@@ -103,6 +105,7 @@ class JobMachine final : private ChainOutput {
     Phase phase = Phase::greeting;
     bool clones = false;
     std::uint64_t ring = 0;
+    std::uint64_t features = 0;
     std::size_t row = 0;         ///< valid once it said hello
     std::size_t session = 0;     ///< joined, or expected to join next
     Time heard{0};
@@ -149,6 +152,7 @@ class JobMachine final : private ChainOutput {
   std::vector<NodeRow> rows_;
   std::unique_ptr<Chain> chain_;
   std::size_t session_ = 0;  ///< of chain_
+  std::string packing_;
   bool over_ = false;        ///< all members of chain_ have received all of it
   unsigned round_ = 0;
   bool in_round_ = false;

@@ -14,8 +14,9 @@ namespace ka::wire {
 
 inline constexpr std::uint32_t hello_magic = 0x4b414d31;  ///< "KAM1"
 inline constexpr std::uint16_t protocol_version = 1;
-/// Optional abilities; each side uses what both have. None is defined in version 1.
-inline constexpr std::uint64_t known_features = 0;
+/// Optional abilities, as bits; used only when both sides have them.
+inline constexpr std::uint64_t feature_zstd = 1;  ///< can unpack a zstd stream in front of its sink
+inline constexpr std::uint64_t known_features = feature_zstd;
 inline constexpr std::size_t longest_message = 16 * 1024;
 
 // From a node. Every struct lists its fields, in their order on the wire, in each().
@@ -25,7 +26,7 @@ struct Hello {
   static constexpr std::uint8_t type = 1;
   std::uint32_t magic = hello_magic;
   std::uint16_t version = protocol_version;
-  std::uint64_t features = known_features;
+  std::uint64_t features = 0;
   bool clones = false;            ///< takes a whole clone job, else one session
   std::uint16_t data_port = 0;    ///< where the next node of the chain may connect
   std::uint64_t ring = 0;         ///< bytes of the stream it can hold

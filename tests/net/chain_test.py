@@ -199,6 +199,12 @@ def interrupt_ends_the_round_in_order():
         run.expect_server(1, "ended by the operator")
 
 
+def packed_stream_arrives_unpacked():
+    with Run(3, mbit=50, size=8, server_options=("-z", "auto")) as run:
+        run.expect_whole(run.names)
+        run.expect_server(0, "Packed 8.0 MiB into")
+
+
 def strangers_disturb_nobody():
     """Random bytes, huge lengths, mute callers and 10,000 connections while the stream goes on."""
     with Run(3, size=64) as run:
@@ -268,7 +274,7 @@ def many_nodes():
         check(finish(server)[0] == 0, "the server failed")
 
 
-TESTS = [no_fault, first_killed, last_killed, three_killed_two_of_them_neighbours, all_but_one_killed,
+TESTS = [no_fault, packed_stream_arrives_unpacked, first_killed, last_killed, three_killed_two_of_them_neighbours, all_but_one_killed,
          frozen_node_is_served_later, cut_node, first_node_cut, slow_sink_is_moved_aside_and_served_later,
          all_slow_alike_is_no_reason, failing_sink_fails_alone, failing_source_reaches_all,
          latecomer_is_done_in_the_next_round, killed_server_is_looked_for_again, interrupt_ends_the_round_in_order,
