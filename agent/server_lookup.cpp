@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "agent/stage2.h"
+
 namespace ka::agent {
 
 namespace {
