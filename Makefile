@@ -10,7 +10,7 @@
 #   make demo         a virtual rack: a Debian clones itself onto two blank machines
 #   make clean        build/ is removed, with the packages that were fetched
 .DEFAULT_GOAL := all
-.PHONY: all check demo initramfs stage2 pxe-config install clean
+.PHONY: all check soak bench demo initramfs stage2 pxe-config install clean
 SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 
@@ -76,7 +76,18 @@ install: initramfs stage2
 
 check: initramfs stage2 check-packages pxe-packages rack-packages build/sanitize/build.ninja
 	@cmake --build --preset sanitize
+	@cmake --build --preset sanitize --target fuzzers
 	@ctest --preset sanitize
+
+# Simulated chains, seed after seed, until it is interrupted or one goes wrong.
+soak: build/sanitize/build.ninja
+	@cmake --build --preset sanitize --target ka_sim
+	@build/sanitize/tests/sim/ka_sim --from $$(date +%s) --count 0 --nodes 2000
+
+# Side by side with netcat and udpcast; writes docs/performance.md.
+bench: all
+	@scripts/need bench
+	@KA_BIN=build/musl-static bench/bench.py
 
 demo: initramfs stage2 pxe-packages rack-packages
 	@tests/vm/demo
