@@ -142,8 +142,8 @@ class PowerCut(OnARack):
 
 
 class Altered(OnARack):
-    """Bytes change on the wire, with right checksums. While every packet is hit, nothing is mounted and nothing written;
-    when it is one in a megabyte, each damaged chunk is found and sent again, and the clone is right."""
+    """Bytes change on the wire, with right checksums. While every packet is hit, nothing is mounted and nothing
+    written; when it is one in a megabyte, each damaged chunk is found and sent again, and the clone is right."""
 
     def test(self):
         self.rack.serve()

@@ -63,8 +63,8 @@ def cached(name: str, key: str, build: Callable[[Path], None]) -> Path:
 
 
 def prepare(*which: str) -> None:
-    """Builds what is missing, by a program of its own. To be called before sandbox.enter(): in a rack's sandbox no mirror
-    of Debian is in reach."""
+    """Builds what is missing, by a program of its own. To be called before sandbox.enter(): in a rack's sandbox no
+    mirror of Debian is in reach."""
     if not sandbox.inside():
         subprocess.run([ROOT / "tests/vm/rack-tool", "golden", *which], check=True, stdout=subprocess.DEVNULL)
 

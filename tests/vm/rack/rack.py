@@ -1,7 +1,6 @@
 """A rack with its network, boot servers and machines, and the folder where it writes what happened."""
 
 import shutil
-import time
 from pathlib import Path
 
 from . import network
@@ -22,7 +21,6 @@ class Rack:
         self.directory.mkdir(parents=True)
         self.network = network.Network()
         self.machines: list[Machine] = []
-        self.started = time.monotonic()
         self._advertiser = network.router_advertiser(self.directory)
 
     def __enter__(self) -> "Rack":
