@@ -105,7 +105,7 @@ void DhcpMachine::send_discover(Time now, DhcpActions& actions) {
   DhcpSend send;
   send.message = build_dhcp(discover);
   actions.send.push_back(std::move(send));
-  if (attempt_ > 0) {
+  if (attempt_ > 1) {
     actions.notes.push_back("no DHCP server has answered for " + std::to_string(discover.seconds) + " s, asking again");
   }
   deadline_ = now + backoff();

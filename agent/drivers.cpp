@@ -42,12 +42,20 @@ const char* wanted_pci_class(std::string_view class_code) {
   return nullptr;
 }
 
+// Virtio 1.2 §5: the device types that a clone can depend on; not its random numbers or its balloon.
+const char* wanted_virtio_device(std::string_view modalias) {
+  if (modalias.starts_with("virtio:d00000001")) return "network card";
+  if (modalias.starts_with("virtio:d00000002")) return "disk";
+  if (modalias.starts_with("virtio:d00000008")) return "SCSI controller";
+  return nullptr;
+}
+
 std::string four_digits(std::string text) { return text.starts_with("0x") ? text.substr(2) : text; }
 
 }  // namespace
 
 std::string UndrivenDevice::text() const {
-  return place + (ids.empty() ? "" : " [" + ids + "]") + (kind.empty() ? "" : " " + kind) + ", modalias " + modalias;
+  return place + (ids.empty() ? "" : " [" + ids + "]") + " " + kind + ", modalias " + modalias;
 }
 
 Drivers::Drivers(asio::io_context& io, Log& log) : io_(io), log_(log), last_news_(Clock::now()) {
@@ -157,10 +165,13 @@ std::vector<UndrivenDevice> Drivers::undriven() const {
       UndrivenDevice undriven;
       undriven.modalias = attribute(device, "modalias");
       if (undriven.modalias.empty() || exists(device + "/driver")) continue;
-      if (std::string_view(bus) == "pci") {
-        const char* kind = wanted_pci_class(attribute(device, "class"));
-        if (!kind) continue;
-        undriven.kind = kind;
+      const std::string_view on(bus);
+      const char* kind = on == "pci"      ? wanted_pci_class(attribute(device, "class"))
+                         : on == "virtio" ? wanted_virtio_device(undriven.modalias)
+                                          : "device";
+      if (!kind) continue;
+      undriven.kind = kind;
+      if (on == "pci") {
         undriven.ids = four_digits(attribute(device, "vendor")) + ":" + four_digits(attribute(device, "device"));
       }
       undriven.place = std::string(bus) + " " + name;

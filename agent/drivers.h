@@ -21,7 +21,7 @@ namespace ka::agent {
 struct UndrivenDevice {
   std::string place;     ///< "pci 0000:00:03.0"
   std::string ids;       ///< "8086:100e"; empty where the bus has none
-  std::string kind;      ///< "network controller"; empty where the bus does not say
+  std::string kind;      ///< "network controller"
   std::string modalias;
 
   std::string text() const;
