@@ -62,11 +62,7 @@ class Clone {
  private:
   Awaitable<void> steps() {
     co_await receive_manifest();
-
-    stage("checking");
-    choose_disks();
-    check_programs();
-    co_await check_file_systems();
+    co_await check_everything();
 
     for (const Target& target : targets_) co_await partition(target);
     for (const wire::FileSystem& f : manifest_.file_systems) co_await format(f);
@@ -106,16 +102,24 @@ class Clone {
     step.ok();
   }
 
+  Awaitable<void> check_everything() {
+    stage("checking");
+    try {
+      choose_disks();
+      check_programs();
+      co_await check_file_systems();
+    } catch (const Error& error) {
+      throw Error(std::string(error.what()) + ". Nothing was written");
+    }
+  }
+
   void choose_disks() {
     TargetQuestion question{manifest_, read_disks(context_.sysfs, read_file(context_.procfs + "/mounts")),
                             context_.target_rules, context_.boot_device};
     targets_ = choose_targets(question);
     for (const Target& target : targets_) {
-      placed_[target.golden->name] = place_partitions(*target.golden, target.disk.size, target.disk.sector_size);
-      for (const PlacedPartition& p : placed_[target.golden->name])
-        places_[{target.golden->name, p.partition.number}] =
-            Place{"/dev/" + partition_name(target.disk.name, p.partition.number), p.size_mib * mib};
       log_.line(" - The golden " + target.golden->name + " goes to " + target.disk.text());
+      place_on(target);
     }
     for (const wire::FileSystem& f : manifest_.file_systems) check_fit(f, place(f.disk, f.partition).size);
     for (const wire::RawPartition& raw : manifest_.raw_partitions)
@@ -123,6 +127,18 @@ class Clone {
         throw Error("fit the raw partition " + std::to_string(raw.partition) + " of the golden " + raw.disk,
                     "it has " + std::to_string(raw.size) + " bytes, here there are " +
                         std::to_string(place(raw.disk, raw.partition).size));
+  }
+
+  void place_on(const Target& target) {
+    auto& placed = placed_[target.golden->name];
+    try {
+      placed = place_partitions(*target.golden, target.disk.size, target.disk.sector_size);
+    } catch (const Error& error) {
+      throw in_context("use " + target.disk.text(), error);
+    }
+    for (const PlacedPartition& p : placed)
+      places_[{target.golden->name, p.partition.number}] =
+          Place{"/dev/" + partition_name(target.disk.name, p.partition.number), p.size_mib * mib};
   }
 
   void check_programs() {
@@ -177,11 +193,13 @@ class Clone {
     const std::string device = "/dev/" + target.disk.name;
     stage("partitioning " + target.disk.name);
     log_.line(" Cleaning hard drive...");
-    writing_ = true;
+    changed_.push_back(device);
     // The table, and a boot loader of the disk's earlier life with all that it kept behind its first sector.
     std::string first_mib = unfinished_boot_code();
     first_mib.resize(mib, '\0');
     machine_.write_device(device, 0, first_mib);
+    // The second copy of a GPT, and of RAID superblocks those that lie at the end of the disk.
+    machine_.write_device(device, target.disk.size - mib, std::string(mib, '\0'));
 
     Log::Step step(log_, "Writing partition table for " + target.disk.name + " using sfdisk");
     const std::string script = "/tmp/ka-partitions-" + target.disk.name;
@@ -412,10 +430,9 @@ class Clone {
   }
 
   void leave_unbootable() {
-    if (!writing_) return;
-    for (const Target& target : targets_) {
+    for (const std::string& device : changed_) {
       try {
-        machine_.write_device("/dev/" + target.disk.name, 0, unfinished_boot_code());
+        machine_.write_device(device, 0, unfinished_boot_code());
       } catch (const std::exception& error) {
         log_.line(std::string(" - ") + error.what());
       }
@@ -433,7 +450,7 @@ class Clone {
   std::map<std::string, std::vector<PlacedPartition>> placed_;  // by golden disk
   std::map<std::pair<std::string, int>, Place> places_;         // by golden disk and partition
   std::map<std::string, std::string> boot_code_;                // by disk of this machine
-  bool writing_ = false;                                        // a disk was changed
+  std::vector<std::string> changed_;                            // devices of disks that were written to
 };
 
 }  // namespace

@@ -142,7 +142,7 @@ class Chooser {
       if (!not_free.empty()) list += " [" + not_free + "]";
     }
     throw Error("choose a disk for the golden " + golden,
-                why + ". Disks of this machine: " + (list.empty() ? "none" : list) + ". Nothing was written");
+                why + ". Disks of this machine: " + (list.empty() ? "none" : list));
   }
 
   const TargetQuestion& question_;

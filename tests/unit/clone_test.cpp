@@ -120,8 +120,9 @@ class FakeMachine final : public Machine {
     files_.set_mtime(path, seconds, nanoseconds);
   }
   void write_device(const std::string& path, std::uint64_t offset, std::string_view bytes) override {
-    call("write_device " + path + " " + std::to_string(bytes.size()));
-    devices.at(path).replace(offset, bytes.size(), bytes);
+    call("write_device " + path + " " + std::to_string(offset) + "+" + std::to_string(bytes.size()));
+    std::string& start = devices.at(path);  // all that is kept of it
+    if (offset < start.size()) start.replace(offset, bytes.size(), bytes);
   }
   std::string read_device(const std::string& path, std::uint64_t offset, std::size_t size) override {
     call("read_device " + path);
@@ -326,16 +327,17 @@ TEST(CloneTest, DoesWhatTheDesignSaysInThatOrder) {
   EXPECT_THAT(
       steps,
       ElementsAre("run mke2fs", "run mke2fs",  // asked only
-                  "write_device /dev/vda 1048576", StartsWith("run sh"), "write_device /dev/vda 440",
+                  "write_device /dev/vda 0+1048576", "write_device /dev/vda 8588886016+1048576",
+                  StartsWith("run sh"), "write_device /dev/vda 0+440",
                   StartsWith("run mke2fs"), StartsWith("run mke2fs"), StartsWith("run mkswap"),
                   "mount /dev/vda1 T ext4 noinit_itable", "mount /dev/vda6 T/var ext4 noinit_itable", "start tar",
                   "mount proc T/proc proc ", "mount sysfs T/sys sysfs ", "mount devtmpfs T/dev devtmpfs ",
                   "mount tmpfs T/run tmpfs mode=0755", "run ssh-keygen",
                   "output_of lsinitramfs /boot/initrd.img-6.1", "run update-initramfs",
                   "output_of lsinitramfs /boot/initrd.img-6.1", "run /run/ka-hooks/10-first",
-                  "run /run/ka-hooks/20-second", "run grub-install", "write_device /dev/vda 440", "sync",
-                  "unmount T/run", "unmount T/dev", "unmount T/sys", "unmount T/proc", "unmount T/var", "unmount T", "run e2fsck", "run e2fsck",
-                  "write_device /dev/vda 440", "sync"));
+                  "run /run/ka-hooks/20-second", "run grub-install", "write_device /dev/vda 0+440", "sync",
+                  "unmount T/run", "unmount T/dev", "unmount T/sys", "unmount T/proc", "unmount T/var", "unmount T",
+                  "run e2fsck", "run e2fsck", "write_device /dev/vda 0+440", "sync"));
   EXPECT_THAT(attempt.link.sessions, ElementsAre("kainstall1", "kainstall2"));
   EXPECT_EQ(attempt.machine.boot_code().substr(0, 4), "GRUB");
   EXPECT_THAT(attempt.machine.mounted, IsEmpty());
@@ -439,7 +441,7 @@ class RefusedTest : public testing::Test {
  protected:
   // Refused, and nothing was written.
   void expect_refused(Attempt& attempt, const std::string& why) {
-    EXPECT_THAT(attempt.run(), HasSubstr(why));
+    EXPECT_THAT(attempt.run(), AllOf(HasSubstr(why), HasSubstr("Nothing was written")));
     EXPECT_FALSE(attempt.changed_a_disk());
     EXPECT_EQ(attempt.machine.boot_code(), std::string(440, 'x'));
   }
@@ -455,7 +457,8 @@ TEST_F(RefusedTest, ADiskTooSmallForTheFixedPartitions) {
   wire::Manifest manifest = sample();
   manifest.disks[0].partitions[0].size_mib = 9000;
   Attempt attempt(manifest);
-  expect_refused(attempt, "there are 8191");
+  expect_refused(attempt, "use vda (8.0 GiB, pci-0000:00:04.0): place the partitions of the golden sda: "
+                          "they need 9001 MiB, there are 8191");
 }
 
 TEST_F(RefusedTest, AFillTooSmallForItsData) {
