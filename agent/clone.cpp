@@ -93,6 +93,7 @@ class Clone {
   // ---- Before anything is written ----
 
   Awaitable<void> receive_manifest() {
+    log_.line("------| Ka |---- Install starting...");
     log_.line("Current session is -s " + std::string(wire::manifest_session));
     Log::Step step(log_, "Receiving partitions information");
     BufferSink sink(largest_manifest);
@@ -105,9 +106,12 @@ class Clone {
   Awaitable<void> check_everything() {
     stage("checking");
     try {
-      choose_disks();
+      // What needs no disk comes first: drivers may still be looking for them.
       check_programs();
-      co_await check_file_systems();
+      co_await load_file_systems();
+      modules_in_use_ = co_await context_.settle_drivers();
+      choose_disks();
+      co_await try_file_systems();
     } catch (const Error& error) {
       throw Error(std::string(error.what()) + ". Nothing was written");
     }
@@ -152,14 +156,19 @@ class Clone {
       if (!stage2_.has_program(program)) throw Error("look for programs in stage2", "there is no " + program);
   }
 
-  Awaitable<void> check_file_systems() {
+  Awaitable<void> load_file_systems() {
     for (const wire::FileSystem& f : manifest_.file_systems) {
-      if (!f.mount_point.empty() && !kernel_knows(f.type)) {
-        Command load({"modprobe", f.type});
-        load.root = context_.stage2_root;
-        co_await machine_.run(load);
-        if (!kernel_knows(f.type)) throw Error("mount " + f.type, "this kernel has no such file system");
-      }
+      if (f.mount_point.empty() || kernel_knows(f.type)) continue;
+      Command load({"modprobe", f.type});
+      load.root = context_.stage2_root;
+      co_await machine_.run(load);
+      if (!kernel_knows(f.type)) throw Error("mount " + f.type, "this kernel has no such file system");
+    }
+  }
+
+  // A tool that would refuse half-way refuses now.
+  Awaitable<void> try_file_systems() {
+    for (const wire::FileSystem& f : manifest_.file_systems) {
       const std::string empty_file = "/tmp/ka-dry-run";
       auto dry_run = dry_run_command(f, empty_file, place(f.disk, f.partition).size);
       if (!dry_run) continue;
@@ -204,17 +213,19 @@ class Clone {
     Log::Step step(log_, "Writing partition table for " + target.disk.name + " using sfdisk");
     const std::string script = "/tmp/ka-partitions-" + target.disk.name;
     machine_.write_file(context_.stage2_root + script, sfdisk_script(*target.golden, placed_[target.golden->name]));
-    const char* const sfdisk = "exec sfdisk --lock --wipe always --wipe-partitions always \"$1\" <\"$2\"";
+    // sfdisk itself would wait a quarter of a second before it tells the kernel.
+    const char* const sfdisk =
+        "exec sfdisk --lock --no-tell-kernel --wipe always --wipe-partitions always \"$1\" <\"$2\"";
     Command command({"sh", "-c", sfdisk, "sfdisk", device, script});
     command.root = context_.stage2_root;
     co_await machine_.run(command);
     machine_.write_device(device, 0, unfinished_boot_code());  // sfdisk begins with an empty sector
+    machine_.reread_partitions(device);
     check_kernel_sees(target);
     step.ok();
   }
 
-  // sfdisk ends well also when the kernel did not take the new table. Where it did, the device nodes are there:
-  // devtmpfs makes them before the ioctl returns.
+  // A table that the kernel reads otherwise than it was meant would send file systems to the wrong place.
   void check_kernel_sees(const Target& target) const {
     for (const PlacedPartition& p : placed_.at(target.golden->name)) {
       const std::string name = partition_name(target.disk.name, p.partition.number);
@@ -343,7 +354,7 @@ class Clone {
   Awaitable<void> fit_drivers() {
     stage("fitting drivers");
     std::string in_use;
-    for (const std::string& module : context_.loaded_modules) in_use += " " + module;
+    for (const std::string& module : modules_in_use_) in_use += " " + module;
     if (!in_use.empty()) log_.line(" - Drivers in use on this machine:" + in_use);
     std::vector<std::string> modules;
     auto add = [&modules](const std::string& module) {
@@ -450,6 +461,7 @@ class Clone {
   std::map<std::string, std::vector<PlacedPartition>> placed_;  // by golden disk
   std::map<std::pair<std::string, int>, Place> places_;         // by golden disk and partition
   std::map<std::string, std::string> boot_code_;                // by disk of this machine
+  std::vector<std::string> modules_in_use_;
   std::vector<std::string> changed_;                            // devices of disks that were written to
 };
 

@@ -1,7 +1,8 @@
 #pragma once
-/// The clone itself: from the manifest to an unmounted, bootable copy. Called once stage2 is mounted and all
-/// drivers are in; knows nothing of PID 1, DHCP or how the bytes travel.
+/// The clone itself: from the manifest to an unmounted, bootable copy. Called once stage2 is mounted; knows nothing of
+/// PID 1, DHCP, how the bytes travel or how drivers are found.
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -26,7 +27,9 @@ struct CloneContext {
   std::string log_file = "";                ///< copied into the clone's /var/log/ka
   std::string boot_device = "";             ///< disk this machine booted from ("sdb"), empty for a PXE boot
   std::vector<std::string> target_rules = {};    ///< katarget= words of the command line: "sda=name:vda"
-  std::vector<std::string> loaded_modules = {};  ///< that hardware of this machine asked for; for the log
+  /// Called once, before anything is asked about this machine's disks: returns when its drivers are in and no device
+  /// appears any more, with the modules that its hardware uses (for the log).
+  std::function<Awaitable<std::vector<std::string>>()> settle_drivers;
 };
 
 /// Receives kainstall1, kainstall2, … and does the whole of docs/design.md "The order of a clone". On return

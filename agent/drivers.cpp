@@ -24,6 +24,13 @@ std::string attribute(const std::string& device, const char* name) {
   return std::string(trim(read_file_if_any(device + "/" + name).value_or("")));
 }
 
+// A piece of hardware that appeared, or got its driver: more may hang from it. Loop devices, caches and the modules
+// themselves (/module) are no hardware.
+bool is_news(const Uevent& uevent) {
+  return (uevent.action == "add" || uevent.action == "bind") && uevent.path.starts_with("/devices/") &&
+         !uevent.path.starts_with("/devices/virtual/");
+}
+
 bool exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
 
 // PCI base class 02, or virtio's device 1: the address is what everything else waits for.
@@ -60,7 +67,7 @@ std::string UndrivenDevice::text() const {
 
 Drivers::Drivers(asio::io_context& io, Log& log) : io_(io), log_(log), last_news_(Clock::now()) {
   auto event = [this](const Uevent& uevent) {
-    last_news_ = Clock::now();
+    if (is_news(uevent)) last_news_ = Clock::now();
     if (uevent.action == "add" && !uevent.modalias.empty()) consider(uevent.modalias);
     start_more();
   };
@@ -74,7 +81,6 @@ void Drivers::use_modules_of(const std::string& root) {
 }
 
 void Drivers::ask_all_devices() {
-  last_news_ = Clock::now();
   std::set<std::string> modaliases;
   for (const std::string& bus : list_directory("/sys/bus")) {
     const std::string devices = "/sys/bus/" + bus + "/devices/";
@@ -83,7 +89,12 @@ void Drivers::ask_all_devices() {
       if (!modalias.empty()) modaliases.insert(std::move(modalias));
     }
   }
-  for (const std::string& modalias : modaliases) consider(modalias);
+  // Network cards first: what they share with other devices (the bus of a virtual machine) is as urgent as they are.
+  for (bool network : {true, false}) {
+    for (const std::string& modalias : modaliases) {
+      if (is_for_the_network(modalias) == network) consider(modalias);
+    }
+  }
   start_more();
 }
 
@@ -95,6 +106,7 @@ void Drivers::consider(const std::string& modalias) {
     for (std::string& file : index_.load_order(module)) request.files.push_back(std::move(file));
   }
   if (request.modules.empty()) return;
+  last_news_ = Clock::now();
   request.urgent = is_for_the_network(modalias);
   if (request.urgent) {
     queue_.push_front(std::move(request));
@@ -104,13 +116,18 @@ void Drivers::consider(const std::string& modalias) {
 }
 
 void Drivers::start_more() {
-  // Four disk controllers that wait for disks must not keep the network waiting.
-  while (!queue_.empty() && (running_ < side_by_side || queue_.front().urgent)) {
+  auto may_start = [this](const Request& request) {
+    return request.urgent || (running_ < side_by_side && (urgent_running_ == 0 || !network_first_));
+  };
+  while (!queue_.empty() && may_start(queue_.front())) {
     Request request = std::move(queue_.front());
     queue_.pop_front();
+    const unsigned urgent = request.urgent ? 1 : 0;
     ++running_;
-    asio::co_spawn(io_, run(std::move(request)), [this](std::exception_ptr failure) {
+    urgent_running_ += urgent;
+    asio::co_spawn(io_, run(std::move(request)), [this, urgent](std::exception_ptr failure) {
       --running_;
+      urgent_running_ -= urgent;
       last_news_ = Clock::now();
       try {
         if (failure) std::rethrow_exception(failure);
@@ -134,6 +151,9 @@ Awaitable<void> Drivers::run(Request request) {
 
 Awaitable<void> Drivers::settle(std::chrono::milliseconds quiet, std::chrono::milliseconds limit) {
   const auto end = Clock::now() + limit;
+  // A network card's driver that never comes back must not keep the disks away.
+  network_first_ = false;
+  start_more();
   asio::steady_timer timer(io_);
   while (running_ > 0 || !queue_.empty() || Clock::now() < last_news_ + quiet) {
     if (Clock::now() >= end) {

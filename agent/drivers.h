@@ -64,7 +64,10 @@ class Drivers {
   std::set<std::string> requested_;  // modules that were loaded or tried
   std::deque<Request> queue_;
   std::vector<std::string> loaded_;
-  unsigned running_ = 0;
+  unsigned running_ = 0, urgent_running_ = 0;
+  // The kernel ends no module's load before all probing that goes on at the time is done, so a network card would wait for
+  // the disks of a controller beside it.
+  bool network_first_ = true;
   std::chrono::steady_clock::time_point last_news_;
   std::optional<UeventMonitor> uevents_;
 };

@@ -1,6 +1,8 @@
 #include "agent/linux_machine.h"
 
 #include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -104,6 +106,13 @@ std::string LinuxMachine::read_device(const std::string& path, std::uint64_t off
     have += static_cast<std::size_t>(got);
   }
   return bytes;
+}
+
+void LinuxMachine::reread_partitions(const std::string& device) {
+  const std::string doing = "have the kernel read the partition table of " + device;
+  UniqueFd fd(::open(device.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd.valid()) throw Error::from_errno(doing);
+  if (::ioctl(fd.get(), BLKRRPART) != 0) throw Error::from_errno(doing);
 }
 
 void LinuxMachine::sync() { ::sync(); }

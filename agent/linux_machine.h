@@ -27,6 +27,7 @@ class LinuxMachine final : public Machine {
   void set_mtime(const std::string& path, std::int64_t seconds, std::uint32_t nanoseconds) override;
   void write_device(const std::string& path, std::uint64_t offset, std::string_view bytes) override;
   std::string read_device(const std::string& path, std::uint64_t offset, std::size_t size) override;
+  void reread_partitions(const std::string& device) override;
   void sync() override;
 
  private:

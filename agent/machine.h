@@ -46,6 +46,8 @@ class Machine {
   virtual void write_device(const std::string& path, std::uint64_t offset, std::string_view bytes) = 0;  ///< and fsync
   /// Exactly `size` bytes. Here, since what is read back decides what is written next.
   virtual std::string read_device(const std::string& path, std::uint64_t offset, std::size_t size) = 0;
+  /// Has the kernel look at a disk's partition table again (BLKRRPART); the device nodes are there on return.
+  virtual void reread_partitions(const std::string& device) = 0;
   virtual void sync() = 0;
 };
 

@@ -6,6 +6,7 @@
 
 #include "agent/clone.h"
 #include "agent/server_lookup.h"
+#include "agent/squashfs.h"
 #include "base/error.h"
 #include "base/files.h"
 
@@ -96,7 +97,7 @@ Awaitable<void> Node::run() {
 }
 
 Awaitable<void> Node::get_onto_the_network() {
-  drivers_.use_modules_of("");
+  co_await mount_drivers();
   network_.start();
   try {
     co_await network_.wait_until_up();
@@ -106,6 +107,17 @@ Awaitable<void> Node::get_onto_the_network() {
   }
   log_.line("The network is up (" + uptime() + " after the start)");
   serve_log();
+}
+
+// all.rdz keeps them packed (initramfs/mkinitramfs); what mounts them lies in front of them, in the same place.
+Awaitable<void> Node::mount_drivers() {
+  drivers_.use_modules_of("");
+  try {
+    co_await mount_squashfs(machine_, drivers_, "/lib.sqfs", "/lib");
+  } catch (const Error& error) {
+    throw in_context("mount the drivers of all.rdz", error);
+  }
+  drivers_.use_modules_of("");
 }
 
 void Node::serve_log() {
@@ -140,7 +152,7 @@ Awaitable<void> Node::clone_once(ServerLink& link) {
   if (!stage2_.mounted()) {
     co_await stage2_.receive(link, options_.session);
     log_.line("Stage2 is there (" + uptime() + " after the start)");
-    co_await use_drivers_of_stage2();
+    use_drivers_of_stage2();
   }
   const std::vector<Network::Up> up = network_.up();
   CloneContext context{.io = io_,
@@ -152,20 +164,24 @@ Awaitable<void> Node::clone_once(ServerLink& link) {
                        .log_file = log_.file(),
                        .boot_device = "",
                        .target_rules = options_.target_rules,
-                       .loaded_modules = drivers_.in_use()};
+                       .settle_drivers = [this] { return settle_drivers(); }};
   co_await clone(context);
 }
 
-Awaitable<void> Node::use_drivers_of_stage2() {
+void Node::use_drivers_of_stage2() {
   try {
     write_attribute("/sys/module/firmware_class/parameters/path", std::string(Stage2::root) + "/lib/firmware");
   } catch (const Error& error) {
     log_.line(std::string("Firmware of stage2 is not used: ") + error.what());
   }
   drivers_.use_modules_of(Stage2::root);
+}
+
+Awaitable<std::vector<std::string>> Node::settle_drivers() {
   co_await drivers_.settle(quiet_time, longest_driver_time);
   for (const UndrivenDevice& device : drivers_.undriven()) log_.line("No driver for " + device.text());
   co_await wait_for_a_disk();
+  co_return drivers_.in_use();
 }
 
 Awaitable<void> Node::wait_for_a_disk() {

@@ -28,11 +28,13 @@ class Node {
 
  private:
   Awaitable<void> get_onto_the_network();
+  Awaitable<void> mount_drivers();
   void serve_log();
   Awaitable<void> be_cloned(ServerLink& link);
   Awaitable<void> tell(ServerLink& link, std::string reason);
   Awaitable<void> clone_once(ServerLink& link);
-  Awaitable<void> use_drivers_of_stage2();
+  void use_drivers_of_stage2();
+  Awaitable<std::vector<std::string>> settle_drivers();
   Awaitable<void> wait_for_a_disk();
   std::string uptime() const;
 

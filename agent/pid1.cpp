@@ -1,6 +1,7 @@
 #include "agent/pid1.h"
 
 #include <signal.h>
+#include <sys/random.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -85,6 +86,16 @@ void catch_fatal_signals(const ConsoleLog& log) {
   for (int number : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS}) ::sigaction(number, &action, nullptr);
   std::set_terminate(on_terminate);
   ::signal(SIGPIPE, SIG_IGN);
+}
+
+// mke2fs and ssh-keygen wait for the kernel's first good random numbers; a processor without an instruction for them makes
+// them only while somebody asks. Whether it is needed only the kernel knows, so a child asks, when there is nothing else to do.
+void ask_for_randomness() {
+  if (::fork() != 0) return;
+  (void)!::nice(19);
+  char byte;
+  (void)!::getrandom(&byte, 1, 0);
+  ::_exit(0);
 }
 
 // ---- The end, which is always a reboot.
@@ -196,6 +207,7 @@ void run_as_pid1() {
     for (const std::string& name : console_names()) log.add_console("/dev/" + name);
     catch_fatal_signals(log);
     log.line("KA " KA_VERSION);
+    ask_for_randomness();
     const std::string command_line = read_file_if_any("/proc/cmdline").value_or("");
     const bool keep_messages = command_line.find("loglevel") != std::string::npos ||
                                (" " + command_line + " ").find(" debug ") != std::string::npos;

@@ -9,21 +9,29 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 fail() { echo "FAILED: $*" >&2; exit 1; }
 
-# Two archives, one after the other, as the kernel takes them.
+# unpack FILE FOLDER: as the kernel does, archive after archive: one that is not packed, with the drivers' squashfs, and two
+# that are. What the squashfs holds goes to FOLDER/drivers.
 unpack() {
   mkdir -p "$2"
-  zstd -qdc "$1" | (cd "$2" && cpio -id --quiet && cpio -id --quiet)
+  cpio -id --quiet -D "$2" < "$1"
+  # An archive without packing ends on a multiple of 512 bytes; a zstd frame begins with its magic number (RFC 8878 §3.1.1).
+  local plain=$(($(stat -c %s "$2/lib.sqfs") / 512 * 512))
+  until [ "$(od -An -tx4 -N4 -j $plain "$1")" = " fd2fb528" ]; do plain=$((plain + 512)); done
+  tail -c +$((plain + 1)) "$1" | zstd -qdc | (cd "$2" && cpio -id --quiet && cpio -id --quiet)
+  unsquashfs -q -n -d "$2/drivers" "$2/lib.sqfs" > /dev/null
 }
 
 make_one() {
   "$source/initramfs/mkinitramfs" --init "$build/musl-static/agent/ka-init" --kernel "$build/kernel/vmlinuz" \
-    --modules "$modules" --compress none "$@" > /dev/null
+    --modules "$modules" "$@" > /dev/null
 }
 
 unpack "$build/all.rdz" "$folder/root"
 root=$folder/root
+drivers=$root/drivers/modules/$version
 size=$(stat -c %s "$build/all.rdz")
-[ "$size" -le $((12 << 20)) ] || fail "all.rdz has $size bytes, more than 12 MiB"
+# Firmware, where this machine has some, comes on top.
+[ "$size" -le $((12 << 20)) ] || [ -d "$root/drivers/firmware" ] || fail "all.rdz has $size bytes, more than 12 MiB"
 
 # ka-init: static, stripped, small.
 kind=$(file -b "$root/init")
@@ -39,45 +47,49 @@ for driver in e1000 e1000e igb igc ixgbe i40e ice r8169 tg3 bnx2 bnx2x bnxt_en m
   ahci ata_piix ata_generic pata_via sata_nv nvme mptspi mptsas mpt3sas megaraid_sas megaraid_mbox aacraid hpsa \
   smartpqi \
   aic7xxx aic79xx sym53c8xx BusLogic am53c974 3w-9xxx arcmsr virtio_blk virtio_scsi virtio_pci vmw_pvscsi hv_storvsc \
-  xen-blkfront sdhci-pci mmc_block vmd sd_mod squashfs loop; do
-  grep -q "/$driver.ko:" "$root/lib/modules/$version/modules.dep" || fail "no driver $driver"
+  xen-blkfront sdhci-pci mmc_block vmd sd_mod virtio-rng; do
+  grep -q "/$driver.ko:" "$drivers/modules.dep" || fail "no driver $driver"
 done
-! grep -q usb-storage "$root/lib/modules/$version/modules.dep" || fail "USB storage is in though nobody asked for it"
+! grep -q usb-storage "$drivers/modules.dep" || fail "USB storage is in though nobody asked for it"
 
-# Every module is the kernel's own, bytes and signature, and finds all it depends on.
-while IFS=: read -r path needs; do
-  cmp "$root/lib/modules/$version/$path" "$modules/$path"
-  for need in $needs; do
-    [ -f "$root/lib/modules/$version/$need" ] || fail "$path needs $need"
-  done
-done < "$root/lib/modules/$version/modules.dep"
-count=$(find "$root" -name '*.ko' | wc -l)
-[ "$count" = "$(wc -l < "$root/lib/modules/$version/modules.dep")" ] || fail "modules.dep does not list them all"
+# Every module is the kernel's own, bytes and signature, and finds all it depends on; also the few that mount the others.
+check_modules() {
+  local path needs need
+  while IFS=: read -r path needs; do
+    cmp "$1/$path" "$modules/$path"
+    for need in $needs; do
+      [ -f "$1/$need" ] || fail "$path needs $need"
+    done
+  done < "$1/modules.dep"
+  [ "$(find "$1" -name '*.ko' | wc -l)" = "$(wc -l < "$1/modules.dep")" ] || fail "$1/modules.dep does not list them all"
+}
+check_modules "$drivers"
+check_modules "$root/lib/modules/$version"
+for driver in squashfs loop; do
+  grep -q "/$driver.ko:" "$root/lib/modules/$version/modules.dep" || fail "nothing mounts the drivers: no $driver"
+done
 # What a module asks for only at run time: libcrc32c wants any driver of crc32c.
-grep -q '/crc32c_generic.ko:' "$root/lib/modules/$version/modules.dep" || fail "libcrc32c's soft dependency is missing"
-for index in alias softdep builtin builtin.modinfo; do
-  [ -s "$root/lib/modules/$version/modules.$index" ] || fail "no modules.$index"
+grep -q '/crc32c_generic.ko:' "$drivers/modules.dep" || fail "libcrc32c's soft dependency is missing"
+for index in alias softdep builtin; do
+  [ -s "$drivers/modules.$index" ] || fail "no modules.$index"
 done
 
-# The same again: another folder, another time zone and umask, and what make built.
-make_one --output "$folder/one"
-mkdir "$folder/elsewhere"
-(umask 077; export TZ=Pacific/Auckland LC_ALL=C.UTF-8; make_one --output "$folder/elsewhere/two")
-cmp "$folder/one" "$folder/elsewhere/two" || fail "two builds differ"
-zstd -qdc "$build/all.rdz" | cmp - "$folder/one" || fail "make's all.rdz differs from one built now"
+# The same again as make built it, in another folder, another time zone and with another umask.
+(umask 077; export TZ=Pacific/Auckland LC_ALL=C.UTF-8; make_one --output "$folder/again")
+cmp "$build/all.rdz" "$folder/again" || fail "two builds differ"
 
-make_one --with-usb-storage --output "$folder/usb"
-mkdir "$folder/usb.root"
-(cd "$folder/usb.root" && cpio -id --quiet < "$folder/usb.modules")
-grep -q '/usb-storage.ko:' "$folder/usb.root/lib/modules/$version/modules.dep" || fail "there is no USB storage on demand"
+make_one --compress none --with-usb-storage --output "$folder/usb"
+unpack "$folder/usb" "$folder/usb.root"
+grep -q '/usb-storage.ko:' "$folder/usb.root/drivers/modules/$version/modules.dep" ||
+  fail "there is no USB storage on demand"
 
 # Firmware that a module names travels with it.
-mkdir -p "$folder/firmware/tigon" "$folder/fw.root"
+mkdir -p "$folder/firmware/tigon"
 echo tigon3 > "$folder/firmware/tigon/tg3.bin"
-make_one --firmware "$folder/firmware" --output "$folder/fw"
-(cd "$folder/fw.root" && cpio -id --quiet < "$folder/fw.modules")
-cmp "$folder/firmware/tigon/tg3.bin" "$folder/fw.root/lib/firmware/tigon/tg3.bin" || fail "tg3's firmware is missing"
+make_one --compress none --firmware "$folder/firmware" --output "$folder/fw"
+unpack "$folder/fw" "$folder/fw.root"
+cmp "$folder/firmware/tigon/tg3.bin" "$folder/fw.root/drivers/firmware/tigon/tg3.bin" || fail "tg3's firmware is missing"
 ! grep -q 'tg3 tigon/tg3.bin$' "$folder/fw.firmware" || fail "tg3's firmware is listed as missing"
 grep -q '^bnx2 ' "$folder/fw.firmware" || fail "bnx2's firmware is not listed as missing"
 
-echo "all.rdz: $(stat -c %s "$build/all.rdz") bytes, $count modules, the same from every build"
+echo "all.rdz: $(stat -c %s "$build/all.rdz") bytes, $(wc -l < "$drivers/modules.dep") modules, the same from every build"

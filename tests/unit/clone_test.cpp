@@ -128,6 +128,7 @@ class FakeMachine final : public Machine {
     call("read_device " + path);
     return devices.at(path).substr(offset, size);
   }
+  void reread_partitions(const std::string& device) override { call("reread_partitions " + device); }
   void sync() override { call("sync"); }
 
   std::string boot_code() const { return devices.at("/dev/vda").substr(0, boot_code_size); }
@@ -274,6 +275,7 @@ class Attempt {
     context.procfs = proc.root();
     context.host_name = "node7";
     context.log_file = log_file.at("/ka_log-10.0.1.35");
+    context.settle_drivers = [this] { return settle_drivers(); };
   }
 
   void disk(const std::string& name, const std::string& pci, const std::string& sectors = "16777216") {
@@ -284,6 +286,12 @@ class Attempt {
     sys.directory("/module/virtio_blk");
     sys.link(device + "/driver/module", sys.at("/module/virtio_blk"));
     machine.devices["/dev/" + name] = std::string(1 << 20, 'x');
+  }
+
+  // The disk is there only now, as that of a slow controller is.
+  Awaitable<std::vector<std::string>> settle_drivers() {
+    for (const auto& appear : late_disks) appear();
+    co_return std::vector<std::string>{"virtio_blk"};
   }
 
   // "" or why it failed.
@@ -314,7 +322,8 @@ class Attempt {
   FakeMachine machine{io, sys, stage2, target};
   FakeLink link;
   Lines log;
-  CloneContext context{.io = io, .machine = machine, .log = log, .link = link};
+  CloneContext context{.io = io, .machine = machine, .log = log, .link = link, .settle_drivers = {}};
+  std::vector<std::function<void()>> late_disks;
 };
 
 TEST(CloneTest, DoesWhatTheDesignSaysInThatOrder) {
@@ -322,13 +331,13 @@ TEST(CloneTest, DoesWhatTheDesignSaysInThatOrder) {
   ASSERT_EQ(attempt.run(), "");
   std::vector<std::string> steps;
   for (const std::string& call : attempt.machine.calls)
-    for (const char* verb : {"run ", "output_of", "start", "mount", "unmount", "write_device", "sync"})
+    for (const char* verb : {"run ", "output_of", "start", "mount", "unmount", "write_device", "reread", "sync"})
       if (call.find(verb) == 0) steps.push_back(call.substr(0, call.find(" -")));
   EXPECT_THAT(
       steps,
       ElementsAre("run mke2fs", "run mke2fs",  // asked only
                   "write_device /dev/vda 0+1048576", "write_device /dev/vda 8588886016+1048576",
-                  StartsWith("run sh"), "write_device /dev/vda 0+440",
+                  StartsWith("run sh"), "write_device /dev/vda 0+440", "reread_partitions /dev/vda",
                   StartsWith("run mke2fs"), StartsWith("run mke2fs"), StartsWith("run mkswap"),
                   "mount /dev/vda1 T ext4 noinit_itable", "mount /dev/vda6 T/var ext4 noinit_itable", "start tar",
                   "mount proc T/proc proc ", "mount sysfs T/sys sysfs ", "mount devtmpfs T/dev devtmpfs ",
@@ -450,6 +459,12 @@ class RefusedTest : public testing::Test {
 TEST_F(RefusedTest, TwoCandidateDisks) {
   Attempt attempt(sample());
   attempt.disk("vdb", "0000:00:05.0");
+  expect_refused(attempt, "it could be vda or vdb");
+}
+
+TEST_F(RefusedTest, ASecondCandidateThatShowsUpLate) {
+  Attempt attempt(sample());
+  attempt.late_disks.push_back([&attempt] { attempt.disk("vdb", "0000:00:05.0"); });
   expect_refused(attempt, "it could be vda or vdb");
 }
 

@@ -1,4 +1,4 @@
-# Choosing and installing kernel modules; sourced by mkinitramfs and mkstage2 (bash).
+# What mkinitramfs and mkstage2 share (bash): choosing and installing kernel modules, and the squashfs that holds them.
 #
 # depmod's files say what depends on what: modules.dep lists all of a module's dependencies, directly and
 # indirectly needed ones alike; modules.softdep names (or gives aliases of) those that it asks for at run time.
@@ -119,4 +119,23 @@ install_firmware() {
       [ -n "$found" ] || echo "$(module_name "$module") ${file%.xz}" >> "$report"
     done < <(modinfo -F firmware "$module")
   done < <(find "$root/lib/modules" -name '*.ko' | LC_ALL=C sort)
+}
+
+# squash FOLDER FILE COMPRESSION BLOCK: a squashfs of FOLDER that depends on its content alone.
+squash() {
+  local options log=$2.log
+  case $3 in
+    zstd) options=(-comp zstd -Xcompression-level 19) ;;
+    xz) options=(-comp xz -Xbcj x86) ;;
+    gzip) options=(-comp gzip) ;;
+    none) options=(-noI -noD -noF) ;;
+    *) fail "--compress $3: zstd, xz, gzip and none are known" ;;
+  esac
+  chmod -R u=rwX,go=rX "$1"
+  [ ! -d "$1/tmp" ] || chmod 1777 "$1/tmp"
+  find "$1" -exec touch -h -d "@${SOURCE_DATE_EPOCH:-0}" {} +
+  SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-0} mksquashfs "$1" "$2.part" "${options[@]}" -b "$4" \
+    -noappend -all-root -no-xattrs -no-progress > "$log" 2>&1 || { cat "$log" >&2; exit 1; }
+  rm -f "$log"
+  mv "$2.part" "$2"
 }
