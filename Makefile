@@ -7,10 +7,12 @@
 #   make pxe-config   build/pxe-config, for the boot servers              [INTERFACE=… SERVER=… RANGE=… …, VALUES=FILE]
 #   make install      all of it, on a golden node or a boot server        [DESTDIR=… PREFIX=/usr]
 #   make check        every test, one summary at the end
+#   make bench        the chain beside netcat and udpcast: docs/performance.md
+#   make bench-clone  a clone beside a script written by hand: docs/clone-times.md
 #   make demo         a virtual rack: a Debian clones itself onto two blank machines
 #   make clean        build/ is removed, with the packages that were fetched
 .DEFAULT_GOAL := all
-.PHONY: all check soak bench demo initramfs stage2 pxe-config install clean
+.PHONY: all check soak bench bench-clone demo initramfs stage2 pxe-config install clean
 SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 
@@ -88,6 +90,10 @@ soak: build/sanitize/build.ninja
 bench: all
 	@scripts/need bench
 	@KA_BIN=build/musl-static bench/bench.py
+
+# On the rack, power-on to reboot, beside busybox; writes docs/clone-times.md.
+bench-clone: initramfs stage2 pxe-packages rack-packages
+	@bench/clone
 
 demo: initramfs stage2 pxe-packages rack-packages
 	@tests/vm/demo

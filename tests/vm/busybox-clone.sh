@@ -1,6 +1,6 @@
 #!/bin/sh
 # What one writes by hand when one machine has to be cloned today: the /init of an initramfs of busybox.
-# tests/vm/measure runs it beside ka-init, for the same golden machine on the same disk, to know what KA costs or saves.
+# bench/clone runs it beside ka-init, for the same golden machine on the same disk, to know what KA costs or saves.
 # There are no checks in it: a wrong byte, a disk too small, a command that fails go unseen.
 mount -t devtmpfs dev /dev; mount -t proc proc /proc; mount -t sysfs sys /sys
 modprobe -a virtio_net virtio_blk ext4 crc32c_generic squashfs loop

@@ -65,10 +65,10 @@ class Refused(OnARack):
         self._desc_with_an_error(golden)
         small = self.node(1, (32, "ahci"))
         none = self.node(2)
-        two = self.node(3, (64, "virtio-blk"), (64, "virtio-blk"), nic="e1000")
+        two = self.node(3, (64, "megasas"), (64, "pvscsi"), nic="e1000")
         golden.serve(3)
         nodes = {small: r"they need 51 MiB, there are 31", none: r"this machine (has no disk|shows none)",
-                 two: r"vda or vdb"}
+                 two: r"sda or sdb"}
         for node in nodes:
             node.start()
         for node, reason in nodes.items():
@@ -143,10 +143,11 @@ class PowerCut(OnARack):
 
 class Altered(OnARack):
     """Bytes change on the wire, with right checksums. While every packet is hit, nothing is mounted and nothing
-    written; when it is one in a megabyte, each damaged chunk is found and sent again, and the clone is right."""
+    written; when it is one in a megabyte, each damaged chunk is found and sent again, and the clone is right. (The node boots
+    by proxyDHCP, beside a DHCP server that knows nothing of it.)"""
 
     def test(self):
-        self.rack.serve()
+        self.rack.serve("proxy")
         golden = TinyGolden(self.rack)
         golden.start()
         golden.serve(1)
