@@ -57,6 +57,20 @@ const char* wanted_virtio_device(std::string_view modalias) {
   return nullptr;
 }
 
+// ATA and virtio disks are there when the load of their controller's driver ends: it probes in the load or by the kernel's
+// asynchronous calls, and a load waits for those. SAS and Fibre Channel discover their disks, NVMe, MMC and the buses
+// of hypervisors scan for them, all later.
+bool finds_disks_later(std::string_view module_path) {
+  for (const char* prompt : {"/virtio_blk.ko", "/virtio_scsi.ko", "/sd_mod.ko"}) {
+    if (module_path.find(prompt) != std::string_view::npos) return false;
+  }
+  for (const char* folder : {"/drivers/scsi/", "/drivers/message/", "/drivers/nvme/", "/drivers/mmc/", "/drivers/ufs/",
+                             "/drivers/block/", "/drivers/usb/storage/", "/drivers/pci/controller/", "/drivers/hv/"}) {
+    if (module_path.find(folder) != std::string_view::npos) return true;
+  }
+  return false;
+}
+
 std::string four_digits(std::string text) { return text.starts_with("0x") ? text.substr(2) : text; }
 
 }  // namespace
@@ -199,6 +213,15 @@ std::vector<UndrivenDevice> Drivers::undriven() const {
     }
   }
   return found;
+}
+
+bool Drivers::disks_may_come_late() const {
+  for (const std::string& module : in_use()) {
+    for (const std::string& file : index_.load_order(module)) {
+      if (module_name(file) == module && finds_disks_later(file)) return true;
+    }
+  }
+  return false;
 }
 
 std::vector<std::string> Drivers::in_use() const {

@@ -43,6 +43,9 @@ class Drivers {
   /// Devices that a clone could need (no bridges, displays, …) and that have no driver now.
   std::vector<UndrivenDevice> undriven() const;
 
+  /// Whether a driver in use is one whose disks appear at some time after it was loaded.
+  bool disks_may_come_late() const;
+
   /// Modules that drive a device of this machine now, in the order in which they were loaded.
   std::vector<std::string> in_use() const;
 

@@ -17,8 +17,9 @@ namespace {
 using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
-// Time for a controller's devices to be told of after its driver is in.
-constexpr auto quiet_time = 1s;
+// Time for what the kernel has found to be told of; and for disks that a controller finds after its driver's load.
+constexpr auto quiet_time = 200ms;
+constexpr auto quiet_time_for_late_disks = 1s;
 constexpr auto longest_driver_time = 60s;
 // Disks of a large SAS shelf spin up one after the other.
 constexpr auto longest_disk_time = 30s;
@@ -179,6 +180,7 @@ void Node::use_drivers_of_stage2() {
 
 Awaitable<std::vector<std::string>> Node::settle_drivers() {
   co_await drivers_.settle(quiet_time, longest_driver_time);
+  if (drivers_.disks_may_come_late()) co_await drivers_.settle(quiet_time_for_late_disks, longest_driver_time);
   for (const UndrivenDevice& device : drivers_.undriven()) log_.line("No driver for " + device.text());
   co_await wait_for_a_disk();
   co_return drivers_.in_use();
