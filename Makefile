@@ -87,8 +87,9 @@ soak: build/sanitize/build.ninja
 	@build/sanitize/tests/sim/ka_sim --from $$(date +%s) --count 0 --nodes 2000
 
 # Side by side with netcat and udpcast; writes docs/performance.md.
-bench: all
+bench: all build/host/build.ninja
 	@scripts/need bench
+	@cmake --build --preset host --target ka_thousand
 	@KA_BIN=build/musl-static bench/bench.py
 
 # On the rack, power-on to reboot, beside busybox; writes docs/clone-times.md.

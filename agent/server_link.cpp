@@ -1,9 +1,9 @@
 #include "agent/server_link.h"
 
-#include <array>
 #include <exception>
 #include <utility>
 
+#include "agent/hop_reader.h"
 #include "agent/memory.h"
 #include "agent/unpacking_sink.h"
 #include "net/control_connection.h"
@@ -148,6 +148,7 @@ void State::begin_stream(const wire::Start& start) {
 }
 
 void State::report_position(Run& run) {
+  run.stream->relayed(hops.busy());
   control->send(run.stream->position());
   run.reported = run.stream->position().received;
 }
@@ -215,11 +216,9 @@ Awaitable<void> State::fetch_chunks(std::shared_ptr<Run> run, std::shared_ptr<tc
   const std::string open = wire::encode(stream.hop_open());
   auto said = asio::buffer(open);
   co_await asio::async_write(*socket, said, asio::use_awaitable);
-  std::array<char, wire::chunk_header_size> header;
-  auto header_room = asio::buffer(header);
+  HopReader reader(*socket);
   while (run->upstream == socket && !run->trouble) {
-    co_await asio::async_read(*socket, header_room, asio::use_awaitable);
-    wire::ChunkHeader next = wire::parse_chunk_header({header.data(), header.size()});
+    wire::ChunkHeader next = co_await reader.header();
     if (next.kind == wire::ChunkHeader::Kind::end) {
       stream.take_end(next);
       hops.moved();
@@ -229,8 +228,8 @@ Awaitable<void> State::fetch_chunks(std::shared_ptr<Run> run, std::shared_ptr<tc
     while (!stream.room() && run->upstream == socket && !run->trouble) co_await run->room.wait();
     std::shared_ptr<wire::Chunk> chunk = pool.get();
     chunk->header = next;
-    auto bytes = asio::buffer(chunk->room.get(), next.length);
-    co_await asio::async_read(*socket, bytes, asio::use_awaitable);
+    std::span<std::byte> room(chunk->room.get(), next.length);
+    co_await reader.bytes(room);
     if (run->upstream != socket || run->trouble) co_return;
     stream.take(std::move(chunk));
     hops.moved();

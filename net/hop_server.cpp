@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "net/control_connection.h"
+#include "net/tcp_busy.h"
 
 namespace ka::net {
 
@@ -35,6 +36,7 @@ struct HopServer::State : std::enable_shared_from_this<State> {
   std::uint64_t stream = 0;
   const wire::Ring* ring = nullptr;
   const std::optional<wire::ChunkHeader>* end = nullptr;
+  std::chrono::microseconds busy{0};  // of those that were current before
 
   Awaitable<void> accept(std::shared_ptr<State> self);
   Awaitable<void> greet(std::shared_ptr<State> self, std::shared_ptr<Caller> caller);
@@ -43,6 +45,12 @@ struct HopServer::State : std::enable_shared_from_this<State> {
   static void close(Caller& caller) {
     boost::system::error_code ignored;
     caller.socket.close(ignored);
+  }
+  void let_go() {
+    if (!current) return;
+    busy += tcp_busy(current->socket.native_handle());
+    close(*current);
+    current.reset();
   }
   void forget_oldest() {
     close(*unopened.front());
@@ -82,6 +90,7 @@ std::uint16_t HopServer::port() const { return state_->acceptor.local_endpoint()
 void HopServer::attach(std::uint64_t stream, const wire::Ring& ring, const std::optional<wire::ChunkHeader>& end) {
   detach();
   state_->stream = stream;
+  state_->busy = std::chrono::microseconds(0);
   state_->ring = &ring;
   state_->end = &end;
   // The next node may have been faster than the word that the session begins.
@@ -93,12 +102,16 @@ void HopServer::attach(std::uint64_t stream, const wire::Ring& ring, const std::
 
 void HopServer::moved() { state_->more.notify(); }
 
+std::chrono::microseconds HopServer::busy() const {
+  const auto& now = state_->current;
+  return state_->busy + (now ? tcp_busy(now->socket.native_handle()) : std::chrono::microseconds(0));
+}
+
 void HopServer::detach() {
   state_->stream = 0;
   state_->ring = nullptr;
   state_->end = nullptr;
-  if (state_->current) State::close(*state_->current);
-  state_->current.reset();
+  state_->let_go();
   state_->more.notify();
 }
 
@@ -156,7 +169,7 @@ void HopServer::State::serve(std::shared_ptr<Caller> caller) {
     close(*caller);
     return;
   }
-  if (current) close(*current);
+  let_go();
   current = caller;
   more.notify();
   asio::co_spawn(io, feed(shared_from_this(), caller), asio::detached);
@@ -180,10 +193,11 @@ Awaitable<void> HopServer::State::feed(std::shared_ptr<State>, std::shared_ptr<C
     if (chunk) pieces[1] = asio::buffer(chunk->bytes().data(), chunk->bytes().size());
     auto [error, size] = co_await asio::async_write(caller->socket, pieces, asio::as_tuple(asio::use_awaitable));
     (void)size;
-    if (error || !chunk) co_return;  // after the end the receiver closes
+    if (!error && !chunk) co_return;  // after the end the receiver closes
+    if (error) break;
     offset = chunk->end();
   }
-  close(*caller);
+  if (current == caller) let_go();
 }
 
 }  // namespace ka::net

@@ -2,6 +2,7 @@
 /// The sending end of a hop, on the server and on every node: listens for the next node of the chain and feeds it from a
 /// ring.
 
+#include <chrono>
 #include <memory>
 #include <optional>
 
@@ -28,6 +29,8 @@ class HopServer {
   void attach(std::uint64_t stream, const wire::Ring& ring, const std::optional<wire::ChunkHeader>& end);
   /// The ring has more, or the end is known.
   void moved();
+  /// So long, since attach(), something was under way to the next node.
+  std::chrono::microseconds busy() const;
   /// Cuts the hop off, also in the midst of a chunk.
   void detach();
 

@@ -16,12 +16,18 @@ constexpr unsigned tries_per_upstream = 3;
 Chain::Chain(std::uint64_t stream, std::uint64_t window, std::uint32_t chunk, std::uint16_t server_port,
              std::vector<ChainMember> members,
              ChainOutput& output, Time now)
-    : stream_(stream), window_(window), chunk_(chunk), server_port_(server_port), output_(output), began_(now), paced_at_(now) {
+    : stream_(stream), window_(window), ahead_(window), chunk_(chunk), server_port_(server_port), output_(output),
+      began_(now), paced_at_(now) {
   for (const ChainMember& member : members) {
     members_.emplace_back();
     members_.back().self = member;
   }
   for (auto member = members_.begin(); member != members_.end(); ++member) link(member);
+}
+
+bool Chain::may_read() const {
+  if (end_ || members_.empty()) return false;
+  return ring_.end() + chunk_ <= std::min(floor_ + window_, members_.front().at.received + ahead_);
 }
 
 void Chain::add(std::shared_ptr<Chunk> chunk) {
@@ -124,6 +130,12 @@ unsigned Chain::order_of(NodeId node) const {
     if (members_[i].self.id == node) return static_cast<unsigned>(i + 1);
   }
   return 0;
+}
+
+std::vector<NodeId> Chain::order() const {
+  std::vector<NodeId> ids;
+  for (const Member& member : members_) ids.push_back(member.self.id);
+  return ids;
 }
 
 void Chain::find_floor() {

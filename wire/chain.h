@@ -50,7 +50,10 @@ class Chain {
 
   // The source.
   /// Whether the source may be read for one more chunk.
-  bool may_read() const { return !end_ && !members_.empty() && ring_.end() + chunk_ <= floor() + window_; }
+  bool may_read() const;
+  /// From now on the source is not read further than this past what the first member has: it shall feel the line's pace
+  /// and not fill the window at its own.
+  void limit_ahead(std::uint64_t bytes) { ahead_ = bytes; }
   /// The next piece of the source; only chunk->header.length is set.
   void add(std::shared_ptr<Chunk> chunk);
   /// The source ended, and ended well.
@@ -71,6 +74,8 @@ class Chain {
   bool all_received() const;
   /// 1 for the member next to the server; 0: not in the chain.
   unsigned order_of(NodeId node) const;
+  /// The members, the one next to the server first.
+  std::vector<NodeId> order() const;
   /// Nobody alive needs a byte in front of this one.
   std::uint64_t floor() const { return floor_; }
 
@@ -113,6 +118,7 @@ class Chain {
 
   std::uint64_t stream_;
   std::uint64_t window_;
+  std::uint64_t ahead_;
   std::uint32_t chunk_;
   std::uint16_t server_port_;
   ChainOutput& output_;

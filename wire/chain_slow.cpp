@@ -17,6 +17,7 @@ constexpr Time between_moves = 5s;         // of one member
 constexpr Time least_wait = 1s;            // before a member is put out, the others have lost this much, …
 constexpr int wait_share = 20;             // … and this share (1/20) of the time since the stream began
 constexpr double much_faster = 2;
+constexpr double often_idle = 0.7;         // the link to the second member, below this share of the time at work
 constexpr unsigned slow_receivers_of_a_bad_sender = 2;
 
 }  // namespace
@@ -46,11 +47,12 @@ bool Chain::sink_is_full(const Member& member) const {
 
 // Much lies ready for it and it comes far slower than others got theirs. The first member is special: the window at
 // the server is always full when the line is the limit, and when its line is slow from the start, no other line was
-// ever seen at work. So once in a stream it is tried how the second one fares in its place.
+// ever seen at work. So if the line behind it is often idle, it is tried once in a stream how the second one fares in
+// its place. Where all lines are alike the one behind it has as much to do, and a try would only cost time.
 bool Chain::inbound_is_behind(Members::const_iterator member) const {
   const std::uint64_t available = available_to(member);
   const bool behind = available > member->at.received + window_ / 4 && !sink_is_full(*member);
-  const bool untried = member == members_.begin() && !first_tried_;
+  const bool untried = member == members_.begin() && !first_tried_ && member->pace.relay_share() < often_idle;
   return behind && member->pace.known() && (untried || much_faster * member->pace.receive_rate() < best_rate_);
 }
 

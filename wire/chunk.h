@@ -14,7 +14,7 @@
 
 namespace ka::wire {
 
-inline constexpr std::uint32_t longest_chunk = 128 * 1024;
+inline constexpr std::uint32_t longest_chunk = 64 * 1024;
 /// A window holds at least so many.
 inline constexpr std::uint64_t least_chunks_in_window = 4;
 inline constexpr std::size_t chunk_header_size = 32;
@@ -75,7 +75,7 @@ struct Chunk {
 
 using ChunkPtr = std::shared_ptr<const Chunk>;
 
-/// Hands out chunks and takes them back when their last user is gone: a fresh 128 KiB from the allocator costs
+/// Hands out chunks and takes them back when their last user is gone: a fresh 64 KiB from the allocator costs
 /// page faults each time. Chunks may outlive the pool.
 class ChunkPool {
  public:

@@ -28,6 +28,8 @@ Overloaded(Ts...) -> Overloaded<Ts...>;  // clang 14 does not find it by itself
 
 }  // namespace
 
+std::uint64_t default_window(std::size_t members) { return window_base + window_per_member * members; }
+
 JobMachine::JobMachine(JobRules rules, JobOutput& output) : rules_(std::move(rules)), output_(output) {}
 
 // Connections.
@@ -208,7 +210,7 @@ void JobMachine::member_finished(NodeId id, Node& node, const Finished& finished
     return;
   }
   row(node).received = row(node).sunk = finished.bytes;
-  chain_->position(id, {finished.stream, finished.bytes, finished.bytes, 0, true}, now_);
+  chain_->position(id, {finished.stream, finished.bytes, finished.bytes, 0, 0, true}, now_);
   ++node.session;
   bool last = node.session == rules_.sessions.size();
   if (!last) {
@@ -393,7 +395,7 @@ void JobMachine::start_session(std::size_t session, Time now) {
   // Neighbours in the address space usually share a switch.
   std::sort(members.begin(), members.end(), [](const ChainMember& a, const ChainMember& b) { return a.at < b.at; });
 
-  window = rules_.window != 0 ? rules_.window : window_base + window_per_member * members.size();
+  window = rules_.window != 0 ? rules_.window : default_window(members.size());
   if (rules_.memory != 0) window = std::min(window, rules_.memory);
   window = std::max(std::min(window, least_ring), least_chunks_in_window * rules_.chunk);
 
@@ -417,6 +419,8 @@ void JobMachine::start_session(std::size_t session, Time now) {
   over_ = false;
   ChainOutput& decisions = *this;
   chain_ = std::make_unique<Chain>(stream, window, rules_.chunk, rules_.data_port, std::move(members), decisions, now);
+  // A packer that adapts to the line takes a window that fills for a fast one, and would pack badly until it is full.
+  if (!packing_.empty()) chain_->limit_ahead(window / 2);
   for (auto& [id, node] : nodes_) {
     if (node.phase == Phase::streaming) row(node).order = chain_->order_of(id);
   }

@@ -33,6 +33,9 @@ struct JobRules {
   std::uint16_t data_port = 0;
 };
 
+/// Bytes that the server and every one of so many members hold, unless JobRules says otherwise or memory is short.
+std::uint64_t default_window(std::size_t members);
+
 /// One row of the operator's table: a machine, over all its connections.
 struct NodeRow {
   enum class State { waiting, running, finishing, done, failed, put_out };

@@ -54,10 +54,11 @@ struct Position {
   std::uint64_t received = 0;   ///< bytes held or used, without a gap
   std::uint64_t sunk = 0;       ///< bytes its sink took
   std::uint64_t sink_busy = 0;  ///< microseconds the sink was at work for them
+  std::uint64_t relay_busy = 0;  ///< microseconds something was under way to the next member
   bool whole = false;           ///< the end mark came too, and the digest of the stream was right
 
   template <typename F>
-  void each(F& f) { f(stream), f(received), f(sunk), f(sink_busy), f(whole); }
+  void each(F& f) { f(stream), f(received), f(sunk), f(sink_busy), f(relay_busy), f(whole); }
 };
 
 /// The connection it gets its data from is of no use (any more).

@@ -42,6 +42,8 @@ class NodeStream {
   ChunkPtr for_sink() const { return ring_.find(sunk_); }
   /// The sink took that chunk; it was at work for `busy`.
   void sunk(const Chunk& chunk, std::chrono::microseconds busy);
+  /// So long, in all, something was under way to the next member.
+  void relayed(std::chrono::microseconds busy) { relay_busy_ = busy; }
   bool all_sunk() const { return whole() && sunk_ == ring_.end(); }
 
   Position position() const;
@@ -58,7 +60,7 @@ class NodeStream {
   StreamDigest digest_;
   std::optional<ChunkHeader> end_;
   std::uint64_t sunk_ = 0;
-  std::chrono::microseconds sink_busy_{0};
+  std::chrono::microseconds sink_busy_{0}, relay_busy_{0};
 };
 
 }  // namespace ka::wire

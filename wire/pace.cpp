@@ -32,6 +32,13 @@ double Pace::sink_rate() const {
   return known() ? rate(samples_.front().position.sunk, samples_.back().position.sunk) : 0;
 }
 
+double Pace::relay_share() const {
+  if (!known()) return 1;
+  const Sample &first = samples_.front(), &last = samples_.back();
+  const std::chrono::duration<double> time = last.at - first.at;
+  return static_cast<double>(last.position.relay_busy - first.position.relay_busy) / 1e6 / time.count();
+}
+
 double Pace::sink_ability() const {
   constexpr double unlimited = std::numeric_limits<double>::infinity();
   if (!known()) return unlimited;

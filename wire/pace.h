@@ -23,6 +23,9 @@ class Pace {
   double sink_rate() const;
   /// Bytes a second that its sink takes while it has something to take; infinite for one that hardly has to work.
   double sink_ability() const;
+  /// The share of the time in which something was under way from it to the next member: near 1 when that link carries
+  /// all it can.
+  double relay_share() const;
 
  private:
   struct Sample {

@@ -35,7 +35,8 @@ class Run:
     def __enter__(self):
         self.rack.__enter__()
         self.source, self.digest = self.rack.source(self.size)
-        self.server = self.rack.server("-n", str(len(self.names)), "-f", self.source, *self.server_options)
+        # A pipe, which cannot be read twice.
+        self.server = self.rack.server("-n", str(len(self.names)), "-e", f"exec cat {self.source}", *self.server_options)
         self.clients = {}
         for name in self.names:
             if name not in self.absent:
@@ -53,10 +54,14 @@ class Run:
         self.rack.wait_for_size(name or self.names[-1], int(share * self.size * MIB))
 
     def expect_whole(self, names):
+        """What they said, too."""
+        all_said = []
         for name in names:
             status, said = finish(self.clients[name])
             check(status == 0, f"{name} ended with {status}: {said}")
             check(digest(self.rack.path(name)) == self.digest, f"{name} has wrong bytes")
+            all_said.append(said)
+        return all_said
 
     def expect_server(self, status, pattern=""):
         ended, said = finish(self.server)
@@ -100,16 +105,45 @@ def all_but_one_killed():
     killed("n1", "n2", "n3", "n4", "n5")
 
 
+def killed_node_that_comes_back_is_served():
+    with Run(5, server_options=("--linger", "60")) as run:
+        run.at(0.4)
+        kill(run.clients["n2"])
+        run.join("n2")
+        run.expect_whole(run.names)
+        run.expect_server(0, r"round 2, 1 node\b(.|\n)*5 of 5 nodes done")
+
+
 def frozen_node_is_served_later():
-    with Run(6) as run:
+    with Run(6, server_options=("--linger", "60")) as run:
         run.at(0.4)
         freeze(run.clients["n3"])
         run.expect_whole(others(run, "n3"))
         thaw(run.clients["n3"])
-        status, said = finish(run.clients["n3"])
-        check(status in (0, 1), f"n3 ended with {status}: {said}")
-        if status == 0:
-            check(digest(run.rack.path("n3")) == run.digest, "n3 has wrong bytes")
+        run.expect_whole(["n3"])
+        said = run.expect_server(0, r"10\.99\.0\.5.*put out.*said nothing")
+        check("6 of 6 nodes done" in said, f"not all are done: {said}")
+
+
+def frozen_node_is_not_waited_for():
+    with Run(6) as run:
+        run.at(0.4)
+        freeze(run.clients["n3"])
+        run.expect_whole(others(run, "n3"))
+        run.expect_server(1, r"10\.99\.0\.5.*put out: it said nothing(.|\n)*5 of 6 nodes done")
+
+
+def all_sorts_of_faults_at_once():
+    with Run(8, commands={"n7": "head -c 15000000 > /dev/null; echo no space left >&2; exit 4"}) as run:
+        run.at(0.4)
+        kill(run.clients["n1"])
+        freeze(run.clients["n4"])
+        run.rack.cut("n5")
+        run.expect_whole(["n2", "n3", "n6", "n8"])
+        said = run.expect_server(1, "4 of 8 nodes done")
+        for address, reason in (("10.99.0.3", "connection lost"), ("10.99.0.6", "said nothing"),
+                                ("10.99.0.7", "said nothing"), ("10.99.0.9", "no space left")):
+            check(re.search(re.escape(address) + r"\b.*" + reason, said), f"{address} without its reason: {said}")
 
 
 def cut_node():
@@ -185,7 +219,8 @@ def killed_server_is_looked_for_again():
         kill(run.server)
         run.server.wait()
         run.server = run.rack.server("-n", "3", "-f", run.source)
-        run.expect_whole(run.names)
+        for said in run.expect_whole(run.names):
+            check("server is lost" in said and "looking for it again" in said, f"a client did not say so: {said}")
         run.expect_server(0, "3 of 3 nodes done")
 
 
@@ -197,6 +232,52 @@ def interrupt_ends_the_round_in_order():
             status, said = finish(run.clients[name])
             check(status == 1 and "operator" in said, f"{name} ended with {status}: {said}")
         run.expect_server(1, "ended by the operator")
+
+
+def vanished_server_is_noticed():
+    """Its link is cut: no FIN and no RST tells the nodes."""
+    with Run(2, size=96, absent=("n1", "n2")) as run:
+        for name in run.names:
+            run.clients[name] = run.rack.start(name, rack.program("ka-client"), "-s", rack.SESSION, "-t", "1", "-e",
+                                               f"echo $$ > {run.rack.path(name)}.pid; exec cat > {run.rack.path(name)}")
+        run.at(0.2)
+        run.rack.cut("s")
+        for name in run.names:
+            status, said = finish(run.clients[name])
+            check(status == 3 and "said nothing for 10 seconds" in said and "Can't reach a valid KA server" in said,
+                  f"{name} ended with {status}: {said}")
+            pid = int(open(run.rack.path(name) + ".pid").read())
+            check(not os.path.exists(f"/proc/{pid}"), f"the sink of {name} still runs")
+
+
+def source_is_not_read_when_the_window_is_full():
+    with Rack(2) as rack_:
+        source, whole = rack_.source(48)
+        read, go = rack_.path("read"), rack_.path("go")
+        server = rack_.server("-n", "2", "-w", "8", "-e", f"tee {read} < {source}")
+        held = f"while [ ! -e {go} ]; do sleep 0.05; done; exec cat > "
+        clients = {name: rack_.client(name, held + rack_.path(name)) for name in rack_.names[1:]}
+        # A node holds a window for its sink, the server one for the nodes; pipes before and behind hold a MiB each.
+        rack_.wait_for_size("read", 16 * MIB)
+        time.sleep(1)
+        check(rack_.size("read") <= 19 * MIB, f"{rack_.size('read')} bytes were read with windows of 8 MiB")
+        open(go, "w").close()
+        for name, client in clients.items():
+            status, said = finish(client)
+            check(status == 0 and digest(rack_.path(name)) == whole, f"{name} ended with {status}: {said}")
+        check(finish(server)[0] == 0, "the server failed")
+
+
+def go_starts_the_round():
+    with Rack(2) as rack_:
+        server = rack_.server("-n", "3", "-e", "echo hello")
+        clients = [rack_.client("n1"), rack_.client("n2", None, "-g")]
+        for client in clients[1:]:
+            status, said = finish(client)
+            check(status == 0, f"the one with -g ended with {status}: {said}")
+        check(open(rack_.path("n2")).read() == "hello\n", "wrong bytes")
+        status, said = finish(server)
+        check(status == 1 and re.search(r"round 1, [12] node", said), f"the server ended with {status}: {said}")
 
 
 def packed_stream_arrives_unpacked():
@@ -275,9 +356,11 @@ def many_nodes():
 
 
 TESTS = [no_fault, packed_stream_arrives_unpacked, first_killed, last_killed, three_killed_two_of_them_neighbours, all_but_one_killed,
-         frozen_node_is_served_later, cut_node, first_node_cut, slow_sink_is_moved_aside_and_served_later,
+         killed_node_that_comes_back_is_served, frozen_node_is_served_later, frozen_node_is_not_waited_for, cut_node, first_node_cut,
+         all_sorts_of_faults_at_once, slow_sink_is_moved_aside_and_served_later,
          all_slow_alike_is_no_reason, failing_sink_fails_alone, failing_source_reaches_all,
-         latecomer_is_done_in_the_next_round, killed_server_is_looked_for_again, interrupt_ends_the_round_in_order,
+         latecomer_is_done_in_the_next_round, killed_server_is_looked_for_again, vanished_server_is_noticed,
+         interrupt_ends_the_round_in_order, source_is_not_read_when_the_window_is_full, go_starts_the_round,
          strangers_disturb_nobody, second_server_is_refused, no_server, many_nodes]
 
 

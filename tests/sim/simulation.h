@@ -37,6 +37,8 @@ struct Scenario {
   unsigned nodes = 1;
   std::uint64_t bytes = 0;
   std::uint32_t chunk = 1024;
+  bool packed = false;            ///< as a stream that zstd packs: the source is held to the line's pace
+  unsigned pieces = 1;            ///< chunks that a simulated one stands for: a relay passes each on as it comes
   std::uint64_t window = 64 << 10;
   double line = 1e6;              ///< bytes a second of every link
   Time latency{100};              ///< one way
@@ -53,7 +55,7 @@ struct Scenario {
 
 struct Outcome {
   std::vector<std::string> violations;  ///< empty: all as it must be
-  Time ended{0};
+  Time began{0}, last_done{0}, ended{0};  ///< the first stream; the last node that has it all; the job
   std::uint64_t events = 0;
   unsigned rounds = 0, done = 0;
 };
@@ -95,6 +97,7 @@ class Simulation final : private wire::JobOutput {
   void leave_stream(Node& node);
   void fail(Node& node, const std::string& why);
   void report(Node& node);
+  void tell_position(Node& node);
   void strike(Node& node);
   void kill(Node& node);
   void thaw(Node& node);

@@ -1,0 +1,36 @@
+#include "agent/hop_reader.h"
+
+#include <algorithm>
+
+namespace ka::agent {
+
+// Never more than what must come: the rest of it may be all there is for a long time.
+void HopReader::wait_for(std::size_t size) {
+  if (size == awaited_) return;
+  awaited_ = size;
+  boost::system::error_code ignored;
+  socket_.set_option(asio::socket_base::receive_low_watermark(static_cast<int>(size)), ignored);
+}
+
+Awaitable<wire::ChunkHeader> HopReader::header() {
+  while (have_ < header_.size()) {
+    wait_for(header_.size() - have_);
+    auto rest = asio::buffer(header_) + have_;
+    have_ += co_await socket_.async_read_some(rest, asio::use_awaitable);
+  }
+  have_ = 0;
+  co_return wire::parse_chunk_header({header_.data(), header_.size()});
+}
+
+Awaitable<void> HopReader::bytes(std::span<std::byte> room) {
+  for (std::size_t got = 0; got < room.size();) {
+    wait_for(room.size() - got);
+    // The next header often lies behind the chunk already.
+    auto rest = asio::buffer(room.data() + got, room.size() - got);
+    std::array<asio::mutable_buffer, 2> places{rest, asio::buffer(header_)};
+    got += co_await socket_.async_read_some(places, asio::use_awaitable);
+    if (got > room.size()) have_ = got - room.size();
+  }
+}
+
+}  // namespace ka::agent

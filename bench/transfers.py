@@ -1,0 +1,165 @@
+"""One run of ka, netcat or udpcast from a server to the nodes of a network of namespaces, with its clock."""
+
+import contextlib
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tests", "net"))
+import rack  # noqa: E402
+from rack import Rack, wait_until  # noqa: E402
+
+PORT = "5000"
+
+
+@dataclass
+class Result:
+    seconds: float  # from the source's first byte to the last node's end
+    right: int      # nodes with the right bytes, whole
+    of: int
+    cpu: float      # seconds, of the nodes
+    memory: float   # MiB, of the largest node
+
+    def said(self):
+        return "all right" if self.right == self.of else f"{self.right} of {self.of} right"
+
+
+class Transfer:
+    """Every node pipes the stream into cksum: no disk and no memory of this machine is measured, and every byte is
+    checked. The clock starts when the source is opened."""
+
+    def __init__(self, hosts, mbit, size=0, source=None, sink="cksum", **options):
+        self.rack, self.sink, self.options = Rack(hosts, mbit), sink, options
+        self.size, self.source = size, source
+        self.processes = {}
+
+    def __enter__(self):
+        self.rack.__enter__()
+        try:
+            self.names = self.rack.names[1:]
+            if self.source is None:
+                self.source, _ = self.rack.source(self.size)
+            self.want = self.sum_of(self.source)
+            self.mark = self.rack.path("began")
+            self.begin()
+            wait_until(lambda: os.path.exists(self.mark), 60, "the source begins")
+            self.began = os.stat(self.mark).st_mtime
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *words):
+        for process in self.processes.values():
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+        self.rack.__exit__(*words)
+
+    def shell(self, name, command):
+        return self.rack.start(name, "sh", "-c", command, stderr=open(self.rack.path(name + ".err"), "w"))
+
+    def sink_of(self, name):
+        return "cat > /dev/null" if self.sink == "null" else f"cksum > {self.rack.path(name)}"
+
+    def sum_of(self, path):
+        with open(path, "rb") as file:
+            return subprocess.run("cksum", stdin=file, capture_output=True, check=True).stdout
+
+    def is_right(self, name):
+        if self.sink == "null":
+            return True
+        with contextlib.suppress(FileNotFoundError), open(self.rack.path(name), "rb") as file:
+            return file.read() == self.want
+        return False
+
+    def after(self, seconds):
+        time.sleep(max(0.0, self.began + seconds - time.time()))
+
+    def finish(self, names=None, limit=300):
+        """Waits for these nodes, all by default; those that have not ended after the limit are not right."""
+        names = names or self.names
+        cpu, memory, right, ended = 0.0, 0.0, 0, set()
+        with contextlib.suppress(TimeoutError), time_limit(limit):
+            for name in names:
+                _, status, usage = os.wait4(self.processes[name].pid, 0)
+                self.processes[name].returncode = os.waitstatus_to_exitcode(status)
+                cpu, memory = cpu + usage.ru_utime + usage.ru_stime, max(memory, usage.ru_maxrss / 1024)
+                if status == 0:
+                    ended.add(name)
+        seconds = time.time() - self.began
+        right = sum(1 for name in ended if self.is_right(name))
+        return Result(seconds, right, len(names), cpu, memory)
+
+
+class Ka(Transfer):
+    """options: server (words for ka-server send), sinks (of some nodes), absent (nodes that come later)."""
+
+    def begin(self):
+        words = ("-n", str(len(self.names)), "-e", f"touch {self.mark}; exec cat {self.source}")
+        self.server = self.rack.start("s", rack.program("ka-server"), "send", "-s", rack.SESSION, *words,
+                                      *self.options.get("server", ()), stderr=open(self.rack.path("s.err"), "w"))
+        for name in self.names:
+            if name not in self.options.get("absent", ()):
+                self.join(name)
+
+    def join(self, name):
+        sink = self.options.get("sinks", {}).get(name) or self.sink_of(name)
+        where = ("-o", "/dev/null") if self.sink == "null" else ("-e", sink)
+        self.processes[name] = self.rack.start(name, rack.program("ka-client"), "-s", rack.SESSION, "-t", "20", *where,
+                                               stderr=open(self.rack.path(name + ".err"), "w"))
+
+
+class Netcat(Transfer):
+    """netcat from node to node, tee in between."""
+
+    def begin(self):
+        for number, name in reversed(list(enumerate(self.names, 1))):
+            pipe = self.rack.path(name + ".pipe")
+            if number == len(self.names):
+                command = f"nc -l {PORT} | {self.sink_of(name)}"
+            elif self.sink == "null":
+                command = f"nc -l {PORT} | tee /dev/null | nc -N 10.99.0.{number + 3} {PORT}"
+            else:
+                command = f"mkfifo {pipe}; {self.sink_of(name)} < {pipe} & " \
+                          f"nc -l {PORT} | tee {pipe} | nc -N 10.99.0.{number + 3} {PORT}; wait"
+            self.processes[name] = self.shell(name, command)
+            wait_until(lambda: self.listens(name), 20, f"netcat listens on {name}")
+        self.shell("s", f"touch {self.mark}; exec nc -N 10.99.0.3 {PORT} < {self.source}")
+
+    def listens(self, name):
+        words = ("ip", "netns", "exec", self.rack.space(name), "ss", "-Hltn", f"sport = :{PORT}")
+        return subprocess.run(words, capture_output=True, text=True).stdout != ""
+
+
+class Udpcast(Transfer):
+    """Multicast; its clock starts when the sender does, since it alone knows when it begins to read."""
+
+    def begin(self):
+        for name in self.names:
+            self.processes[name] = self.shell(name, f"udp-receiver --interface eth0 --nokbd | {self.sink_of(name)}")
+        options = f"--min-receivers {len(self.names)} --max-bitrate {self.rack.mbit}m --full-duplex"
+        command = f"touch {self.mark}; exec udp-sender --interface eth0 --nokbd {options} --file {self.source}"
+        self.rack.start("s", "sh", "-c", command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                        stderr=open(self.rack.path("s.err"), "w"))
+
+
+@contextlib.contextmanager
+def time_limit(seconds):
+    def stop(*_):
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def median(results):
+    return statistics.median(result.seconds for result in results)
