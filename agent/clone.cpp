@@ -159,9 +159,8 @@ class Clone {
   Awaitable<void> load_file_systems() {
     for (const wire::FileSystem& f : manifest_.file_systems) {
       if (f.mount_point.empty() || kernel_knows(f.type)) continue;
-      Command load({"modprobe", f.type});
-      load.root = context_.stage2_root;
-      co_await machine_.run(load);
+      std::string alias = "fs-" + f.type;
+      co_await context_.load_module(alias);
       if (!kernel_knows(f.type)) throw Error("mount " + f.type, "this kernel has no such file system");
     }
   }

@@ -27,6 +27,8 @@ struct CloneContext {
   std::string log_file = "";                ///< copied into the clone's /var/log/ka
   std::string boot_device = "";             ///< disk this machine booted from ("sdb"), empty for a PXE boot
   std::vector<std::string> target_rules = {};    ///< katarget= words of the command line: "sda=name:vda"
+  /// Loads a kernel module by its name or an alias ("fs-ext4"), of all.rdz or stage2. Throws Error.
+  std::function<Awaitable<void>(std::string)> load_module;
   /// Called once, before anything is asked about this machine's disks: returns when its drivers are in and no device
   /// appears any more, with the modules that its hardware uses (for the log).
   std::function<Awaitable<std::vector<std::string>>()> settle_drivers;

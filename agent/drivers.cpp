@@ -89,8 +89,12 @@ Drivers::Drivers(asio::io_context& io, Log& log) : io_(io), log_(log), last_news
   uevents_.emplace(io, event, overflow);
 }
 
-void Drivers::use_modules_of(const std::string& root) {
+void Drivers::add_modules(const std::string& root) {
   if (!add_modules_of(root, index_)) log_.line("No modules for this kernel under " + root + "/lib/modules");
+}
+
+void Drivers::use_modules_of(const std::string& root) {
+  add_modules(root);
   ask_all_devices();
 }
 
@@ -179,13 +183,13 @@ Awaitable<void> Drivers::settle(std::chrono::milliseconds quiet, std::chrono::mi
   }
 }
 
-Awaitable<void> Drivers::load(std::string name) {
-  if (!index_.knows(name)) throw Error("load module " + name, "it is neither in all.rdz nor in stage2 nor built in");
-  Request request;
-  request.files = index_.load_order(name);
-  if (request.files.empty()) co_return;  // built in
+Awaitable<void> Drivers::load(std::vector<std::string> names) {
   std::vector<std::string> arguments{"/proc/self/exe", "insmod"};
-  arguments.insert(arguments.end(), request.files.begin(), request.files.end());
+  for (const std::string& name : names) {
+    if (!index_.knows(name)) throw Error("load module " + name, "it is neither in all.rdz nor in stage2 nor built in");
+    for (std::string& file : index_.load_order(name)) arguments.push_back(std::move(file));
+  }
+  if (arguments.size() == 2) co_return;  // all built in
   Command command(std::move(arguments));
   co_await run_checked(io_, command);
 }

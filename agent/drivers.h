@@ -31,14 +31,16 @@ class Drivers {
  public:
   Drivers(asio::io_context& io, Log& log);
 
-  /// Adds the modules under `root` ("": all.rdz; "/tmp/stage2"), and asks all devices once more.
+  /// Adds the modules under `root` ("": all.rdz; "/tmp/stage2"). Devices are not asked yet.
+  void add_modules(const std::string& root);
+  /// As add_modules, and asks all devices once more.
   void use_modules_of(const std::string& root);
 
   /// Returns when nothing is being loaded and no device has appeared for `quiet`, at latest after `limit`.
   Awaitable<void> settle(std::chrono::milliseconds quiet, std::chrono::milliseconds limit);
 
-  /// Loads this module (or what serves this alias), and waits. Throws Error if it is not there or does not load.
-  Awaitable<void> load(std::string name);
+  /// Loads these modules (or what serves these aliases), and waits. Throws Error if one is not there or does not load.
+  Awaitable<void> load(std::vector<std::string> names);
 
   /// Devices that a clone could need (no bridges, displays, …) and that have no driver now.
   std::vector<UndrivenDevice> undriven() const;

@@ -112,7 +112,7 @@ Awaitable<void> Node::get_onto_the_network() {
 
 // all.rdz keeps them packed (initramfs/mkinitramfs); what mounts them lies in front of them, in the same place.
 Awaitable<void> Node::mount_drivers() {
-  drivers_.use_modules_of("");
+  drivers_.add_modules("");
   try {
     co_await mount_squashfs(machine_, drivers_, "/lib.sqfs", "/lib");
   } catch (const Error& error) {
@@ -165,6 +165,7 @@ Awaitable<void> Node::clone_once(ServerLink& link) {
                        .log_file = log_.file(),
                        .boot_device = "",
                        .target_rules = options_.target_rules,
+                       .load_module = [this](std::string name) { return drivers_.load({std::move(name)}); },
                        .settle_drivers = [this] { return settle_drivers(); }};
   co_await clone(context);
 }

@@ -35,8 +35,8 @@ UniqueFd attach_loop(const std::string& file, std::string& device) {
 }  // namespace
 
 Awaitable<void> mount_squashfs(Machine& machine, Drivers& drivers, std::string file, std::string target) {
-  co_await drivers.load("loop");
-  co_await drivers.load("squashfs");
+  std::vector<std::string> modules{"loop", "squashfs"};
+  co_await drivers.load(std::move(modules));
   std::string device;
   const UniqueFd loop = attach_loop(file, device);
   machine.make_directories(target);

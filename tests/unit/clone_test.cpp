@@ -275,6 +275,7 @@ class Attempt {
     context.procfs = proc.root();
     context.host_name = "node7";
     context.log_file = log_file.at("/ka_log-10.0.1.35");
+    context.load_module = [this](std::string name) { return load_module(std::move(name)); };
     context.settle_drivers = [this] { return settle_drivers(); };
   }
 
@@ -286,6 +287,11 @@ class Attempt {
     sys.directory("/module/virtio_blk");
     sys.link(device + "/driver/module", sys.at("/module/virtio_blk"));
     machine.devices["/dev/" + name] = std::string(1 << 20, 'x');
+  }
+
+  Awaitable<void> load_module(std::string name) {
+    modules.push_back(std::move(name));
+    co_return;
   }
 
   // The disk is there only now, as that of a slow controller is.
@@ -322,7 +328,8 @@ class Attempt {
   FakeMachine machine{io, sys, stage2, target};
   FakeLink link;
   Lines log;
-  CloneContext context{.io = io, .machine = machine, .log = log, .link = link, .settle_drivers = {}};
+  CloneContext context{.io = io, .machine = machine, .log = log, .link = link, .load_module = {}, .settle_drivers = {}};
+  std::vector<std::string> modules;  // that were asked for
   std::vector<std::function<void()>> late_disks;
 };
 
@@ -502,6 +509,7 @@ TEST_F(RefusedTest, AFileSystemThatTheKernelLacks) {
   Attempt attempt(sample());
   attempt.proc.file("/filesystems", "nodev\tproc\n");
   expect_refused(attempt, "mount ext4: this kernel has no such file system");
+  EXPECT_THAT(attempt.modules, ElementsAre("fs-ext4"));
 }
 
 TEST_F(RefusedTest, Lilo) {

@@ -65,7 +65,7 @@ class Node:
 
 # What the seconds of the table stand for: the line of the console that ends each stage.
 STAGES = {
-    "kernel": r"Linux version",
+    "ka-init": r"^KA \d",
     "lease": r"The network is up",
     "stage2": r"Stage2 is there",
     "formatted": r"Linux copy is about to start",
