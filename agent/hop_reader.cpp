@@ -4,8 +4,18 @@
 
 namespace ka::agent {
 
-// Never more than what must come: the rest of it may be all there is for a long time.
+// Linux before 4.18 does not make room for what is waited for; a chunk that does not fit would never wake anybody.
+HopReader::HopReader(asio::ip::tcp::socket& socket) : socket_(socket) {
+  wait_for(wire::longest_chunk);
+  asio::socket_base::receive_buffer_size room;
+  boost::system::error_code error;
+  socket_.get_option(room, error);
+  can_wait_ = !error && static_cast<std::uint32_t>(room.value()) >= 2 * wire::longest_chunk;
+}
+
+// Never more than what must come: it may be all there is for a long time.
 void HopReader::wait_for(std::size_t size) {
+  if (!can_wait_) size = 1;
   if (size == awaited_) return;
   awaited_ = size;
   boost::system::error_code ignored;

@@ -15,7 +15,7 @@ namespace ka::agent {
 class HopReader {
  public:
   /// The socket must live as long as this.
-  explicit HopReader(asio::ip::tcp::socket& socket) : socket_(socket) {}
+  explicit HopReader(asio::ip::tcp::socket& socket);
 
   /// Throws ProtocolError, or what the socket reports.
   Awaitable<wire::ChunkHeader> header();
@@ -28,6 +28,7 @@ class HopReader {
   asio::ip::tcp::socket& socket_;
   std::array<char, wire::chunk_header_size> header_;
   std::size_t have_ = 0;  ///< of the next header
+  bool can_wait_ = true;
   std::size_t awaited_ = 1;
 };
 

@@ -57,7 +57,7 @@ int main(int argc, char** argv) {
                    static_cast<unsigned long long>(seed), arguments.nodes);
       return 1;
     }
-    if (arguments.count == 0 && i % 1000 == 999) std::printf("%llu seeds\n", static_cast<unsigned long long>(i + 1)), std::fflush(stdout);
+    if (arguments.count == 0 && i % 100 == 99) std::printf("%llu seeds\n", static_cast<unsigned long long>(i + 1)), std::fflush(stdout);
   }
   std::printf("%llu seeds, %llu nodes of which %llu done, %llu events: all as it must be\n",
               static_cast<unsigned long long>(arguments.count), static_cast<unsigned long long>(nodes),
