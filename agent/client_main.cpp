@@ -19,7 +19,7 @@ namespace {
 enum Status { status_ok = 0, status_failed = 1, status_usage = 2, status_no_server = 3 };
 
 struct Options {
-  Discovery discovery;
+  net::Discovery discovery;
   std::optional<asio::ip::address_v4> server;
   std::string command, file;
   unsigned tries = 5;
@@ -113,7 +113,7 @@ Awaitable<std::optional<ServerAddress>> find_server(asio::io_context& io, const 
     if (attempt > 1)
       say("Waiting for " + options.discovery.session + " from KA server (Try " + std::to_string(attempt) + "/" +
           std::to_string(options.tries) + ")");
-    std::optional<ServerAddress> found = co_await discover(io, options.discovery);
+    std::optional<ServerAddress> found = co_await discover(io, options.discovery, "name one with -H");
     if (found) co_return found;
   }
   co_return std::nullopt;
@@ -173,6 +173,14 @@ int run(const Options& options) {
     io.stop();
   };
   asio::co_spawn(io, run_client(io, options), ended);
+  // The command must not take the end of this program for the end of its input: it is killed first (CommandSink).
+  asio::signal_set signals(io, SIGINT, SIGTERM, SIGHUP);
+  auto stop = [&io](boost::system::error_code error, int) {
+    if (error) return;
+    say("stopped by a signal");
+    io.stop();
+  };
+  signals.async_wait(stop);
   io.run();
   return status;
 }

@@ -147,6 +147,7 @@ class Clone {
 
   void check_programs() {
     std::vector<std::string> programs = {"sh", "sfdisk", "tar"};
+    if (!manifest_.tar_compression.empty()) programs.push_back(manifest_.tar_compression);
     for (const wire::FileSystem& f : manifest_.file_systems)
       for (const std::string& program : programs_for(f)) programs.push_back(program);
     if (loader() == wire::BootLoader::Kind::lilo)

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "agent/hardware_address.h"
-#include "base/asio.h"
+#include "base/ip_address.h"
 
 namespace ka::agent {
 

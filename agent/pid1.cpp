@@ -127,7 +127,7 @@ Awaitable<void> shell(asio::io_context& io, ConsoleLog& log) {
   command.controlling_terminal = terminal_for_shell();
   command.environment = {"TERM=linux", "PS1=stage2:\\w# "};
   try {
-    Process process(io, command, Process::Pipe::none);
+    Process process(io, command, Process::none);
     const ExitStatus status = co_await process.wait();
     log.line("The shell ended with " + status.text());
   } catch (const Error& error) {

@@ -52,6 +52,7 @@ struct Run {
   std::optional<wire::NodeStream> stream;
   std::exception_ptr trouble;  // why this run ends early
   bool over = false;
+  bool finished = false;       // and the server was told
   std::uint64_t reported = 0;  // received, as last reported
   net::Signal changed;         // start, trouble, over
   net::Signal data;            // more for the sink
@@ -108,7 +109,7 @@ Awaitable<void> State::keep_time(std::shared_ptr<State>) {
   while (!lost) {
     timer.expires_after(report_every);
     co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
-    if (run && run->stream && !run->over) report_position(*run);
+    if (run && run->stream && !run->finished) report_position(*run);
     if (Clock::now() - last_word > server_silence_limit) lose("it said nothing for 10 seconds");
   }
 }
@@ -249,7 +250,7 @@ class Link final : public ServerLink {
   Awaitable<void> failed(std::string reason) override;
 
  private:
-  static Awaitable<void> feed_sink(std::shared_ptr<Run> run, Sink& sink);
+  static Awaitable<void> feed_sink(std::shared_ptr<Run> run, UnpackingSink* unpacking);
 
   std::shared_ptr<State> state_;
 };
@@ -270,11 +271,11 @@ Awaitable<ReceiveStats> Link::receive(std::string session, Sink& sink) {
   std::exception_ptr trouble;
   std::optional<UnpackingSink> unpacking;
   try {
-    if (run->start && run->start->packing == "zstd" && !run->trouble) {
+    if (run->stream && run->stream->packing() && !run->trouble) {
       unpacking.emplace(state->io, sink, state->tools_root);
       run->sink = &*unpacking;
     }
-    if (!run->trouble) co_await feed_sink(run, *run->sink);
+    if (!run->trouble) co_await feed_sink(run, unpacking ? &*unpacking : nullptr);
   } catch (const std::exception& error) {
     trouble = std::current_exception();
     if (!run->trouble) {
@@ -285,6 +286,7 @@ Awaitable<ReceiveStats> Link::receive(std::string session, Sink& sink) {
   if (!trouble && !run->trouble) {
     wire::Finished finished{run->start->stream, run->stream->end_mark()->offset, run->stream->end_mark()->digest};
     state->control->send(finished);
+    run->finished = true;
     // Later nodes may still need what is held here.
     while (!run->over && !run->trouble && !state->lost) co_await run->changed.wait();
     run->trouble = nullptr;  // all is here, and well kept
@@ -292,10 +294,11 @@ Awaitable<ReceiveStats> Link::receive(std::string session, Sink& sink) {
   state->hops.detach();
   state->run.reset();
   if (run->trouble) std::rethrow_exception(run->trouble);
-  co_return ReceiveStats{run->stream->end_mark()->offset, Clock::now() - started};
+  co_return ReceiveStats{unpacking ? unpacking->passed_on() : run->stream->end_mark()->offset, Clock::now() - started};
 }
 
-Awaitable<void> Link::feed_sink(std::shared_ptr<Run> run, Sink& sink) {
+// `unpacking` is run->sink, if the stream has packed chunks.
+Awaitable<void> Link::feed_sink(std::shared_ptr<Run> run, UnpackingSink* unpacking) {
   wire::NodeStream& stream = *run->stream;
   while (!run->trouble) {
     wire::ChunkPtr chunk = stream.for_sink();
@@ -305,11 +308,15 @@ Awaitable<void> Link::feed_sink(std::shared_ptr<Run> run, Sink& sink) {
       continue;
     }
     const auto began = Clock::now();
-    co_await sink.write(chunk->bytes());
+    if (chunk->header.packed) {
+      co_await unpacking->write_packed(chunk->bytes());
+    } else {
+      co_await run->sink->write(chunk->bytes());
+    }
     stream.sunk(*chunk, micros_since(began));
     run->room.notify();
   }
-  if (!run->trouble) co_await sink.close();
+  if (!run->trouble) co_await run->sink->close();
 }
 
 Awaitable<void> Link::done() {
@@ -334,6 +341,18 @@ Awaitable<void> Link::failed(std::string reason) {
 }
 
 }  // namespace
+
+Awaitable<std::optional<ServerAddress>> discover(asio::io_context& io, net::Discovery what, std::string how_to_choose) {
+  const std::string session = what.session;
+  const std::vector<net::FoundServer> found = co_await net::discover(io, std::move(what));
+  if (found.empty()) co_return std::nullopt;
+  if (found.size() > 1) {
+    const std::string both = "both " + found[0].address.to_string() + " and " + found[1].address.to_string() + " serve it; ";
+    throw Error("choose the KA server of session " + session, both + how_to_choose);
+  }
+  ServerAddress server{found[0].address, found[0].control_port};
+  co_return server;
+}
 
 Awaitable<std::unique_ptr<ServerLink>> connect(asio::io_context& io, ServerAddress server, NodeIdentity identity) {
   std::shared_ptr<State> state;

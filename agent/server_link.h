@@ -11,6 +11,7 @@
 #include "agent/sink.h"
 #include "base/asio.h"
 #include "base/error.h"
+#include "net/discovery.h"
 #include "wire/ports.h"
 
 namespace ka::agent {
@@ -31,17 +32,9 @@ struct ServerAddress {
   std::uint16_t control_port = wire::control_port;
 };
 
-struct Discovery {
-  std::string session = wire::stage2_session;
-  std::uint16_t port = wire::control_port;
-  /// Broadcast leaves through this interface ("eth0"); empty: the routing table decides.
-  std::string interface;
-  std::chrono::milliseconds timeout{5000};
-};
-
-/// Asks by UDP broadcast who serves the session, several times within the timeout; the first valid answer.
-/// nullopt: nobody answered. Throws Error if the question cannot be sent at all.
-Awaitable<std::optional<ServerAddress>> discover(asio::io_context& io, Discovery what);
+/// The server of the session; nullopt: nobody answered. Throws Error if several did, or the question cannot be sent.
+/// `how_to_choose`: what a person does to name one of them.
+Awaitable<std::optional<ServerAddress>> discover(asio::io_context& io, net::Discovery what, std::string how_to_choose);
 
 /// Who this node is, for the server's table and for the operator.
 struct NodeIdentity {
@@ -54,7 +47,7 @@ struct NodeIdentity {
 };
 
 struct ReceiveStats {
-  std::uint64_t bytes = 0;
+  std::uint64_t bytes = 0;  ///< that the sink got
   std::chrono::duration<double> elapsed{};
 };
 

@@ -24,12 +24,12 @@ Awaitable<std::optional<Found>> ask(asio::io_context& io, Log& log, const BootOp
   for (const Network::Up& up : interfaces) {
     std::optional<ServerAddress> server = options.server;
     if (!server) {
-      Discovery question;
+      net::Discovery question;
       question.session = options.session;
       question.interface = up.link.name;
       question.timeout = std::chrono::milliseconds(one_try) / static_cast<int>(interfaces.size());
       try {
-        server = co_await discover(io, std::move(question));
+        server = co_await discover(io, std::move(question), "end one of them, or name one by kaserver=");
       } catch (const Error& error) {
         log.line("Looking for a KA server on " + up.link.name + ": " + error.what());
       }

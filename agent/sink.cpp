@@ -1,9 +1,6 @@
 #include "agent/sink.h"
 
 #include <fcntl.h>
-#include <signal.h>
-
-#include <deque>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -74,95 +71,29 @@ void FileSink::abort() noexcept { fd_.reset(); }
 
 // CommandSink
 
-struct CommandSink::State {
-  State(asio::io_context& io, const Command& what, std::function<void(std::string_view)> on_line)
-      : command(what), process(io, what, Process::Pipe::in_and_err), line(std::move(on_line)), silent(io) {
-    silent.expires_at(asio::steady_timer::time_point::max());
-  }
-
-  Command command;
-  Process process;
-  std::function<void(std::string_view)> line;
-  std::deque<std::string> last_lines;
-  bool all_said = false;
-  asio::steady_timer silent;  // cancelled when its stderr has ended
-
-  static Awaitable<void> listen(std::shared_ptr<State> self) {
-    auto keep = [state = self.get()](std::string_view text) {
-      state->last_lines.emplace_back(text);
-      if (state->last_lines.size() > 5) state->last_lines.pop_front();
-      if (state->line) state->line(text);
-    };
-    try {
-      co_await for_each_line(self->process.err(), keep);
-    } catch (const std::exception&) {
-      // The sink was aborted.
-    }
-    self->all_said = true;
-    self->silent.cancel();
-  }
-
-  // Its last words, once it has ended. Something it left running in the background may keep its stderr open.
-  Awaitable<std::string> last_words() {
-    if (!all_said) {
-      silent.expires_after(std::chrono::milliseconds(500));
-      co_await silent.async_wait(asio::as_tuple(asio::use_awaitable));
-    }
-    std::string words;
-    for (const std::string& text : last_lines) words += (words.empty() ? "" : "; ") + text;
-    co_return words.empty() ? "it printed nothing" : words;
-  }
-};
-
-CommandSink::CommandSink(asio::io_context& io, const Command& command, std::function<void(std::string_view)> on_line) {
-  Command in_group = command;
-  in_group.new_session = true;
-  state_ = std::make_shared<State>(io, in_group, std::move(on_line));
-  // A pipe that holds several chunks: fewer turns between this process and the program.
-  ::fcntl(state_->process.in().native_handle(), F_SETPIPE_SZ, 1 << 20);
-  asio::co_spawn(io, State::listen(state_), asio::detached);
-}
+CommandSink::CommandSink(asio::io_context& io, const Command& command, std::function<void(std::string_view)> on_line)
+    : program_(PipedProcess::start(io, command, Process::in_pipe, std::move(on_line))) {}
 
 CommandSink::~CommandSink() { abort(); }
 
 Awaitable<void> CommandSink::write(std::span<const std::byte> bytes) {
-  auto state = state_;
+  auto program = program_;
   auto buffer = asio::buffer(bytes.data(), bytes.size());
-  auto [error, size] =
-      co_await asio::async_write(state->process.in(), buffer, asio::as_tuple(asio::use_awaitable));
+  auto [error, size] = co_await asio::async_write(program->in(), buffer, asio::as_tuple(asio::use_awaitable));
   (void)size;
   if (!error) co_return;
-  std::string doing = "write to " + state->command.text();
+  std::string doing = "write to " + program->text();
   if (error != asio::error::broken_pipe) throw Error(doing, error.message());
-  ExitStatus status = co_await state->process.wait();
-  std::string words = co_await state->last_words();
+  ExitStatus status = co_await program->wait();
+  std::string words = co_await program->last_words();
   throw Error(doing, "it ended with " + status.text() + " before it had read everything: " + words);
 }
 
 Awaitable<void> CommandSink::close() {
-  auto state = state_;
-  state->process.in().close();
-  ExitStatus status = co_await state->process.wait();
-  if (status.ok()) {
-    // Everything it said is heard before this returns, unless something keeps its stderr open.
-    co_await state->last_words();
-    co_return;
-  }
-  std::string words = co_await state->last_words();
-  throw Error(state->command.text() + " ended with " + status.text(), words);
+  program_->in().close();
+  co_await program_->wait_for_success();
 }
 
-void CommandSink::abort() noexcept {
-  try {
-    // First the signal: a program must not take the closed pipe for the end of its input.
-    state_->process.kill(SIGKILL);
-    boost::system::error_code ignored;
-    state_->process.in().close(ignored);
-    state_->process.err().close(ignored);
-    state_->silent.cancel();
-  } catch (const std::exception&) {
-    // The program has ended already.
-  }
-}
+void CommandSink::abort() noexcept { program_->stop(); }
 
 }  // namespace ka::agent

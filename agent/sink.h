@@ -10,7 +10,7 @@
 #include <sys/types.h>
 
 #include "base/asio.h"
-#include "base/process.h"
+#include "base/piped_process.h"
 #include "base/unique_fd.h"
 
 namespace ka::agent {
@@ -66,8 +66,7 @@ class CommandSink final : public Sink {
   void abort() noexcept override;
 
  private:
-  struct State;
-  std::shared_ptr<State> state_;
+  std::shared_ptr<PipedProcess> program_;
 };
 
 }  // namespace ka::agent

@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include <cstring>
-#include <deque>
 #include <map>
 #include <optional>
 
@@ -117,12 +116,11 @@ void reap_children(asio::io_context& io) {
   asio::co_spawn(io, reap_loop(signals), asio::detached);
 }
 
-Process::Process(asio::io_context& io, const Command& command, Pipe with) : state_(std::make_shared<State>(io)) {
+Process::Process(asio::io_context& io, const Command& command, unsigned with) : state_(std::make_shared<State>(io)) {
   std::optional<PipePair> in, out, err;
-  if (with == Pipe::in || with == Pipe::in_and_err || with == Pipe::in_and_out) in.emplace();
-  if (with == Pipe::out || with == Pipe::out_and_err || with == Pipe::in_and_out || with == Pipe::out_then_err)
-    out.emplace();
-  if (with == Pipe::err || with == Pipe::in_and_err || with == Pipe::out_then_err) err.emplace();
+  if (with & in_pipe) in.emplace();
+  if (with & out_pipe) out.emplace();
+  if (with & err_pipe) err.emplace();
   PipePair failure;
 
   std::vector<std::string> arguments = command.argv;
@@ -138,7 +136,7 @@ Process::Process(asio::io_context& io, const Command& command, Pipe with) : stat
   if (pid < 0) throw Error::from_errno("start " + command.argv.at(0));
   if (pid == 0) {
     int out_fd = out ? out->write.get() : -1;
-    int err_fd = err ? err->write.get() : with == Pipe::out_and_err ? out_fd : -1;
+    int err_fd = err ? err->write.get() : (with & err_with_out) ? out_fd : -1;
     int why = become(command, argv.data(), envp.data(), in ? in->read.get() : -1, out_fd, err_fd);
     (void)!::write(failure.write.get(), &why, sizeof why);
     ::_exit(127);
@@ -200,6 +198,17 @@ void Process::kill(int signal) {
   ::kill(state_->group ? -state_->pid : state_->pid, signal);
 }
 
+void LastLines::add(std::string_view line) {
+  lines_.emplace_back(line);
+  if (lines_.size() > 5) lines_.pop_front();
+}
+
+std::string LastLines::text() const {
+  std::string text;
+  for (const std::string& line : lines_) text += (text.empty() ? "" : "; ") + line;
+  return text.empty() ? "it printed nothing" : text;
+}
+
 Awaitable<void> for_each_line(asio::posix::stream_descriptor& pipe, std::function<void(std::string_view)> line) {
   constexpr std::size_t longest = 64 * 1024;
   std::string pending;
@@ -223,29 +232,16 @@ Awaitable<void> for_each_line(asio::posix::stream_descriptor& pipe, std::functio
 }
 
 Awaitable<ExitStatus> run(asio::io_context& io, const Command& command, std::function<void(std::string_view)> line) {
-  Process process(io, command, Process::Pipe::out_and_err);
+  Process process(io, command, Process::out_pipe | Process::err_with_out);
   co_await for_each_line(process.out(), std::move(line));
   co_return co_await process.wait();
 }
 
 namespace {
 
-// The last things a program said, for the error that its failure becomes.
-class LastLines {
- public:
-  void add(std::string_view line) {
-    lines_.emplace_back(line);
-    if (lines_.size() > 5) lines_.pop_front();
-  }
-  [[noreturn]] void fail(const Command& command, ExitStatus status) const {
-    std::string why;
-    for (const std::string& line : lines_) why += (why.empty() ? "" : "; ") + line;
-    throw Error(command.text() + " ended with " + status.text(), why.empty() ? "it printed nothing" : why);
-  }
-
- private:
-  std::deque<std::string> lines_;
-};
+[[noreturn]] void fail(const Command& command, ExitStatus status, const LastLines& last) {
+  throw Error(command.text() + " ended with " + status.text(), last.text());
+}
 
 }  // namespace
 
@@ -256,11 +252,11 @@ Awaitable<void> run_checked(asio::io_context& io, const Command& command, std::f
     if (line) line(text);
   };
   ExitStatus status = co_await run(io, command, both);
-  if (!status.ok()) last.fail(command, status);
+  if (!status.ok()) fail(command, status, last);
 }
 
 Awaitable<std::string> output_of(asio::io_context& io, const Command& command) {
-  Process process(io, command, Process::Pipe::out_then_err);
+  Process process(io, command, Process::out_pipe | Process::err_pipe);
   LastLines last;
   auto keep = [&last](std::string_view text) { last.add(text); };
   std::string output;
@@ -272,7 +268,7 @@ Awaitable<std::string> output_of(asio::io_context& io, const Command& command) {
   using namespace asio::experimental::awaitable_operators;
   co_await (read_out() && for_each_line(process.err(), keep));
   ExitStatus status = co_await process.wait();
-  if (!status.ok()) last.fail(command, status);
+  if (!status.ok()) fail(command, status, last);
   co_return output;
 }
 

@@ -2,6 +2,7 @@
 /// Child processes under Asio: started, fed, listened to, waited for; none is ever left a zombie, also
 /// when this process is PID 1 and inherits orphans.
 
+#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
@@ -41,18 +42,17 @@ void reap_children(asio::io_context& io);
 /// A running child. Destroying it while the child runs kills its process group (if new_session) or it.
 class Process {
  public:
-  enum class Pipe { none, in, out, out_and_err, err, in_and_err, in_and_out, out_then_err };
+  /// Which standard streams become pipes to us, added up; the others are /dev/null (stdin), or inherited.
+  enum Pipes : unsigned {
+    none = 0,
+    in_pipe = 1,
+    out_pipe = 2,
+    err_pipe = 4,
+    err_with_out = 8,  ///< stderr goes where stdout goes
+  };
 
-  /// Starts `command`. `with` says which standard streams become pipes to us; the others are /dev/null
-  /// (stdin) or inherited (stdout, stderr). Throws Error, naming the program, if it cannot be executed.
-  ///   in            stdin is a pipe
-  ///   out           stdout is a pipe
-  ///   out_and_err   stdout and stderr are one pipe, read as out()
-  ///   err           stderr is a pipe
-  ///   in_and_err    stdin and stderr are pipes
-  ///   in_and_out    stdin and stdout are pipes
-  ///   out_then_err  stdout and stderr are two pipes
-  Process(asio::io_context& io, const Command& command, Pipe with);
+  /// Starts `command`. Throws Error, naming the program, if it cannot be executed.
+  Process(asio::io_context& io, const Command& command, unsigned with);
   Process(Process&&) noexcept;
   Process& operator=(Process&&) noexcept;
   ~Process();
@@ -69,6 +69,16 @@ class Process {
  private:
   struct State;
   std::shared_ptr<State> state_;
+};
+
+/// The last lines that a program printed, for the error that its failure becomes.
+class LastLines {
+ public:
+  void add(std::string_view line);
+  std::string text() const;  ///< "it printed nothing" if so
+
+ private:
+  std::deque<std::string> lines_;
 };
 
 /// Each line that `pipe` gives, without its end, until end of file. A line longer than 64 KiB is split;

@@ -12,6 +12,7 @@
 #include "base/process.h"
 #include "base/text.h"
 #include "server/plan_input.h"
+#include "server/run_job.h"
 #include "server/serve.h"
 #include "server/status_table.h"
 
@@ -73,6 +74,7 @@ Awaitable<Prepared> prepare(asio::io_context& io, const CloneOptions& options) {
   check_report_place(options.json);
   Prepared ready;
   ready.input = read_input(options);
+  ready.racks = read_racks(options.racks);
   ready.listen = address_of(options.interface);
   check_ports(io, ready.listen, options);
   std::vector<std::string> drives;

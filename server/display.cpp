@@ -15,19 +15,19 @@ namespace {
 constexpr auto redraw_every = std::chrono::milliseconds(250);
 constexpr auto progress_every = std::chrono::seconds(10);
 
-void write_out(const std::string& text) {
-  std::fwrite(text.data(), 1, text.size(), stdout);
-  std::fflush(stdout);
-}
-
 std::string with_name(const NodeStatus& node) {
   return escape_bytes(node.address) + (node.host_name.empty() ? "" : " (" + escape_bytes(node.host_name) + ")");
 }
 
 }  // namespace
 
-Display::Display(asio::io_context& io, unsigned wanted)
-    : wanted_(wanted), terminal_(::isatty(STDOUT_FILENO) == 1), timer_(io), resized_(io) {
+Display::Display(asio::io_context& io, std::FILE* out, unsigned wanted, bool quiet)
+    : out_(out),
+      wanted_(wanted),
+      quiet_(quiet),
+      terminal_(!quiet && ::isatty(::fileno(out)) == 1),
+      timer_(io),
+      resized_(io) {
   if (!terminal_) return;
   read_size();
   asio::co_spawn(io, redraw_loop(), asio::detached);
@@ -62,7 +62,7 @@ Awaitable<void> Display::watch_size() {
 
 void Display::read_size() {
   winsize size{};
-  if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return;
+  if (::ioctl(::fileno(out_), TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return;
   width_ = size.ws_col;
   height_ = size.ws_row;
 }
@@ -71,21 +71,26 @@ void Display::measure_rate() {
   auto now = Clock::now();
   std::chrono::duration<double> passed = now - measured_at_;
   if (session_.name.empty() || passed.count() < 1) return;
-  double rate = static_cast<double>(session_.bytes - measured_bytes_) / passed.count();
+  double rate = static_cast<double>(session_.progress.bytes - measured_bytes_) / passed.count();
   session_.rate = session_.rate == 0 ? rate : session_.rate * 0.7 + rate * 0.3;
   measured_at_ = now;
-  measured_bytes_ = session_.bytes;
+  measured_bytes_ = session_.progress.bytes;
   changed_ = true;
 }
 
 std::vector<NodeStatus> Display::nodes() const {
   std::vector<NodeStatus> list;
-  for (const std::string& address : order_) list.push_back(nodes_.at(address));
+  for (const auto& [number, node] : nodes_) list.push_back(node);
   return list;
 }
 
+void Display::write(const std::string& text) {
+  std::fwrite(text.data(), 1, text.size(), out_);
+  std::fflush(out_);
+}
+
 void Display::erase() {
-  if (drawn_ > 0) write_out("\x1b[" + std::to_string(drawn_) + "A\r\x1b[J");
+  if (drawn_ > 0) write("\x1b[" + std::to_string(drawn_) + "A\r\x1b[J");
   drawn_ = 0;
 }
 
@@ -95,14 +100,14 @@ void Display::draw() {
   std::string text = drawn_ > 0 ? "\x1b[" + std::to_string(drawn_) + "A\r" : "";
   auto lines = live_table(session_, nodes(), wanted_, width_ > 1 ? width_ - 1 : 1, height_);
   for (const std::string& line : lines) text += line + "\x1b[K\n";
-  write_out(text + "\x1b[J");
+  write(text + "\x1b[J");
   drawn_ = lines.size();
   changed_ = false;
 }
 
 void Display::line(const std::string& text) {
   erase();
-  write_out(text + "\n");
+  write(text + "\n");
   draw();
 }
 
@@ -114,51 +119,65 @@ void Display::close() {
   resized_.cancel();
 }
 
-void Display::event(const std::string& text) { line(escape_bytes(text)); }
+void Display::event(const std::string& text) {
+  if (!quiet_) line(escape_bytes(text));
+}
 
 void Display::node(const NodeStatus& status) {
-  auto [found, is_new] = nodes_.try_emplace(status.address, status);
-  if (is_new) order_.push_back(status.address);
+  auto [found, is_new] = nodes_.try_emplace(status.number, status);
   NodeStatus before = is_new ? NodeStatus() : found->second;
   found->second = status;
   changed_ = true;
-  bool news = is_new || before.state != status.state || before.stage != status.stage;
-  bool bad = status.state == NodeStatus::State::failed || status.state == NodeStatus::State::put_out;
-  // The table says the rest on a terminal; a failure stays in the log.
-  if (!news || (terminal_ && !(bad && before.state != status.state))) return;
-  std::string what = bad ? status.reason : status.stage;
+  const bool bad = status.state == NodeStatus::State::failed || status.state == NodeStatus::State::put_out;
+  // A failure is an event too; the rest is in the table on a terminal.
+  if (bad ? !quiet_ : quiet_ || terminal_) return;
+  if (!is_new && before.state == status.state && before.stage == status.stage) return;
+  const std::string& what = bad ? status.reason : status.stage;
   line(with_name(status) + ": " + state_name(status.state) + (what.empty() ? "" : ", " + escape_bytes(what)));
 }
 
 void Display::session_started(const Session& session, unsigned round, unsigned members) {
-  session_ = SessionView{session.name, round, members, 0, session.expected, 0};
+  session_ = SessionView();
+  session_.name = session.name;
+  session_.round = round;
+  session_.members = members;
+  session_.expected = session.expected;
   measured_at_ = last_progress_ = Clock::now();
   measured_bytes_ = 0;
-  line("+++ Sending " + session.name + " to " + std::to_string(members) + (members == 1 ? " node" : " nodes") +
-       (round > 1 ? ", round " + std::to_string(round) : "") + " +++");
+  event("+++ Sending " + session.name + " to " + std::to_string(members) + (members == 1 ? " node" : " nodes") +
+        (round > 1 ? ", round " + std::to_string(round) : "") + " +++");
 }
 
-void Display::session_progress(const Session& session, std::uint64_t bytes) {
-  session_.name = session.name;
-  session_.bytes = bytes;
+void Display::session_progress(const Session&, const Progress& progress) {
+  session_.progress = progress;
   changed_ = true;
-  if (!terminal_) progress_line();
+  if (!terminal_ && !quiet_) progress_line();
 }
 
 void Display::progress_line() {
   if (Clock::now() - last_progress_ < progress_every) return;
   last_progress_ = Clock::now();
   measure_rate();
-  line(live_table(session_, nodes(), wanted_, 200, 3).front());
+  std::string text;
+  for (const std::string& part : session_lines(session_, nodes(), wanted_)) text += part;
+  line(text);
 }
 
 void Display::session_ended(const Session& session, std::uint64_t bytes, std::chrono::duration<double> elapsed,
                             const std::vector<std::string>& warnings) {
   records_.push_back({session.name, session_.round, session_.members, bytes, elapsed.count()});
-  session_ = SessionView{};
-  std::string totals = totals_text(bytes, elapsed);
-  line(session.name + " is through\n" + totals.substr(0, totals.size() - 1));
+  session_ = SessionView();
+  event(session.name + " is through");
+  const std::string totals = totals_text(bytes, elapsed);
+  for (std::string_view total : split(totals, '\n')) {
+    if (!total.empty()) event(std::string(total));
+  }
   for (const std::string& warning : warnings) line("! " + escape_bytes(warning));
+}
+
+void Display::session_failed(const Session&) {
+  session_ = SessionView();
+  changed_ = true;
 }
 
 }  // namespace ka::server

@@ -6,13 +6,14 @@
 #include <map>
 
 #include "base/error.h"
-#include "base/files.h"
 #include "base/random.h"
 #include "base/text.h"
 #include "net/control_connection.h"
+#include "net/discovery.h"
 #include "net/hop_server.h"
 #include "net/signal.h"
-#include "server/packing_source.h"
+#include "server/chunk_source.h"
+#include "server/job_rules.h"
 #include "wire/discovery.h"
 #include "wire/job_machine.h"
 
@@ -25,20 +26,11 @@ using Clock = std::chrono::steady_clock;
 namespace {
 
 constexpr auto tick_every = std::chrono::milliseconds(50);
+constexpr auto progress_every = std::chrono::milliseconds(250);
 constexpr auto farewell_limit = std::chrono::seconds(2);
 constexpr std::size_t most_unknown = 512;  // connections that have not said hello
 
 wire::Time now() { return std::chrono::duration_cast<wire::Time>(Clock::now().time_since_epoch()); }
-
-// Half of the free memory: the source, the page cache and the rest of the machine want some too.
-std::uint64_t memory_for_window() {
-  const std::string text = read_file_if_any("/proc/meminfo").value_or("");
-  for (std::string_view line : split(text, '\n')) {
-    auto fields = words(line);
-    if (fields.size() >= 2 && fields[0] == "MemAvailable:") return parse_unsigned(fields[1]).value_or(0) * 1024 / 2;
-  }
-  return 64u << 20;
-}
 
 // Every node takes one file descriptor here, and strangers some more.
 void raise_file_limit() {
@@ -46,26 +38,6 @@ void raise_file_limit() {
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= limit.rlim_max) return;
   limit.rlim_cur = limit.rlim_max;
   ::setrlimit(RLIMIT_NOFILE, &limit);
-}
-
-wire::JobRules rules_of(const JobPlan& plan, std::uint16_t data_port) {
-  wire::JobRules rules;
-  for (const Session& session : plan.sessions) {
-    check_compression(session.compression);
-    const bool packs = session.compression != "off" && can_pack();
-    if (!packs && session.compression != "off" && session.compression != "auto")
-      throw Error("pack session " + session.name, "the zstd program is not there: install zstd, or use -z off");
-    rules.sessions.push_back({session.name, session.kept, packs ? "zstd" : ""});
-  }
-  rules.clone = plan.clone;
-  rules.nodes = plan.nodes;
-  rules.start_after = plan.start_after;
-  rules.linger = plan.linger;
-  rules.release_delay = plan.release_delay;
-  rules.window = plan.window;
-  rules.memory = memory_for_window();
-  rules.data_port = data_port;
-  return rules;
 }
 
 class JobRunner final : public Job, private wire::JobOutput, public std::enable_shared_from_this<JobRunner> {
@@ -79,14 +51,16 @@ class JobRunner final : public Job, private wire::JobOutput, public std::enable_
  private:
   // What comes in.
   void listen();
+  Awaitable<void> refuse_to_be_second();
   Awaitable<void> accept(std::shared_ptr<JobRunner> self);
   Awaitable<void> converse(std::shared_ptr<JobRunner> self, wire::NodeId id);
   Awaitable<void> answer_questions(std::shared_ptr<JobRunner> self);
   Awaitable<void> keep_time(std::shared_ptr<JobRunner> self);
   Awaitable<void> pump(std::shared_ptr<JobRunner> self, std::size_t session);
-  void open_source(const Session& session);
+  Awaitable<void> send_source(std::uint64_t stream);
+  bool runs(std::uint64_t stream) { return !over_ && machine_->chain() && machine_->chain()->stream() == stream; }
+  void tell_progress();
   NodeStatus status_of(const wire::NodeRow& row) const;
-  Awaitable<bool> fill(Source& source, wire::Chunk& chunk);
   Awaitable<void> say_farewell();
   JobResult result() const;
 
@@ -111,9 +85,9 @@ class JobRunner final : public Job, private wire::JobOutput, public std::enable_
   std::map<wire::NodeId, std::shared_ptr<net::ControlConnection>> connections_;
   std::vector<std::shared_ptr<net::ControlConnection>> leaving_;
   wire::NodeId last_id_ = 0;
+  const std::uint64_t server_id_ = random_number();
   wire::ChunkPool pool_;
-  std::unique_ptr<Source> source_;  ///< of the running stream
-  PackingSource* packing_ = nullptr;  ///< source_, if it packs
+  std::unique_ptr<ChunkSource> source_;  ///< of the running stream
   std::size_t session_ = 0;
   std::uint64_t session_bytes_ = 0, session_unpacked_ = 0;  ///< as sent, and as the source gave them
   Clock::time_point session_began_, progress_told_;
@@ -125,8 +99,9 @@ class JobRunner final : public Job, private wire::JobOutput, public std::enable_
 Awaitable<JobResult> JobRunner::run() {
   auto self = shared_from_this();
   listen();
-  asio::co_spawn(io_, accept(self), asio::detached);
   asio::co_spawn(io_, answer_questions(self), asio::detached);
+  co_await refuse_to_be_second();
+  asio::co_spawn(io_, accept(self), asio::detached);
   asio::co_spawn(io_, keep_time(self), asio::detached);
   while (!machine_->finished()) co_await ended_.wait();
   over_ = true;
@@ -166,6 +141,30 @@ void JobRunner::listen() {
   wire::JobOutput& decisions = *this;
   machine_.emplace(rules_of(plan_, hops_->port()), decisions);
   event("Listening on TCP and UDP port " + port + ", data on TCP port " + std::to_string(hops_->port()));
+}
+
+// Nodes would not know whom to believe. Two servers that start at the same moment hear each other, and both end.
+Awaitable<void> JobRunner::refuse_to_be_second() {
+  net::Discovery question;
+  question.session = plan_.sessions.front().name;
+  question.port = plan_.control_port;
+  question.local = plan_.listen;
+  question.timeout = std::chrono::milliseconds(400);
+  question.again = std::chrono::milliseconds(200);
+  const std::string session = question.session;
+  std::vector<net::FoundServer> found;
+  std::string unasked;
+  try {
+    found = co_await net::discover(io_, std::move(question), server_id_);
+  } catch (const Error& error) {
+    unasked = error.what();
+  }
+  if (!unasked.empty()) event("Whether another server is there is not known: " + unasked);
+  if (found.empty()) co_return;
+  over_ = true;
+  boost::system::error_code ignored;
+  discovery_.close(ignored);
+  throw Error("serve session " + session, "the KA server at " + found[0].address.to_string() + " does already");
 }
 
 Awaitable<void> JobRunner::accept(std::shared_ptr<JobRunner> self) {
@@ -221,6 +220,7 @@ Awaitable<void> JobRunner::answer_questions(std::shared_ptr<JobRunner>) {
       if (!machine_->serves(query.session)) continue;
       wire::DiscoveryAnswer answer;
       answer.token = query.token;
+      answer.server = server_id_;
       answer.control_port = plan_.control_port;
       answer.session = query.session;
       boost::system::error_code ignored;
@@ -238,6 +238,7 @@ Awaitable<void> JobRunner::keep_time(std::shared_ptr<JobRunner>) {
     co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
     if (over_) co_return;
     machine_->tick(now());
+    if (Clock::now() - progress_told_ >= progress_every) tell_progress();
     std::erase_if(leaving_, [](const auto& connection) { return connection->idle(); });
     settle();
   }
@@ -268,12 +269,14 @@ void JobRunner::stream_moved() {
 
 void JobRunner::stream_ended(bool whole) {
   hops_->detach();
-  packing_ = nullptr;
+  const std::uint64_t packed_in = source_ ? source_->packed_in() : 0, packed_out = source_ ? source_->packed_out() : 0;
   source_.reset();
   moved_.notify();
-  if (!whole) return;
-  if (!machine_->packing().empty())
-    event("Packed " + format_size(session_unpacked_) + " into " + format_size(session_bytes_));
+  if (!whole) {
+    observer_.session_failed(plan_.sessions[session_]);
+    return;
+  }
+  if (packed_in != 0) event("Packed " + format_size(packed_in) + " into " + format_size(packed_out));
   observer_.session_ended(plan_.sessions[session_], session_unpacked_, Clock::now() - session_began_, session_warnings_);
   warnings_.insert(warnings_.end(), session_warnings_.begin(), session_warnings_.end());
 }
@@ -281,36 +284,23 @@ void JobRunner::stream_ended(bool whole) {
 // Reads the source as fast as the chain allows, to its end.
 Awaitable<void> JobRunner::pump(std::shared_ptr<JobRunner>, std::size_t session) {
   const std::uint64_t stream = machine_->chain()->stream();
-  auto still_runs = [this, stream] { return !over_ && machine_->chain() && machine_->chain()->stream() == stream; };
   std::string trouble;
   try {
-    open_source(plan_.sessions[session]);
-    for (bool more = true; more;) {
-      std::shared_ptr<wire::Chunk> chunk = pool_.get();
-      more = co_await fill(*source_, *chunk);
-      if (!still_runs()) co_return;
-      if (chunk->header.length == 0) break;
-      while (!machine_->chain()->may_read()) {
-        co_await moved_.wait();
-        if (!still_runs()) co_return;
-      }
-      session_bytes_ += chunk->header.length;
-      session_unpacked_ = packing_ ? packing_->unpacked() : session_bytes_;
-      machine_->chain()->add(std::move(chunk));
-      hops_->moved();
-      if (Clock::now() - progress_told_ < std::chrono::milliseconds(250)) continue;
-      progress_told_ = Clock::now();
-      observer_.session_progress(plan_.sessions[session], session_unpacked_);
-    }
+    const Session& what = plan_.sessions[session];
+    const std::string how = machine_->packing().empty() ? "off" : what.compression;
+    source_ = std::make_unique<ChunkSource>(io_, what.open(), how, now());
+    co_await send_source(stream);
     // Only now, with its exit status known, may anyone hear that the stream is whole.
-    std::vector<std::string> warnings = co_await source_->finish();
-    if (still_runs()) session_warnings_ = std::move(warnings);
+    if (runs(stream)) {
+      std::vector<std::string> warnings = co_await source_->finish();
+      if (runs(stream)) session_warnings_ = std::move(warnings);
+    }
   } catch (const std::exception& error) {
     trouble = error.what();
   }
-  if (!still_runs()) co_return;
+  if (!runs(stream)) co_return;
   if (trouble.empty()) {
-    observer_.session_progress(plan_.sessions[session], session_unpacked_);
+    tell_progress();
     machine_->source_ended(now());
   } else {
     event("The source of session " + plan_.sessions[session].name + " failed: " + trouble);
@@ -319,25 +309,41 @@ Awaitable<void> JobRunner::pump(std::shared_ptr<JobRunner>, std::size_t session)
   settle();
 }
 
-void JobRunner::open_source(const Session& session) {
-  source_ = session.open();
-  if (machine_->packing().empty()) return;
-  auto packing = std::make_unique<PackingSource>(io_, std::move(source_), session.compression);
-  packing_ = packing.get();
-  source_ = std::move(packing);
+Awaitable<void> JobRunner::send_source(std::uint64_t stream) {
+  wire::Time waited{0};
+  for (bool more = true; more;) {
+    std::shared_ptr<wire::Chunk> chunk = pool_.get();
+    more = co_await source_->fill(*chunk);
+    if (!runs(stream)) co_return;
+    if (chunk->header.length == 0) break;
+    const wire::Time ready = now();
+    machine_->chain()->limit_ahead(source_->read_ahead(machine_->chain()->window()));
+    while (!machine_->chain()->may_read()) {
+      co_await moved_.wait();
+      if (!runs(stream)) co_return;
+    }
+    waited += now() - ready;
+    session_bytes_ += chunk->header.length;
+    session_unpacked_ = source_->unpacked();
+    machine_->chain()->add(std::move(chunk));
+    hops_->moved();
+    source_->look(now(), session_bytes_, machine_->chain()->floor(), waited);
+  }
 }
 
-// False at the end of the source; the chunk may hold its last bytes then.
-Awaitable<bool> JobRunner::fill(Source& source, wire::Chunk& chunk) {
-  std::uint32_t size = 0;
-  while (size < wire::longest_chunk) {
-    std::span<std::byte> rest(chunk.room.get() + size, wire::longest_chunk - size);
-    std::size_t got = co_await source.read(rest);
-    if (got == 0) break;
-    size += static_cast<std::uint32_t>(got);
+void JobRunner::tell_progress() {
+  if (!machine_->chain()) return;
+  progress_told_ = Clock::now();
+  Progress progress;
+  progress.bytes = session_unpacked_;
+  if (source_) {
+    progress.packed_in = source_->packed_in();
+    progress.packed_out = source_->packed_out();
   }
-  chunk.header.length = size;
-  co_return size == wire::longest_chunk;
+  progress.held_up_by = machine_->held_up_by();
+  if (source_ && source_->packs() && progress.held_up_by == wire::JobMachine::source_itself)
+    progress.held_up_by += " and its packing";
+  observer_.session_progress(plan_.sessions[session_], progress);
 }
 
 // Decisions.
@@ -389,6 +395,7 @@ NodeStatus JobRunner::status_of(const wire::NodeRow& row) const {
   const double scale =
       session_bytes_ == 0 ? 1 : static_cast<double>(session_unpacked_) / static_cast<double>(session_bytes_);
   NodeStatus status;
+  status.number = row.number;
   status.address = row.at.address_text();
   status.host_name = row.host_name;
   status.hardware_address = row.hardware_address;

@@ -13,6 +13,7 @@
 #include "base/asio.h"
 #include "server/source.h"
 #include "wire/ports.h"
+#include "wire/racks.h"
 
 namespace ka::server {
 
@@ -21,7 +22,7 @@ struct Session {
   std::function<std::unique_ptr<Source>()> open;   ///< called once per round; throws Error
   std::uint64_t expected = 0;                      ///< bytes, for percent and time left; 0: unknown
   bool kept = false;                               ///< a node that got it does not need it again in a later round (stage2)
-  std::string compression = "off";                 ///< "auto", "off", or a zstd level
+  std::string compression = "off";                 ///< "auto", "off", or a zstd level (server/chunk_source.h)
 };
 
 struct JobPlan {
@@ -30,7 +31,9 @@ struct JobPlan {
   bool clone = true;
   unsigned nodes = 1;                            ///< -n: a round starts when as many wait, …
   std::optional<std::chrono::seconds> start_after;  ///< … or this long after the first one came
-  std::optional<std::chrono::seconds> linger;    ///< send: how long to wait for the missing after a round
+  std::optional<std::chrono::seconds> linger;    ///< for the missing after a round; a clone without it: for ever
+  wire::Racks racks;                             ///< who shall be neighbours in the chain
+  std::chrono::seconds sink_limit{600};          ///< a sink that takes nothing for so long has failed; 0: no limit
   std::chrono::milliseconds release_delay{0};    ///< -d: between two releases
   std::uint64_t window = 0;                      ///< bytes held for nodes behind; 0: by this machine's memory
 
@@ -42,6 +45,7 @@ struct JobPlan {
 struct NodeStatus {
   enum class State { waiting, running, finishing, done, failed, put_out };
 
+  std::size_t number = 0;        ///< tells rows apart: in the order in which they came
   std::string address;           ///< "10.0.1.35"
   std::string host_name, hardware_address;
   State state = State::waiting;
@@ -54,6 +58,13 @@ struct NodeStatus {
   unsigned order = 0;            ///< place in the chain, 1 is next to the server; 0: not in it
 };
 
+/// How far the running session is.
+struct Progress {
+  std::uint64_t bytes = 0;               ///< read from the source
+  std::uint64_t packed_in = 0, packed_out = 0;  ///< how many of them were packed, and into how many
+  std::string held_up_by;                ///< "the source", "the sink of 10.0.1.35"; empty: not known
+};
+
 /// Hears what happens; called on the io_context's thread, must not block for long.
 class JobObserver {
  public:
@@ -63,10 +74,11 @@ class JobObserver {
   /// Something about this node changed. Called at most a few times a second per node while bytes flow.
   virtual void node(const NodeStatus& status) = 0;
   virtual void session_started(const Session& session, unsigned round, unsigned members) = 0;
-  /// `bytes` were read from the source so far.
-  virtual void session_progress(const Session& session, std::uint64_t bytes) = 0;
+  virtual void session_progress(const Session& session, const Progress& progress) = 0;
   virtual void session_ended(const Session& session, std::uint64_t bytes, std::chrono::duration<double> elapsed,
                              const std::vector<std::string>& warnings) = 0;
+  /// It came to no good end: its source failed, or all members have left.
+  virtual void session_failed(const Session& session) = 0;
 };
 
 struct JobResult {

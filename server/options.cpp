@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "server/chunk_source.h"
 #include "server/conf.h"
 
 namespace ka::server {
@@ -58,6 +59,9 @@ void add_clone_options(CLI::App& app, CloneOptions& o) {
       ->type_name("'LOADER …'");
   add_number(app, "--start-after", o.start_after, "Start at latest so long after the first node came", 0, 1000000);
   add_number(app, "--linger", o.linger, "End so long after a round in which nodes failed", 0, 1000000);
+  app.add_option("--racks", o.racks, "Which nodes shall be neighbours: lines RACK ADDRESS...")->type_name("FILE");
+  add_number(app, "--sink-limit", o.sink_limit,
+             "A node that writes nothing for so many seconds has failed (600; 0: no limit)", 0, 1000000);
   list("--target", o.targets, "DRIVE=SELECTOR", "Which disk of a node takes DRIVE's place: sda=name:vda");
   app.add_flag("--allow-removable", o.allow_removable, "Removable drives too, here and on the nodes");
   app.add_option("--session", o.session, "Name of this clone, for logs")->type_name("NAME");
@@ -69,8 +73,25 @@ void add_clone_options(CLI::App& app, CloneOptions& o) {
   add_number(app, "--data-port", o.data_port, "Data (TCP)", 1, 65535);
   add_number(app, "--window", o.window_mib, "MiB held for nodes that are behind (0: by this machine's memory)", 0,
              1u << 20);
+  add_compression_option(app, o.compression);
   app.add_option("--json", o.json, "Write the result there, for programs")->type_name("FILE");
   app.add_flag("--check", o.check, "Check and print the plan, and end")->configurable(false);
+}
+
+void add_compression_option(CLI::App& app, std::string& value) {
+  auto check = [](const std::string& given) -> std::string {
+    try {
+      check_compression(given);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "";
+  };
+  app.add_option("-z,--compression", value,
+                 "Pack with zstd on the way: auto, where it pays; off; or a level from 1 to 19")
+      ->type_name("auto|off|LEVEL")
+      ->check(check)
+      ->capture_default_str();
 }
 
 void apply_conf(CLI::App& app, std::string_view text, const std::string& file) {

@@ -41,7 +41,10 @@ struct CloneOptions {
   std::string log_directory = "/var/log/ka";    ///< on the clone
   std::uint16_t control_port = wire::control_port, data_port = wire::data_port;
   std::uint64_t window_mib = 0;                 ///< 0: by this machine's memory
+  std::string compression = "auto";             ///< -z: of the file systems and raw partitions
   std::optional<unsigned> start_after, linger;  ///< seconds
+  std::string racks;                            ///< file; empty: the chain follows the addresses
+  unsigned sink_limit = 600;                    ///< seconds; 0: none
   std::string json;                             ///< file for the report; empty: none
   bool check = false;                           ///< print the plan and end
   std::string conf;                             ///< --config; empty: default_conf, if it is there
@@ -49,6 +52,9 @@ struct CloneOptions {
 
 /// Adds the options of a clone to `app`. `options` must live as long as `app`.
 void add_clone_options(CLI::App& app, CloneOptions& options);
+
+/// -z, which `ka-server send` has too. `value` holds the default.
+void add_compression_option(CLI::App& app, std::string& value);
 
 /// Applies the text of a ka.conf to a parsed `app`: each key is the long name of an option; an option given on the
 /// command line wins, and lists add up. Throws Error "FILE:LINE: …" for an unknown key or a value it cannot be.

@@ -1,17 +1,20 @@
 #include "server/send_command.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <cstdlib>
-#include <map>
 
 #include "base/error.h"
-#include "base/text.h"
-#include "server/job.h"
-#include "server/packing_source.h"
+#include "base/files.h"
+#include "base/unique_fd.h"
+#include "server/options.h"
+#include "server/report.h"
+#include "server/run_job.h"
+#include "server/status_table.h"
 #include "wire/discovery.h"
 
 namespace ka::server {
@@ -24,64 +27,22 @@ struct SendOptions {
   std::string compression = "off";
   std::string listen = "0.0.0.0";
   unsigned nodes = 1;
-  unsigned start_after = 0, linger = 0;
+  std::optional<unsigned> start_after, linger;
+  unsigned sink_limit = 600;
   std::uint64_t window_mib = 0;
   int warning_status = 0;
   std::uint16_t control_port = wire::control_port, data_port = wire::data_port;
+  std::string json, racks;
   bool quiet = false;
 };
 
 void say(const std::string& text) { std::fprintf(stderr, "%s\n", text.c_str()); }
 
-class Reporter final : public JobObserver {
- public:
-  explicit Reporter(bool quiet) : quiet_(quiet) {}
-
-  void event(const std::string& text) override {
-    if (!quiet_) say(text);
-  }
-  void node(const NodeStatus&) override {}
-  void session_started(const Session& session, unsigned round, unsigned members) override {
-    event("Let's go! Session " + session.name + ", round " + std::to_string(round) + ", " + std::to_string(members) +
-          (members == 1 ? " node" : " nodes"));
-  }
-  void session_progress(const Session&, std::uint64_t) override {}
-  void session_ended(const Session&, std::uint64_t bytes, std::chrono::duration<double> elapsed,
-                     const std::vector<std::string>& warnings) override {
-    char text[160];
-    double seconds = std::max(elapsed.count(), 1e-6);
-    std::snprintf(text, sizeof text, "Total data sent = %s, transfer time = %.3f seconds, throughput = %.3f Mbytes/second",
-                  format_size(bytes).c_str(), seconds, static_cast<double>(bytes) / seconds / 1e6);
-    event(text);
-    for (const std::string& warning : warnings) say("Warning: " + warning);
-  }
-
- private:
-  bool quiet_;
-};
-
-const char* state_text(NodeStatus::State state) {
-  switch (state) {
-    case NodeStatus::State::waiting: return "waiting";
-    case NodeStatus::State::running: return "unfinished";
-    case NodeStatus::State::finishing: return "unfinished";
-    case NodeStatus::State::done: return "done";
-    case NodeStatus::State::failed: return "failed";
-    case NodeStatus::State::put_out: return "put out";
-  }
-  return "";
-}
-
-int report(const SendOptions& options, const JobResult& result) {
-  for (const NodeStatus& node : result.nodes) {
-    std::string line = node.address + (node.host_name.empty() ? "" : " (" + node.host_name + ")") + ": " +
-                       state_text(node.state);
-    if (!node.reason.empty() && node.state != NodeStatus::State::done) line += ": " + node.reason;
-    if (!options.quiet || node.state != NodeStatus::State::done) say(line);
-  }
-  say(std::to_string(result.done) + " of " + std::to_string(options.nodes) + " nodes done" +
-      (result.interrupted ? ", ended by the operator" : ""));
-  return result.done >= options.nodes && !result.interrupted ? 0 : 1;
+// 0: not known.
+std::uint64_t size_of(const std::string& file) {
+  UniqueFd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+  const off_t end = fd.valid() ? ::lseek(fd.get(), 0, SEEK_END) : 0;
+  return end > 0 ? static_cast<std::uint64_t>(end) : 0;
 }
 
 JobPlan plan_of(asio::io_context& io, const SendOptions& options) {
@@ -97,11 +58,14 @@ JobPlan plan_of(asio::io_context& io, const SendOptions& options) {
     }
     return command_source(io, command, options.warning_status);
   };
+  if (!options.file.empty()) session.expected = size_of(options.file);
   plan.sessions.push_back(std::move(session));
   plan.clone = false;
   plan.nodes = options.nodes;
-  if (options.start_after != 0) plan.start_after = std::chrono::seconds(options.start_after);
-  if (options.linger != 0) plan.linger = std::chrono::seconds(options.linger);
+  if (options.start_after) plan.start_after = std::chrono::seconds(*options.start_after);
+  if (options.linger) plan.linger = std::chrono::seconds(*options.linger);
+  plan.racks = read_racks(options.racks);
+  plan.sink_limit = std::chrono::seconds(options.sink_limit);
   plan.window = options.window_mib << 20;
   plan.listen = asio::ip::make_address_v4(options.listen);
   plan.control_port = options.control_port;
@@ -109,43 +73,47 @@ JobPlan plan_of(asio::io_context& io, const SendOptions& options) {
   return plan;
 }
 
+Awaitable<void> send(asio::io_context& io, const SendOptions& options, Report& report) {
+  Display display(io, stderr, options.nodes, options.quiet);
+  display.event("I want " + std::to_string(options.nodes) + (options.nodes == 1 ? " client" : " clients") +
+                " for session " + options.session);
+  try {
+    report.result = co_await run_job(io, plan_of(io, options), display);
+    report.error.clear();
+  } catch (const Error& error) {
+    report.error = error.what();
+  }
+  report.sessions = display.sessions();
+}
+
 int run_send(const SendOptions& options) {
   ::signal(SIGPIPE, SIG_IGN);
   asio::io_context io(1);
   reap_children(io);
-  Reporter reporter(options.quiet);
-  std::unique_ptr<Job> job = make_job(io, plan_of(io, options), reporter);
-  asio::signal_set interrupts(io, SIGINT, SIGTERM, SIGHUP);
-  auto on_signal = [&job](boost::system::error_code error, int) {
-    if (!error) job->stop();
-  };
-  interrupts.async_wait(on_signal);
-  int status = 1;
-  auto ended = [&](std::exception_ptr error, JobResult result) {
-    try {
-      if (error) std::rethrow_exception(error);
-      status = report(options, result);
-    } catch (const std::exception& why) {
-      say(std::string("ka-server: ") + why.what());
-    }
+  Report report;
+  report.session = options.session;
+  report.wanted = options.nodes;
+  report.error = "ended at once by a signal";
+  report.result.interrupted = true;
+  const auto began = std::chrono::steady_clock::now();
+  auto ended = [&](std::exception_ptr error) {
+    if (error) std::rethrow_exception(error);
     io.stop();
   };
-  asio::co_spawn(io, job->run(), ended);
+  asio::co_spawn(io, send(io, options, report), ended);
   io.run();
-  return status;
+  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+  if (!options.json.empty()) write_file(options.json, report_json(report));
+  if (!report.error.empty()) throw Error(report.error);
+  std::string table = result_table(report.result.nodes, options.nodes);
+  if (options.quiet) table.erase(0, table.rfind('\n', table.size() - 2) + 1);
+  std::fputs(table.c_str(), stderr);
+  if (report.result.interrupted) say("ended by the operator");
+  return succeeded(report) && !report.result.interrupted ? 0 : 1;
 }
 
 std::string check_session(const std::string& name) {
   return wire::is_session_name(name) ? "" : "a session name is made of A-Z a-z 0-9 . _ -, 64 at most";
-}
-
-std::string check_level(const std::string& compression) {
-  try {
-    check_compression(compression);
-    return "";
-  } catch (const Error& error) {
-    return error.what();
-  }
 }
 
 }  // namespace
@@ -164,10 +132,13 @@ void add_send_command(CLI::App& app, std::function<int()>& chosen) {
   send->add_option("-T,--start-after", options->start_after,
                    "Start this many seconds after the first node came, even if fewer than -n wait");
   send->add_option("--linger", options->linger, "Wait this many seconds after a round for nodes that are missing");
+  send->add_option("--racks", options->racks, "Which nodes shall be neighbours: lines RACK ADDRESS...")
+      ->type_name("FILE");
+  send->add_option("--sink-limit", options->sink_limit,
+                   "A node whose command or file takes nothing for so many seconds has failed; 0: no limit")
+      ->capture_default_str();
   send->add_option("-w,--window", options->window_mib, "MiB held for nodes that are behind (default: by their number)");
-  send->add_option("-z,--compression", options->compression, "Pack the stream on its way with zstd: auto, off or a level (1-19)")
-      ->capture_default_str()
-      ->check(check_level);
+  add_compression_option(*send, options->compression);
   send->add_option("--warning-status", options->warning_status,
                    "Exit status of the command that is a warning only (tar: 1)");
   send->add_option("--listen", options->listen, "Serve on this address only")
@@ -175,6 +146,7 @@ void add_send_command(CLI::App& app, std::function<int()>& chosen) {
       ->capture_default_str();
   send->add_option("--control-port", options->control_port, "UDP and TCP port for control")->capture_default_str();
   send->add_option("--data-port", options->data_port, "TCP port for data")->capture_default_str();
+  send->add_option("--json", options->json, "Write the result there, for programs")->type_name("FILE");
   send->add_flag("-q,--quiet", options->quiet, "Say only what went wrong, and the total");
   send->callback([options, &chosen] { chosen = [options] { return run_send(*options); }; });
 }

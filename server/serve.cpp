@@ -1,16 +1,17 @@
 #include "server/serve.h"
 
-#include <csignal>
+#include <cstdio>
 
 #include "base/error.h"
-#include "server/display.h"
-#include "server/job.h"
+#include "server/chunk_source.h"
+#include "server/run_job.h"
+#include "wire/messages.h"
 
 namespace ka::server {
 
 namespace {
 
-std::vector<Session> sessions_of(asio::io_context& io, const Prepared& ready) {
+std::vector<Session> sessions_of(asio::io_context& io, const CloneOptions& options, const Prepared& ready) {
   std::vector<Session> sessions;
   Session stage2;
   stage2.name = wire::stage2_session;
@@ -21,7 +22,9 @@ std::vector<Session> sessions_of(asio::io_context& io, const Prepared& ready) {
 
   Session manifest;
   manifest.name = wire::manifest_session;
-  std::string json = wire::to_json(ready.plan.manifest);
+  wire::Manifest told = ready.plan.manifest;
+  if (options.compression != "off" && can_pack()) told.tar_compression = wire::zstd_packing;
+  std::string json = wire::to_json(told);
   manifest.expected = json.size();
   manifest.open = [json = std::move(json)] { return buffer_source(json); };
   sessions.push_back(std::move(manifest));
@@ -33,6 +36,7 @@ std::vector<Session> sessions_of(asio::io_context& io, const Prepared& ready) {
     return command_source(io, tar, file_changed);
   };
   system.expected = ready.plan.expected;
+  system.compression = options.compression;
   sessions.push_back(std::move(system));
 
   for (const wire::RawPartition& raw : ready.plan.manifest.raw_partitions) {
@@ -40,6 +44,7 @@ std::vector<Session> sessions_of(asio::io_context& io, const Prepared& ready) {
     session.name = raw.session;
     session.open = [device = "/dev/" + partition_name(raw.disk, raw.partition)] { return file_source(device); };
     session.expected = raw.size;
+    session.compression = options.compression;
     sessions.push_back(std::move(session));
   }
   return sessions;
@@ -47,10 +52,12 @@ std::vector<Session> sessions_of(asio::io_context& io, const Prepared& ready) {
 
 JobPlan job_plan(asio::io_context& io, const CloneOptions& options, const Prepared& ready) {
   JobPlan plan;
-  plan.sessions = sessions_of(io, ready);
+  plan.sessions = sessions_of(io, options, ready);
   plan.nodes = options.nodes;
   if (options.start_after) plan.start_after = std::chrono::seconds(*options.start_after);
   if (options.linger) plan.linger = std::chrono::seconds(*options.linger);
+  plan.racks = ready.racks;
+  plan.sink_limit = std::chrono::seconds(options.sink_limit);
   plan.release_delay = std::chrono::milliseconds(options.release_delay * 100);
   plan.window = options.window_mib * 1024 * 1024;
   plan.listen = ready.listen;
@@ -59,33 +66,14 @@ JobPlan job_plan(asio::io_context& io, const CloneOptions& options, const Prepar
   return plan;
 }
 
-// The first signal ends the round in order; the second one stops everything.
-Awaitable<void> watch_signals(asio::io_context& io, asio::signal_set& signals, Job& job, Display& display) {
-  for (bool first = true;; first = false) {
-    auto [error, number] = co_await signals.async_wait(asio::as_tuple(asio::use_awaitable));
-    (void)number;
-    if (error) co_return;
-    if (!first) {
-      io.stop();
-      continue;
-    }
-    display.line("Ending the round and telling the nodes; once more ends at once");
-    job.stop();
-  }
-}
-
 }  // namespace
 
 Awaitable<void> serve(asio::io_context& io, const CloneOptions& options, const Prepared& ready, Report& report) {
-  Display display(io, options.nodes);
-  std::unique_ptr<Job> job = make_job(io, job_plan(io, options, ready), display);
-  asio::signal_set signals(io, SIGINT, SIGTERM, SIGHUP);
-  display.line("I want " + std::to_string(options.nodes) + (options.nodes == 1 ? " client" : " clients") +
-               "; switch them on now");
-  using namespace asio::experimental::awaitable_operators;
+  Display display(io, stdout, options.nodes);
+  display.event("I want " + std::to_string(options.nodes) + (options.nodes == 1 ? " client" : " clients") +
+                "; switch them on now");
   try {
-    auto ended = co_await (job->run() || watch_signals(io, signals, *job, display));
-    report.result = std::get<0>(std::move(ended));
+    report.result = co_await run_job(io, job_plan(io, options, ready), display);
   } catch (...) {
     report.sessions = display.sessions();
     throw;

@@ -7,6 +7,7 @@
 #include "server/plan.h"
 #include "server/report.h"
 #include "server/stage2.h"
+#include "wire/racks.h"
 
 namespace ka::server {
 
@@ -17,6 +18,7 @@ struct Prepared {
   std::unique_ptr<GoldenTree> tree;
   Stage2 stage2;
   asio::ip::address_v4 listen;
+  wire::Racks racks;
 };
 
 /// Serves the sessions of a clone until as many nodes are done as were asked for, or until the operator ends it; shows

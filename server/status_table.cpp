@@ -59,25 +59,32 @@ std::string left_text(std::uint64_t part, std::uint64_t whole, double rate) {
   return format_duration(static_cast<double>(whole - part) / rate) + " left";
 }
 
-std::string session_line(const SessionView& session, const std::vector<NodeStatus>& nodes, unsigned wanted) {
+std::string counts_text(const std::vector<NodeStatus>& nodes, unsigned wanted) {
   auto count = [&](State state) {
     return std::count_if(nodes.begin(), nodes.end(), [&](const NodeStatus& n) { return n.state == state; });
   };
-  std::string text;
-  if (session.name.empty()) {
-    text = "Waiting for nodes";
-  } else {
-    text = session.name + ": " + format_size(session.bytes);
-    if (session.expected > 0)
-      text += " of about " + format_size(std::max(session.bytes, session.expected)) + " " +
-              percent_text(session.bytes, session.expected);
-    if (std::string rate = rate_text(session.rate); !rate.empty()) text += ", " + rate;
-    if (std::string left = left_text(session.bytes, session.expected, session.rate); !left.empty()) text += ", " + left;
-    if (session.round > 1) text += ", round " + std::to_string(session.round);
-  }
-  text += " | " + std::to_string(nodes.size()) + " here, " + std::to_string(count(State::done)) + " done";
+  std::string text = std::to_string(nodes.size()) + " here, " + std::to_string(count(State::done)) + " done";
   if (count(State::failed) > 0) text += ", " + std::to_string(count(State::failed)) + " failed";
   return text + ", " + std::to_string(wanted) + " wanted";
+}
+
+std::string progress_text(const SessionView& session) {
+  if (session.name.empty()) return "Waiting for nodes";
+  const std::uint64_t bytes = session.progress.bytes;
+  std::string text = session.name + ": " + format_size(bytes);
+  if (session.expected > 0)
+    text += " of about " + format_size(std::max(bytes, session.expected)) + " " + percent_text(bytes, session.expected);
+  if (std::string rate = rate_text(session.rate); !rate.empty()) text += ", " + rate;
+  if (std::string left = left_text(bytes, session.expected, session.rate); !left.empty()) text += ", " + left;
+  if (session.round > 1) text += ", round " + std::to_string(session.round);
+  return text;
+}
+
+std::string limit_text(const Progress& progress) {
+  std::string text;
+  if (progress.packed_out > 0) text = "packed to " + percent_text(progress.packed_out, progress.packed_in);
+  if (progress.held_up_by.empty()) return text;
+  return text + (text.empty() ? "" : ", ") + "held up by " + escape_bytes(progress.held_up_by);
 }
 
 std::string node_line(const NodeStatus& node, const SessionView& session, std::size_t name_width) {
@@ -85,7 +92,8 @@ std::string node_line(const NodeStatus& node, const SessionView& session, std::s
   if (node.state == State::failed || node.state == State::put_out) return text + escape_bytes(node.reason);
   text += padded(escape_bytes(node.stage), 12);
   if (node.state == State::running && !session.name.empty() && node.stage == session.name) {
-    text += "  " + padded(percent_text(node.sunk, session.expected), 4) + "  " + padded(rate_text(node.rate), 12) + "  " +
+    const std::string far = session.expected > 0 ? percent_text(node.sunk, session.expected) : format_size(node.sunk);
+    text += "  " + padded(far, 4) + "  " + padded(rate_text(node.rate), 12) + "  " +
             left_text(node.sunk, session.expected, node.rate);
   }
   return text;
@@ -108,16 +116,25 @@ std::size_t name_width(const std::vector<NodeStatus>& nodes) {
 
 }  // namespace
 
+std::vector<std::string> session_lines(const SessionView& session, const std::vector<NodeStatus>& nodes,
+                                       unsigned wanted) {
+  std::vector<std::string> lines{progress_text(session) + " | " + counts_text(nodes, wanted)};
+  const std::string limit = limit_text(session.progress);
+  if (!session.name.empty() && !limit.empty()) lines.push_back("  " + limit);
+  return lines;
+}
+
 std::vector<std::string> live_table(const SessionView& session, const std::vector<NodeStatus>& nodes, unsigned wanted,
                                     unsigned width, unsigned height) {
-  std::vector<std::string> lines{cut(session_line(session, nodes, wanted), width)};
-  std::size_t room = height > 2 ? height - 2 : 1;
+  std::vector<std::string> lines = session_lines(session, nodes, wanted);
+  std::size_t room = height > lines.size() + 1 ? height - lines.size() - 1 : 1;
   bool all_fit = nodes.size() <= room;
   std::vector<const NodeStatus*> order = by_urgency(nodes);
   if (!all_fit) order.resize(room - 1);
   std::size_t column = name_width(nodes);
-  for (const NodeStatus* node : order) lines.push_back(cut(node_line(*node, session, column), width));
-  if (!all_fit) lines.push_back(cut("... and " + std::to_string(nodes.size() - order.size()) + " more", width));
+  for (const NodeStatus* node : order) lines.push_back(node_line(*node, session, column));
+  if (!all_fit) lines.push_back("... and " + std::to_string(nodes.size() - order.size()) + " more");
+  for (std::string& line : lines) line = cut(std::move(line), width);
   return lines;
 }
 

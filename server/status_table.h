@@ -14,12 +14,17 @@ namespace ka::server {
 struct SessionView {
   std::string name;
   unsigned round = 0, members = 0;
-  std::uint64_t bytes = 0, expected = 0;  ///< read from the source so far, of; 0: unknown
-  double rate = 0;                        ///< bytes a second, lately
+  std::uint64_t expected = 0;  ///< bytes; 0: unknown
+  Progress progress;
+  double rate = 0;             ///< bytes a second, lately
 };
 
-/// Lines for a terminal so wide and high: the session, then a row for each node. If they are more than fit, failed and
-/// running nodes come first, and the last line counts the rest. No line is longer than `width`.
+/// The running session on one line, and on a second one, if there is something to say, what holds it up.
+std::vector<std::string> session_lines(const SessionView& session, const std::vector<NodeStatus>& nodes,
+                                       unsigned wanted);
+
+/// Lines for a terminal so wide and high: the session's, then a row for each node. If they are more than fit, failed
+/// and running nodes come first, and the last line counts the rest. No line is longer than `width`.
 std::vector<std::string> live_table(const SessionView& session, const std::vector<NodeStatus>& nodes, unsigned wanted,
                                     unsigned width, unsigned height);
 

@@ -33,7 +33,7 @@ bool Chain::may_read() const {
 void Chain::add(std::shared_ptr<Chunk> chunk) {
   chunk->header.kind = ChunkHeader::Kind::data;
   chunk->header.offset = ring_.end();
-  chunk->header.digest = chunk_digest(chunk->header.offset, chunk->bytes());
+  chunk->header.digest = chunk_digest(chunk->header, chunk->bytes());
   digest_.add(chunk->header);
   ring_.push(std::move(chunk));
 }

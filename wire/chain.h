@@ -33,6 +33,14 @@ struct ChainMember {
   Endpoint at;  ///< where it serves the next one
 };
 
+/// What holds a stream up: its source, the line into a member, or a member's sink.
+struct Limit {
+  enum class Kind { source, line, sink };
+
+  Kind kind = Kind::source;
+  NodeId node = 0;
+};
+
 /// What a Chain decides.
 class ChainOutput {
  public:
@@ -54,7 +62,7 @@ class Chain {
   /// From now on the source is not read further than this past what the first member has: it shall feel the line's pace
   /// and not fill the window at its own.
   void limit_ahead(std::uint64_t bytes) { ahead_ = bytes; }
-  /// The next piece of the source; only chunk->header.length is set.
+  /// The next piece of the source; of its header, only length and packed are set.
   void add(std::shared_ptr<Chunk> chunk);
   /// The source ended, and ended well.
   void end();
@@ -70,6 +78,7 @@ class Chain {
 
   std::uint64_t stream() const { return stream_; }
   std::uint32_t chunk() const { return chunk_; }
+  std::uint64_t window() const { return window_; }
   bool empty() const { return members_.empty(); }
   bool all_received() const;
   /// 1 for the member next to the server; 0: not in the chain.
@@ -78,6 +87,8 @@ class Chain {
   std::vector<NodeId> order() const;
   /// Nobody alive needs a byte in front of this one.
   std::uint64_t floor() const { return floor_; }
+  /// Lately; for the operator.
+  Limit limit() const;
 
  private:
   struct Member {
@@ -115,6 +126,8 @@ class Chain {
   void move_aside_who_holds_up(Time now);
   void put_out_whom_the_source_waits_for(Time now, Time since_last);
   bool others_are_faster(const Member& slow) const;
+  bool source_waits() const { return !end_ && ring_.end() + chunk_ > floor_ + window_; }
+  bool is_at_floor(const Member& member) const { return member.at.received < floor_ + window_ / 8; }
 
   std::uint64_t stream_;
   std::uint64_t window_;
@@ -131,6 +144,7 @@ class Chain {
   Time began_;
   Time paced_at_;
   bool first_tried_ = false;  ///< whether another member would be faster next to the server
+  double full_share_ = 0;     ///< of the time, lately, in which the source had to wait
   double best_rate_ = 0;  ///< bytes a second that some member received over a second
 };
 

@@ -14,6 +14,7 @@ constexpr Time watch_every = 100ms;
 constexpr Time patience_before_moving = 300ms;
 constexpr Time patience_before_trying = 1s;
 constexpr Time between_moves = 5s;         // of one member
+constexpr double latest_share = 0.1;       // of what was seen last in what was seen lately
 constexpr Time least_wait = 1s;            // before a member is put out, the others have lost this much, …
 constexpr int wait_share = 20;             // … and this share (1/20) of the time since the stream began
 constexpr double much_faster = 2;
@@ -26,6 +27,7 @@ void Chain::watch_pace(Time now) {
   const Time since_last = now - paced_at_;
   if (since_last < watch_every) return;
   paced_at_ = now;
+  full_share_ += ((!end_ && !may_read()) - full_share_) * latest_share;
   for (Member& member : members_) {
     member.pace.add(now, member.at);
     best_rate_ = std::max(best_rate_, member.pace.receive_rate());
@@ -94,12 +96,10 @@ void Chain::move_aside_who_holds_up(Time now) {
 }
 
 void Chain::put_out_whom_the_source_waits_for(Time now, Time since_last) {
-  const bool source_waits = !end_ && ring_.end() + chunk_ > floor_ + window_;
   const Time limit = std::max(least_wait, (now - began_) / wait_share);
   for (auto member = members_.begin(); member != members_.end(); ++member) {
-    const bool at_floor = member->at.received < floor_ + window_ / 8;
     const bool to_blame = sink_is_full(*member) || inbound_is_behind(member);
-    if (source_waits && at_floor && to_blame && others_are_faster(*member)) {
+    if (source_waits() && is_at_floor(*member) && to_blame && others_are_faster(*member)) {
       member->waited_for += since_last;
     } else {
       member->waited_for = std::max(Time{0}, member->waited_for - since_last / 2);
@@ -112,6 +112,27 @@ void Chain::put_out_whom_the_source_waits_for(Time now, Time since_last) {
                                          std::to_string(best) + " KiB/s");
     return;
   }
+}
+
+// What was sent piles up in front of whatever is the slowest: in the source, before a line, or before a sink.
+Limit Chain::limit() const {
+  if (members_.empty() || (!end_ && full_share_ < 0.5)) return {};
+  Limit sink, line;
+  std::uint64_t most_unsunk = 0, most_ahead = 0;
+  for (auto member = members_.begin(); member != members_.end(); ++member) {
+    const std::uint64_t unsunk = member->at.received - member->at.sunk;
+    const bool holds_up = all_received() || (sink_is_full(*member) && is_at_floor(*member));
+    if (holds_up && unsunk >= most_unsunk) {
+      most_unsunk = unsunk;
+      sink = {Limit::Kind::sink, member->self.id};
+    }
+    const std::uint64_t available = std::max(available_to(member), member->at.received);
+    if (member == members_.begin() || available - member->at.received > most_ahead) {
+      most_ahead = available - member->at.received;
+      line = {Limit::Kind::line, member->self.id};
+    }
+  }
+  return sink.node != 0 ? sink : line;
 }
 
 bool Chain::others_are_faster(const Member& slow) const {

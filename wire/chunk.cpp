@@ -11,6 +11,7 @@ namespace ka::wire {
 namespace {
 
 constexpr std::uint32_t hop_magic = 0x4b414831;  // "KAH1"
+constexpr std::uint8_t packed_flag = 1;
 
 Digest canonical(XXH128_hash_t hash) {
   XXH128_canonical_t bytes;
@@ -27,7 +28,7 @@ std::string encode(const ChunkHeader& header) {
   bytes.reserve(chunk_header_size);
   Writer writer(bytes);
   writer(static_cast<std::uint8_t>(header.kind));
-  writer(std::uint8_t{0});
+  writer(header.packed ? packed_flag : std::uint8_t{0});
   writer(std::uint16_t{0});
   writer(header.length);
   writer(header.offset);
@@ -48,8 +49,11 @@ ChunkHeader parse_chunk_header(std::string_view bytes) {
   reader(header.digest);
   reader.finish();
   if (kind != 1 && kind != 2) throw ProtocolError("not a chunk: wrong first byte");
-  if (flags != 0 || reserved != 0) throw ProtocolError("a chunk with unknown flags");
+  if ((flags & ~packed_flag) != 0 || reserved != 0) throw ProtocolError("a chunk with unknown flags");
   header.kind = static_cast<ChunkHeader::Kind>(kind);
+  header.packed = flags != 0;
+  if (header.packed && header.kind == ChunkHeader::Kind::end)
+    throw ProtocolError("an end mark with the flag of a packed chunk");
   if (header.kind == ChunkHeader::Kind::end ? header.length != 0 : header.length == 0 || header.length > longest_chunk)
     throw ProtocolError("a chunk of " + std::to_string(header.length) + " bytes");
   if (header.offset > std::numeric_limits<std::uint64_t>::max() - header.length)
@@ -89,8 +93,9 @@ HopOpen parse_hop_open(std::string_view bytes) {
   return open;
 }
 
-Digest chunk_digest(std::uint64_t offset, std::span<const std::byte> bytes) {
-  return canonical(XXH3_128bits_withSeed(bytes.data(), bytes.size(), offset));
+Digest chunk_digest(const ChunkHeader& header, std::span<const std::byte> bytes) {
+  const std::uint64_t seed = header.offset ^ (header.packed ? std::uint64_t{1} << 63 : 0);
+  return canonical(XXH3_128bits_withSeed(bytes.data(), bytes.size(), seed));
 }
 
 struct StreamDigest::State {

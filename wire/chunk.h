@@ -25,6 +25,7 @@ struct ChunkHeader {
   enum class Kind : std::uint8_t { data = 1, end = 2 };
 
   Kind kind = Kind::data;
+  bool packed = false;       ///< data: the sink gets it unpacked (Start::packing)
   std::uint32_t length = 0;  ///< 1 … longest_chunk; 0 for the end
   std::uint64_t offset = 0;  ///< of its first byte in the stream; for the end: bytes in all
   Digest digest{};           ///< data: of offset and bytes; end: of the whole stream (StreamDigest)
@@ -44,8 +45,9 @@ struct HopOpen {
 std::string encode(const HopOpen& open);
 HopOpen parse_hop_open(std::string_view bytes);
 
-/// XXH3-128 of the bytes, with the offset as its seed, so that a right chunk in a wrong place is wrong.
-Digest chunk_digest(std::uint64_t offset, std::span<const std::byte> bytes);
+/// What header.digest must be: XXH3-128 of the bytes, with the offset as its seed, so that a right chunk in a wrong
+/// place is wrong; the seed's highest bit tells packed ones from others.
+Digest chunk_digest(const ChunkHeader& header, std::span<const std::byte> bytes);
 
 /// The digest of a whole stream: XXH3-128 over the headers of its chunks, in order. Since every header holds
 /// the digest of its bytes, checked at every hop, this covers every byte and costs next to nothing.

@@ -45,6 +45,7 @@ std::string encode(const DiscoveryAnswer& answer) {
   std::string packet;
   Writer writer(packet);
   write_start(writer, answer_kind, answer.token);
+  writer(answer.server);
   writer(answer.control_port);
   writer(std::string_view(answer.session));
   return packet;
@@ -62,6 +63,7 @@ DiscoveryAnswer parse_discovery_answer(std::string_view packet) {
   Reader reader(packet);
   DiscoveryAnswer answer;
   read_start(reader, answer_kind, answer.token);
+  reader(answer.server);
   reader(answer.control_port);
   if (answer.control_port == 0) throw ProtocolError("a discovery answer with port 0");
   read_session(reader, answer.session);

@@ -21,6 +21,7 @@ struct DiscoveryQuery {
 /// "I do", sent to the asking address only.
 struct DiscoveryAnswer {
   std::uint64_t token = 0;
+  std::uint64_t server = 0;  ///< random, of this run of the server: it may have several addresses
   std::uint16_t control_port = 0;
   std::string session;
 };

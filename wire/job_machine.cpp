@@ -154,8 +154,9 @@ std::size_t JobMachine::row_for(const Node& node, const Hello& hello) {
     bool finished_send = !rules_.clone && rows_[i].state == NodeRow::State::done;
     if (same && !taken && !finished_send) return i;
   }
-  rows_.emplace_back();
-  return rows_.size() - 1;
+  const std::size_t number = rows_.size();
+  rows_.emplace_back().number = number;
+  return number;
 }
 
 void JobMachine::join(NodeId id, Node& node, const Join& join, Time now) {
@@ -196,6 +197,9 @@ void JobMachine::position(NodeId id, Node& node, const Position& position, Time 
     node.last_received = position.received;
     node.last_position = now;
   }
+  const bool idle = position.sunk == position.received && !position.whole;
+  if (idle || position.sunk != node.sunk) node.sink_moved = now;
+  node.sunk = position.sunk;
   row.received = position.received;
   row.sunk = position.sunk;
   chain_->position(id, position, now);
@@ -281,6 +285,20 @@ void JobMachine::check_silence(Time now) {
   }
 }
 
+// Whoever waits for it would do so for ever. It is told; its program or its disk may still be mended there.
+void JobMachine::check_sinks(Time now) {
+  if (!chain_ || rules_.sink_limit == Time{0}) return;
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(rules_.sink_limit).count();
+  const std::string limit = std::to_string(seconds) + " s";
+  for (auto& [id, node] : nodes_) {
+    if (node.phase != Phase::streaming || now - node.sink_moved < rules_.sink_limit) continue;
+    const bool at_end = chain_->end_mark() && node.sunk == chain_->end_mark()->offset;
+    const std::string reason = at_end ? "its sink has not ended within " + limit : "its sink took nothing for " + limit;
+    output_.send(id, StreamFailed{chain_->stream(), reason});
+    leave(id, node, NodeRow::State::failed, reason, now);
+  }
+}
+
 // Time.
 
 void JobMachine::tick(Time now) {
@@ -293,6 +311,7 @@ void JobMachine::tick(Time now) {
     }
   }
   check_silence(now);
+  check_sinks(now);
   if (chain_) chain_->tick(now);
   advance(now);
 }
@@ -337,8 +356,9 @@ void JobMachine::advance(Time now) {
     return n.second.phase == Phase::out || n.second.phase == Phase::idle;
   }) && now - round_ended_ < settle;
   if (!served || unreleased || returning) return;
-  Time patience = rules_.linger.value_or(Time{0});
-  if (missing() == 0 || (!rules_.clone && (source_failed_ || now - round_ended_ >= patience))) finished_ = true;
+  // Without a word of the operator's, a clone is patient and a single session is not.
+  const bool patient = rules_.linger ? now - round_ended_ < *rules_.linger : rules_.clone;
+  if (missing() == 0 || !patient || (!rules_.clone && source_failed_)) finished_ = true;
 }
 
 bool JobMachine::round_is_due(Time now) const {
@@ -392,8 +412,12 @@ void JobMachine::start_session(std::size_t session, Time now) {
     members.push_back({id, node.data});
     least_ring = least_ring == 0 ? node.ring : std::min(least_ring, node.ring);
   }
-  // Neighbours in the address space usually share a switch.
-  std::sort(members.begin(), members.end(), [](const ChainMember& a, const ChainMember& b) { return a.at < b.at; });
+  // Neighbours in the address space usually share a switch, unless the operator knows better.
+  auto place = [this](const ChainMember& member) {
+    return std::pair(rules_.racks.of(member.at.address, row(nodes_.at(member.id)).hardware_address), member.at);
+  };
+  auto before = [&](const ChainMember& a, const ChainMember& b) { return place(a) < place(b); };
+  std::sort(members.begin(), members.end(), before);
 
   window = rules_.window != 0 ? rules_.window : default_window(members.size());
   if (rules_.memory != 0) window = std::min(window, rules_.memory);
@@ -408,8 +432,8 @@ void JobMachine::start_session(std::size_t session, Time now) {
   packing_ = all_unpack ? what.packing : "";
   for (const ChainMember& member : members) {
     Node& node = nodes_.at(member.id);
-    node.last_received = 0;
-    node.last_position = now;
+    node.last_received = node.sunk = 0;
+    node.last_position = node.sink_moved = now;
     node.heard = now;
     row(node).received = row(node).sunk = 0;
     set(node, Phase::streaming, NodeRow::State::running, what.name);
@@ -419,8 +443,6 @@ void JobMachine::start_session(std::size_t session, Time now) {
   over_ = false;
   ChainOutput& decisions = *this;
   chain_ = std::make_unique<Chain>(stream, window, rules_.chunk, rules_.data_port, std::move(members), decisions, now);
-  // A packer that adapts to the line takes a window that fills for a fast one, and would pack badly until it is full.
-  if (!packing_.empty()) chain_->limit_ahead(window / 2);
   for (auto& [id, node] : nodes_) {
     if (node.phase == Phase::streaming) row(node).order = chain_->order_of(id);
   }
@@ -462,7 +484,7 @@ void JobMachine::check_stream(Time) {
   if (!chain_) return;
   if (chain_->empty()) {
     chain_.reset();
-    output_.stream_ended(false);
+    output_.stream_ended(over_);
     return;
   }
   if (!chain_->all_received()) {
@@ -531,6 +553,14 @@ unsigned JobMachine::missing() const { return rules_.nodes > done() ? rules_.nod
 bool JobMachine::serves(std::string_view session) const {
   return !finished_ && std::any_of(rules_.sessions.begin(), rules_.sessions.end(),
                                    [&](const JobRules::Session& s) { return s.name == session; });
+}
+
+std::string JobMachine::held_up_by() const {
+  if (!chain_ || chain_->empty()) return "";
+  const Limit limit = chain_->limit();
+  auto found = nodes_.find(limit.node);
+  if (limit.kind == Limit::Kind::source || found == nodes_.end()) return source_itself;
+  return (limit.kind == Limit::Kind::sink ? "the sink of " : "the line to ") + name(found->second);
 }
 
 void JobMachine::set(Node& node, Phase phase, NodeRow::State state, const std::string& stage) {

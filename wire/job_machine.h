@@ -11,6 +11,7 @@
 
 #include "wire/chain.h"
 #include "wire/messages.h"
+#include "wire/racks.h"
 
 namespace ka::wire {
 
@@ -25,7 +26,9 @@ struct JobRules {
   bool clone = true;                ///< members report Done after the last session; else its end is the end
   unsigned nodes = 1;               ///< a round starts when as many wait, and the job ends when as many are done
   std::optional<Time> start_after;  ///< a round also starts this long after the first one came
-  std::optional<Time> linger;       ///< send: how long to wait for the missing after a round
+  std::optional<Time> linger;       ///< how long to wait for the missing after a round; a clone without it: for ever
+  Racks racks;                      ///< neighbours in the chain; else the addresses decide
+  Time sink_limit{0};               ///< for a sink to take something, or to end after its last byte; 0: none
   Time release_delay{0};
   std::uint64_t window = 0;         ///< 0: by the number of members
   std::uint64_t memory = 0;         ///< bytes the server may hold; 0: no bound
@@ -40,6 +43,7 @@ std::uint64_t default_window(std::size_t members);
 struct NodeRow {
   enum class State { waiting, running, finishing, done, failed, put_out };
 
+  std::size_t number = 0;  ///< its place in JobMachine::rows()
   Endpoint at;
   std::string host_name, hardware_address;
   State state = State::waiting;
@@ -81,6 +85,9 @@ class JobMachine final : private ChainOutput {
 
   /// The running stream, between stream_started and stream_ended; else nullptr.
   Chain* chain() { return chain_.get(); }
+  /// What holds it up: "the sink of 10.0.1.35 (node35)"; empty: no stream runs.
+  std::string held_up_by() const;
+  static constexpr const char* source_itself = "the source";
   /// What its bytes must be packed with: "" or "zstd".
   const std::string& packing() const { return packing_; }
   /// The source ended well, all of it was add()ed. Nobody may be told so before its exit status is known.
@@ -114,6 +121,8 @@ class JobMachine final : private ChainOutput {
     Time heard{0};
     Time done_at{0};
     bool released = false;
+    std::uint64_t sunk = 0;
+    Time sink_moved{0};          ///< when it last took something, or had nothing to take
     std::uint64_t last_received = 0;
     Time last_position{0};
   };
@@ -130,6 +139,7 @@ class JobMachine final : private ChainOutput {
 
   void answered(Time asked, Time now);
   void check_silence(Time now);
+  void check_sinks(Time now);
   void release_due(Time now);
   void advance(Time now);
   void start_round(Time now);

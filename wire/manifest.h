@@ -107,7 +107,7 @@ struct Manifest {
   std::vector<Hook> hooks;
   std::vector<TargetRule> targets;
   bool removable_allowed = false;  ///< clone onto removable disks too
-  std::string tar_compression;     ///< reserved; empty
+  std::string tar_compression;     ///< "zstd": the sessions that follow may be packed with it; empty: they are not
   std::string log_directory = "/var/log/ka";
 };
 

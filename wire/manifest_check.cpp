@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "wire/manifest.h"
+#include "wire/messages.h"
 
 namespace ka::wire {
 
@@ -232,7 +233,8 @@ void check(const Manifest& m) {
   }
   check_hooks(m);
   check_targets(m);
-  if (!m.tar_compression.empty()) fail("tar_compression", "is reserved and must be empty");
+  if (!m.tar_compression.empty() && m.tar_compression != zstd_packing)
+    fail("tar_compression", quoted(m.tar_compression) + " is not zstd");
   check_path("log_directory", m.log_directory);
 }
 

@@ -17,6 +17,7 @@ inline constexpr std::uint16_t protocol_version = 1;
 /// Optional abilities, as bits; used only when both sides have them.
 inline constexpr std::uint64_t feature_zstd = 1;  ///< can unpack a zstd stream in front of its sink
 inline constexpr std::uint64_t known_features = feature_zstd;
+inline constexpr const char* zstd_packing = "zstd";
 inline constexpr std::size_t longest_message = 16 * 1024;
 
 // From a node. Every struct lists its fields, in their order on the wire, in each().
@@ -155,7 +156,7 @@ struct Start {
   std::uint32_t round = 0;
   std::uint64_t window = 0;   ///< bytes the node must be able to hold; never more than Hello::ring
   std::uint32_t chunk = 0;    ///< no chunk is longer
-  std::string packing;        ///< "" or "zstd": what the sink's bytes are packed with
+  std::string packing;        ///< "" or zstd_packing: what its packed chunks are packed with
 
   template <typename F>
   void each(F& f) { f(stream), f(session), f(round), f(window), f(chunk), f(packing); }

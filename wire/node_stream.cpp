@@ -4,7 +4,9 @@
 
 namespace ka::wire {
 
-NodeStream::NodeStream(const Start& start) : stream_(start.stream), window_(start.window), chunk_(start.chunk) {
+NodeStream::NodeStream(const Start& start)
+    : stream_(start.stream), window_(start.window), chunk_(start.chunk), packing_(start.packing == zstd_packing) {
+  if (!packing_ && !start.packing.empty()) throw ProtocolError("a stream packed by " + start.packing);
   if (chunk_ == 0 || chunk_ > longest_chunk || window_ < least_chunks_in_window * chunk_)
     throw ProtocolError("a stream in chunks of " + std::to_string(chunk_) + " bytes with a window of " +
                         std::to_string(window_));
@@ -20,7 +22,8 @@ bool NodeStream::link(const Link& link) {
 void NodeStream::take(ChunkPtr chunk) {
   if (chunk->header.length > chunk_) throw ProtocolError("a chunk longer than the stream's");
   if (end_) throw ProtocolError("a chunk behind the end of the stream");
-  if (chunk_digest(chunk->header.offset, chunk->bytes()) != chunk->header.digest)
+  if (chunk->header.packed && !packing_) throw ProtocolError("a packed chunk in a stream that is not packed");
+  if (chunk_digest(chunk->header, chunk->bytes()) != chunk->header.digest)
     throw ProtocolError("the chunk at " + std::to_string(chunk->header.offset) + " was damaged on its way");
   const ChunkHeader header = chunk->header;
   ring_.push(std::move(chunk));

@@ -18,6 +18,8 @@ class NodeStream {
   explicit NodeStream(const Start& start);
 
   std::uint64_t stream() const { return stream_; }
+  /// Whether some of its chunks may be packed.
+  bool packing() const { return packing_; }
 
   /// Takes a Link. True if it is news: leave the present upstream, connect to upstream(), say hop_open().
   bool link(const Link& link);
@@ -54,6 +56,7 @@ class NodeStream {
   std::uint64_t stream_;
   std::uint64_t window_;
   std::uint32_t chunk_;
+  bool packing_;
   std::uint32_t epoch_ = 0;
   Endpoint upstream_;
   Ring ring_;

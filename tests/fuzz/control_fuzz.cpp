@@ -28,7 +28,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   Silent output;
   JobRules rules;
   rules.sessions.push_back({"s", true, ""});
-  rules.sessions.push_back({"t", false, "zstd"});
+  rules.sessions.push_back({"t", false, zstd_packing});
   JobMachine machine(rules, output);
   machine.connected(1, {1, 1}, Time{0});
   MessageDecoder decoder;

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Faults of a chain with the real programs over real TCP: chain_test.py NAME…, or all without a name."""
 
+import contextlib
+import json
 import os
 import random
 import re
@@ -8,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import termios
 import time
 
 import rack
@@ -111,7 +114,7 @@ def killed_node_that_comes_back_is_served():
         kill(run.clients["n2"])
         run.join("n2")
         run.expect_whole(run.names)
-        run.expect_server(0, r"round 2, 1 node\b(.|\n)*5 of 5 nodes done")
+        run.expect_server(0, r"Sending net to 1 node, round 2\b(.|\n)*5 of 5 nodes done")
 
 
 def frozen_node_is_served_later():
@@ -130,7 +133,7 @@ def frozen_node_is_not_waited_for():
         run.at(0.4)
         freeze(run.clients["n3"])
         run.expect_whole(others(run, "n3"))
-        run.expect_server(1, r"10\.99\.0\.5.*put out: it said nothing(.|\n)*5 of 6 nodes done")
+        run.expect_server(1, r"10\.99\.0\.5.*put out.*it said nothing(.|\n)*5 of 6 nodes done")
 
 
 def all_sorts_of_faults_at_once():
@@ -192,6 +195,31 @@ def failing_sink_fails_alone():
         status, said = finish(run.clients["n2"])
         check(status == 1 and "no space left" in said, f"n2 ended with {status}: {said}")
         run.expect_server(1, "failed: .*no space left")
+
+
+def hanging_sinks_are_given_up():
+    """One takes no more in mid-stream, one does not end after the last byte."""
+    commands = {"n1": "head -c 1000000 > /dev/null; sleep 1000", "n3": "cat > /dev/null; sleep 1000"}
+    with Run(4, size=8, commands=commands, server_options=("--sink-limit", "3")) as run:
+        run.expect_whole(others(run, "n1", "n3"))
+        for name, why in (("n1", "its sink took nothing for 3 s"), ("n3", "its sink has not ended within 3 s")):
+            status, said = finish(run.clients[name])
+            check(status == 1 and why in said, f"{name} ended with {status}: {said}")
+        run.expect_server(1, "2 of 4 nodes done")
+
+
+def stopped_client_kills_its_command():
+    """The command of a client that ends by a signal never sees the end of its input."""
+    with Run(2, commands={"n1": ""}, absent=("n1",)) as run:
+        run.commands["n1"] = "cat > {0}; echo end > {0}.end".format(run.rack.path("n1"))
+        run.join("n1")
+        run.at(0.3, "n1")
+        run.clients["n1"].send_signal(signal.SIGTERM)
+        status, said = finish(run.clients["n1"])
+        check(status == 1 and "stopped by a signal" in said, f"n1 ended with {status}: {said}")
+        run.expect_whole(["n2"])
+        run.expect_server(1, "1 of 2 nodes done")
+        check(run.rack.size("n1.end") == 0, "the command took it for the end")
 
 
 def failing_source_reaches_all():
@@ -277,13 +305,55 @@ def go_starts_the_round():
             check(status == 0, f"the one with -g ended with {status}: {said}")
         check(open(rack_.path("n2")).read() == "hello\n", "wrong bytes")
         status, said = finish(server)
-        check(status == 1 and re.search(r"round 1, [12] node", said), f"the server ended with {status}: {said}")
+        check(status == 1 and re.search(r"Sending net to [12] node", said), f"the server ended with {status}: {said}")
 
 
 def packed_stream_arrives_unpacked():
-    with Run(3, mbit=50, size=8, server_options=("-z", "auto")) as run:
+    with Run(3, mbit=50, size=8, server_options=("-z", "3")) as run:
         run.expect_whole(run.names)
         run.expect_server(0, "Packed 8.0 MiB into")
+
+
+def auto_packs_for_a_slow_line():
+    """Half of it is plain when packing begins, all of it arrives, and sooner than the line could carry it."""
+    with Rack(3, mbit=100) as rack_:
+        numbers = "seq 1 12000000"  # 92 MiB, 7.7 s plain
+        began = time.monotonic()
+        server = rack_.server("-n", "3", "-z", "auto", "-e", numbers)
+        clients = [rack_.client(name) for name in rack_.names[1:]]
+        for name, client in zip(rack_.names[1:], clients):
+            status, said = finish(client)
+            check(status == 0 and "received 92.4 MiB" in said, f"{name} ended with {status}: {said}")
+        took = time.monotonic() - began
+        status, said = finish(server)
+        check(status == 0 and "Packed" in said, f"the server ended with {status}: {said}")
+        check(took < 6, f"it took {took:.1f} s")
+        digested = subprocess.run(f"{numbers} | sha256sum", shell=True, capture_output=True, text=True).stdout
+        for name in rack_.names[1:]:
+            check(digest(rack_.path(name)) == digested.split()[0], f"{name} has wrong bytes")
+
+
+def a_terminal_shows_who_holds_it_up():
+    """The table is drawn in place, and names the sink that all wait for."""
+    with Rack(1) as rack_:
+        source, _ = rack_.source(64)
+        terminal, other_end = os.openpty()
+        termios.tcsetwinsize(other_end, (24, 120))
+        server = rack_.start("s", rack.program("ka-server"), "send", "-s", rack.SESSION, "-f", source, "--json",
+                             rack_.path("report"), stderr=other_end)
+        os.close(other_end)
+        client = rack_.client("n1", "while [ $(head -c 262144 | wc -c) -gt 0 ]; do sleep 0.02; done")
+        said = b""
+        with contextlib.suppress(OSError):  # how a terminal tells that nobody has its other end any more
+            while piece := os.read(terminal, 65536):
+                said += piece
+        check(server.wait(timeout=60) == 0 and finish(client)[0] == 0, f"it failed: {said}")
+        check(b"\x1b[3A\r" in said, f"no table of three lines was drawn anew: {said}")
+        check(b"held up by the sink of 10.99.0.3" in said, f"nobody was named: {said}")
+        check(re.search(rb"10\.99\.0\.3 .*running .*\d%.* MiB/s .* left", said), f"no row of the node: {said}")
+        with open(rack_.path("report")) as file:
+            report = json.load(file)
+        check(report["result"] == "done" and report["sessions"][0]["bytes"] == 64 * MIB, f"wrong report: {report}")
 
 
 def strangers_disturb_nobody():
@@ -334,6 +404,37 @@ def second_server_is_refused():
         check(finish(first)[0] == 0, "the first server failed")
 
 
+def second_server_elsewhere_is_found():
+    """On another machine of the network: it ends by itself. Where both are there all the same, no node chooses."""
+    with Rack(2) as rack_:
+        words = (rack.program("ka-server"), "send", "-s", rack.SESSION, "-n", "1", "-e", "echo right")
+        first = rack_.server(*words[4:])
+        listens = lambda name: "30765" in subprocess.run(["ip", "netns", "exec", rack_.space(name), "ss", "-Hltn"],
+                                                         capture_output=True, text=True).stdout
+        wait_until(lambda: listens("s"), 20, "the first one listens")
+        time.sleep(1)  # of two that start together, both end
+        status, said = finish(rack_.start("n1", *words))
+        check(status == 1 and "10.99.0.2 does already" in said, f"the second server ended with {status}: {said}")
+        # One that was not heard when it asked.
+        line = ("dev", "eth0", "root")
+        rack.run("tc", "-n", rack_.space("n1"), "qdisc", "add", *line, "tbf", "rate", "1kbit", "burst", "10", "limit",
+                 "10")
+        second = rack_.start("n1", *words)
+        wait_until(lambda: listens("n1"), 20, "the second one listens")
+        time.sleep(1)
+        rack.run("tc", "-n", rack_.space("n1"), "qdisc", "del", *line)
+        check(second.poll() is None, "the second one has ended")
+        status, said = finish(rack_.client("n2"))
+        check(status == 1 and all(word in said for word in ("10.99.0.2", "10.99.0.3", "-H")),
+              f"n2 ended with {status}: {said}")
+        for server, address in ((first, "10.99.0.2"), (second, "10.99.0.3")):
+            status, said = finish(rack_.client("n2", None, "-H", address))
+            with open(rack_.path("n2")) as file:
+                got = file.read()
+            check(status == 0 and got == "right\n", f"n2 ended with {status} and {got!r}: {said}")
+            check(finish(server)[0] == 0, "a server failed")
+
+
 def no_server():
     with Rack(1) as rack_:
         client = rack_.start("n1", rack.program("ka-client"), "-s", "nothing", "-t", "1", "-e", "cat")
@@ -355,13 +456,16 @@ def many_nodes():
         check(finish(server)[0] == 0, "the server failed")
 
 
-TESTS = [no_fault, packed_stream_arrives_unpacked, first_killed, last_killed, three_killed_two_of_them_neighbours, all_but_one_killed,
-         killed_node_that_comes_back_is_served, frozen_node_is_served_later, frozen_node_is_not_waited_for, cut_node, first_node_cut,
+TESTS = [no_fault, packed_stream_arrives_unpacked, auto_packs_for_a_slow_line, first_killed, last_killed,
+         three_killed_two_of_them_neighbours, all_but_one_killed, killed_node_that_comes_back_is_served,
+         frozen_node_is_served_later, frozen_node_is_not_waited_for, cut_node, first_node_cut,
          all_sorts_of_faults_at_once, slow_sink_is_moved_aside_and_served_later,
-         all_slow_alike_is_no_reason, failing_sink_fails_alone, failing_source_reaches_all,
+         all_slow_alike_is_no_reason, failing_sink_fails_alone, hanging_sinks_are_given_up,
+         stopped_client_kills_its_command, failing_source_reaches_all,
          latecomer_is_done_in_the_next_round, killed_server_is_looked_for_again, vanished_server_is_noticed,
          interrupt_ends_the_round_in_order, source_is_not_read_when_the_window_is_full, go_starts_the_round,
-         strangers_disturb_nobody, second_server_is_refused, no_server, many_nodes]
+         a_terminal_shows_who_holds_it_up, strangers_disturb_nobody, second_server_is_refused,
+         second_server_elsewhere_is_found, no_server, many_nodes]
 
 
 def main():

@@ -27,6 +27,7 @@ Scenario Scenario::from_seed(std::uint64_t seed, unsigned most_nodes) {
     if (pick(0, 7) < trouble) fault.kind = static_cast<Fault::Kind>(pick(1, 7));
     fault.at = Time(pick(0, span));
     fault.lasts = one_in(2) ? Time(pick(1000, 700'000)) : Time(pick(700'000, 30'000'000));
+    if (fault.kind == Fault::Kind::sink_fails && fault.at.count() % 2 == 0) fault.kind = Fault::Kind::sink_hangs;
     if (one_in(2)) fault.back_after = Time(pick(10'000, 8'000'000));
     fault.rate = s.line * (one_in(2) ? 0.02 : 0.3);
     fault.share = one_in(4) ? 1.0 : 0.05;
@@ -41,7 +42,8 @@ Scenario Scenario::from_seed(std::uint64_t seed, unsigned most_nodes) {
 }
 
 std::string Scenario::text() const {
-  static const char* names[] = {"none", "killed", "frozen", "cut", "slow sink", "slow link", "sink fails", "corrupts"};
+  static const char* names[] = {"none",      "killed",     "frozen",   "cut",       "slow sink",
+                                "slow link", "sink fails", "corrupts", "sink hangs"};
   std::string text = "seed " + std::to_string(seed) + ": " + std::to_string(nodes) + " nodes, " + std::to_string(bytes) +
                      " bytes, window " + std::to_string(window) + ", line " + std::to_string(line) + " B/s";
   for (std::size_t i = 0; i < faults.size(); ++i) {

@@ -162,6 +162,7 @@ void Simulation::break_hop(std::shared_ptr<Hop> hop) {
 void Simulation::feed_sink(Node& node) {
   if (!node.stream || node.sink_works || !node.talks()) return;
   const Fault& fault = node.fault;
+  if (fault.kind == Fault::Kind::sink_hangs && now_ >= fault.at) return;
   if (node.stream->all_sunk()) {
     if (node.finished) return;
     node.finished = true;

@@ -14,15 +14,17 @@ namespace {
 constexpr Time time_limit = 1h;
 constexpr Time tick_every = 50ms;
 constexpr Time look_again_after = 1s;
+constexpr Time sink_limit = 10s;
 
 }  // namespace
 
 Simulation::Simulation(Scenario scenario, bool log) : scenario_(std::move(scenario)), log_(log), random_(scenario_.seed) {
   JobRules rules;
-  rules.sessions.push_back({"sim", false, scenario_.packed ? "zstd" : ""});
+  rules.sessions.push_back({"sim", false, scenario_.packed ? zstd_packing : ""});
   rules.clone = false;
   rules.nodes = scenario_.nodes;
   rules.start_after = scenario_.start_after;
+  rules.sink_limit = sink_limit;
   rules.window = scenario_.window;
   rules.chunk = scenario_.chunk;
   rules.data_port = server_port;
@@ -108,6 +110,7 @@ void Simulation::stream_started(std::size_t, unsigned round, unsigned members) {
   stream_ = machine_->chain()->stream();
   read_ = 0;
   reading_ = true;
+  if (scenario_.packed) machine_->chain()->limit_ahead(machine_->chain()->window() / 2);
   outcome_.rounds = round;
   if (round == 1) outcome_.began = now_;
   note("round " + std::to_string(round) + " with " + std::to_string(members) + " members");
@@ -278,7 +281,7 @@ void Simulation::tell_position(Node& node) {
 
 void Simulation::report(Node& node) {
   if (!node.running) return;
-  if (node.stream && node.talks() && !node.over) {
+  if (node.stream && node.talks() && !node.finished) {
     tell_position(node);
   }
   after(report_every, [this, &node, life = node.life] {

@@ -22,7 +22,7 @@ using wire::Time;
 
 /// What is wrong with a node, and from when on.
 struct Fault {
-  enum class Kind { none, killed, frozen, cut, slow_sink, slow_link, sink_fails, corrupts };
+  enum class Kind { none, killed, frozen, cut, slow_sink, slow_link, sink_fails, corrupts, sink_hangs };
 
   Kind kind = Kind::none;
   Time at{0};

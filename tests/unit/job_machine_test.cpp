@@ -56,13 +56,28 @@ class JobMachineTest : public testing::Test, protected JobOutput {
     }
   }
 
+  // As `ka-server send` does.
+  void begin_single(Time sink_limit) {
+    rules_.sessions = {{"s", false, ""}};
+    rules_.clone = false;
+    rules_.sink_limit = sink_limit;
+    begin();
+  }
+
+  // The source gives so many bytes of the running stream; its number.
+  std::uint64_t give(std::uint32_t bytes) {
+    std::shared_ptr<Chunk> chunk = pool_.get();
+    chunk->header = ChunkHeader();
+    chunk->header.length = bytes;
+    std::memset(chunk->room.get(), 'x', bytes);
+    machine_->chain()->add(chunk);
+    return machine_->chain()->stream();
+  }
+
   // The running stream goes through, to all who were sent its Start.
   void stream_through() {
     ASSERT_NE(machine_->chain(), nullptr) << "no stream runs";
-    std::shared_ptr<Chunk> chunk = pool_.get();
-    chunk->header.length = 10;
-    std::memset(chunk->room.get(), 'x', 10);
-    machine_->chain()->add(chunk);
+    give(10);
     machine_->source_ended(now_);
     const std::uint64_t stream = machine_->chain()->stream();
     const ChunkHeader end = *machine_->chain()->end_mark();
@@ -95,6 +110,7 @@ class JobMachineTest : public testing::Test, protected JobOutput {
   Time now_{1s};
   std::set<NodeId> quiet_, closed_;
   std::map<NodeId, std::vector<Message>> sent_;
+  bool ended_well_ = false;
 
  private:
   void send(NodeId node, const Message& message) override { sent_[node].push_back(message); }
@@ -104,7 +120,7 @@ class JobMachineTest : public testing::Test, protected JobOutput {
   std::uint64_t random() override { return ++streams_; }
   void stream_started(std::size_t session, unsigned, unsigned) override { session_ = session; }
   void stream_moved() override {}
-  void stream_ended(bool) override {}
+  void stream_ended(bool whole) override { ended_well_ = whole; }
 
   ChunkPool pool_;
   NodeId last_ = 0;
@@ -131,6 +147,19 @@ TEST_F(JobMachineTest, AClonePassesThroughItsSessionsTogether) {
   EXPECT_NE(last_sent<Release>(b), nullptr);
   EXPECT_EQ(machine_->done(), 2u);
   EXPECT_TRUE(machine_->finished());
+}
+
+TEST_F(JobMachineTest, TheChainFollowsRacksThenAddresses) {
+  rules_.nodes = 4;
+  rules_.racks = Racks::parse("b 0.0.0.4 0.0.0.1\na 52:54:00:00:00:02\n", "racks");
+  begin();
+  std::map<unsigned, NodeId> ids;
+  for (unsigned host : {1, 2, 3, 4}) {
+    ids[host] = connect(host, "52:54:00:00:00:0" + std::to_string(host));
+    say(ids[host], Join{"getstage2"});
+  }
+  const std::map<unsigned, unsigned> order{{1, 1}, {4, 2}, {2, 3}, {3, 4}};
+  for (const auto& [host, place] : order) EXPECT_EQ(machine_->chain()->order_of(ids[host]), place) << host;
 }
 
 TEST_F(JobMachineTest, ReleasesAreSpaced) {
@@ -216,6 +245,25 @@ TEST_F(JobMachineTest, ALatecomerGetsTheNextRoundByItself) {
   EXPECT_EQ(last_sent<Start>(late)->round, 2u);
 }
 
+TEST_F(JobMachineTest, ACloneWaitsForTheMissingAsLongAsItIsTold) {
+  for (bool told : {false, true}) {
+    rules_.linger.reset();
+    if (told) rules_.linger = 60s;
+    begin();
+    NodeId a = come(1), b = come(2);
+    say(a, Failed{"disk too small"});
+    machine_->disconnected(a, "closed", now_);
+    stream_through();
+    say(b, Join{"kainstall1"});
+    stream_through();
+    say(b, Done{});
+    wait(59s);
+    EXPECT_FALSE(machine_->finished());
+    wait(2s);
+    EXPECT_EQ(machine_->finished(), told);
+  }
+}
+
 TEST_F(JobMachineTest, AnotherVersionGetsAClearAnswer) {
   begin();
   machine_->connected(77, {9, 9}, now_);
@@ -248,6 +296,47 @@ TEST_F(JobMachineTest, AFailedSourceReachesEveryMember) {
   }
   EXPECT_EQ(row_of(1).state, NodeRow::State::failed);
   EXPECT_EQ(machine_->chain(), nullptr);
+}
+
+TEST_F(JobMachineTest, ASinkThatTakesNothingFailsItsNodeAlone) {
+  begin_single(60s);
+  NodeId a = come(1, "s"), b = come(2, "s");
+  const std::uint64_t stream = give(1000);
+  say(a, Position{stream, 1000, 400, 0, 0, false});
+  say(b, Position{stream, 1000, 1000, 0, 0, false});
+  wait(59s);
+  say(a, Position{stream, 1000, 600, 0, 0, false});
+  say(b, Position{stream, 1000, 1000, 0, 0, false});
+  wait(59s);
+  EXPECT_EQ(row_of(1).state, NodeRow::State::running) << "it took some";
+  say(b, Position{stream, 1000, 1000, 0, 0, false});
+  wait(2s);
+  ASSERT_NE(last_sent<StreamFailed>(a), nullptr);
+  EXPECT_EQ(last_sent<StreamFailed>(a)->reason, "its sink took nothing for 60 s");
+  EXPECT_EQ(row_of(1).state, NodeRow::State::failed);
+  wait(57s);
+  EXPECT_EQ(row_of(2).state, NodeRow::State::running) << "one that has nothing to take is not late";
+  EXPECT_EQ(last_sent<StreamFailed>(b), nullptr);
+}
+
+TEST_F(JobMachineTest, ASinkThatDoesNotEndIsWaitedForNoLongerThanItsLimit) {
+  begin_single(60s);
+  NodeId a = come(1, "s"), b = come(2, "s");
+  const std::uint64_t stream = give(1000);
+  machine_->source_ended(now_);
+  const ChunkHeader end = *machine_->chain()->end_mark();
+  say(a, Position{stream, 1000, 1000, 0, 0, true});
+  say(b, Finished{stream, end.offset, end.digest});
+  machine_->disconnected(b, "done", now_);
+  wait(59s);
+  EXPECT_FALSE(machine_->finished());
+  wait(2s);
+  EXPECT_EQ(last_sent<StreamFailed>(a)->reason, "its sink has not ended within 60 s");
+  EXPECT_TRUE(ended_well_) << "the others have it whole";
+  machine_->disconnected(a, "failed", now_);
+  wait(3s);
+  EXPECT_TRUE(machine_->finished());
+  EXPECT_EQ(machine_->done(), 1u);
 }
 
 TEST_F(JobMachineTest, WhoClaimsOtherBytesThanWereSentHasFailed) {

@@ -294,7 +294,7 @@ const Inconsistency inconsistencies[] = {
     {"a rule for no disk", [](Manifest& m) { m.targets[0].disk = "sdc"; }, "targets[0].disk"},
     {"a rule of no kind", [](Manifest& m) { m.targets[0].selector = "vda"; }, "targets[0].selector"},
     {"a rule without value", [](Manifest& m) { m.targets[0].selector = "name:"; }, "targets[0].selector"},
-    {"compression", [](Manifest& m) { m.tar_compression = "zstd"; }, "tar_compression"},
+    {"compression", [](Manifest& m) { m.tar_compression = "gzip"; }, "tar_compression"},
     {"a log directory upwards", [](Manifest& m) { m.log_directory = "/var/../etc"; }, "log_directory"},
 };
 

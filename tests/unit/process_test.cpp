@@ -1,43 +1,11 @@
 #include "base/process.h"
 
-#include <gtest/gtest.h>
-
-#include "base/error.h"
+#include "tests/unit/run_coroutine.h"
 
 namespace ka {
 namespace {
 
-class ProcessTest : public testing::Test {
- protected:
-  // Runs one coroutine to its end; what it throws fails the test, or is returned by error_of.
-  template <typename T>
-  T get(Awaitable<T> task) {
-    auto result = asio::co_spawn(io_, std::move(task), asio::use_future);
-    reap();
-    while (result.wait_for(std::chrono::seconds(0)) != std::future_status::ready) io_.run_one();
-    return result.get();
-  }
-
-  template <typename T>
-  std::string error_of(Awaitable<T> task) {
-    try {
-      get(std::move(task));
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "";
-  }
-
- private:
-  void reap() {
-    if (!reaping_) reap_children(io_);
-    reaping_ = true;
-  }
-
- protected:
-  asio::io_context io_;
-  bool reaping_ = false;
-};
+using ProcessTest = CoroutineTest;
 
 TEST_F(ProcessTest, GivesBackEveryByteOfALongOutput) {
   Command command({"sh", "-c", "seq 1 100000; seq 1 100000 >&2"});
@@ -64,7 +32,7 @@ TEST_F(ProcessTest, ASignalIsNotSuccess) {
 TEST_F(ProcessTest, FeedsStandardInput) {
   Command command({"sh", "-c", "test \"$(cat)\" = hello"});
   auto task = [&]() -> Awaitable<ExitStatus> {
-    Process process(io_, command, Process::Pipe::in);
+    Process process(io_, command, Process::in_pipe);
     std::string text = "hello";
     auto bytes = asio::buffer(text);
     co_await asio::async_write(process.in(), bytes, asio::use_awaitable);

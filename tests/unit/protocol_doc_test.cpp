@@ -76,7 +76,7 @@ TEST_F(ProtocolDoc, Hops) {
   ChunkHeader header = parse_chunk_header(std::string_view(chunk).substr(0, chunk_header_size));
   const std::string bytes = chunk.substr(chunk_header_size);
   EXPECT_EQ(bytes, "hello, node\n");
-  EXPECT_EQ(chunk_digest(header.offset, std::as_bytes(std::span(bytes))), header.digest);
+  EXPECT_EQ(chunk_digest(header, std::as_bytes(std::span(bytes))), header.digest);
 
   StreamDigest digest;
   digest.add(header);

@@ -27,7 +27,7 @@ SessionView session() {
   view.name = "kainstall2";
   view.round = 1;
   view.members = 2;
-  view.bytes = 300 * mib;
+  view.progress.bytes = 300 * mib;
   view.expected = 600 * mib;
   view.rate = 10.0 * mib;
   return view;
@@ -44,6 +44,21 @@ TEST(StatusTable, OneRowForEachNodeTheUrgentFirst) {
               ElementsAre("kainstall2: 300.0 MiB of about 600.0 MiB 50%, 10.0 MiB/s, 30 s left | 2 here, 0 done, 1 failed, 3 wanted",
                           "10.0.1.36         failed     sda: 4 MiB missing",
                           "10.0.1.35 node35  running    kainstall2    25%   5.0 MiB/s     1:30 left"));
+}
+
+TEST(StatusTable, WhatHoldsTheSessionUpHasALine) {
+  SessionView view = session();
+  view.expected = 0;
+  view.progress.packed_in = 200 * mib;
+  view.progress.packed_out = 76 * mib;
+  view.progress.held_up_by = "the sink of 10.0.1.35 (\x1b[2J)";
+  NodeStatus running = node("10.0.1.35", State::running, "kainstall2");
+  running.sunk = 150 * mib;
+  running.rate = 5.0 * mib;
+  EXPECT_THAT(live_table(view, {running}, 1, 120, 24),
+              ElementsAre("kainstall2: 300.0 MiB, 10.0 MiB/s | 1 here, 0 done, 1 wanted",
+                          "  packed to 38%, held up by the sink of 10.0.1.35 (\\x1b[2J)",
+                          "10.0.1.35  running    kainstall2    150.0 MiB  5.0 MiB/s     "));
 }
 
 TEST(StatusTable, NothingIsWiderOrHigherThanTheTerminal) {
@@ -65,7 +80,7 @@ TEST(StatusTable, AHostNameCannotPaintTheTerminal) {
 
 TEST(StatusTable, PercentNeverSaysAllBeforeTheEnd) {
   SessionView view = session();
-  view.bytes = 700 * mib;
+  view.progress.bytes = 700 * mib;
   EXPECT_THAT(live_table(view, {}, 1, 200, 24)[0], testing::StartsWith("kainstall2: 700.0 MiB of about 700.0 MiB 99%, 10.0 MiB/s | "));
 }
 

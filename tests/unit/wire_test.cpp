@@ -107,7 +107,7 @@ class Stream : public testing::Test {
     made->header.length = size;
     made->header.offset = offset;
     std::memset(made->room.get(), fill, size);
-    made->header.digest = chunk_digest(offset, made->bytes());
+    made->header.digest = chunk_digest(made->header, made->bytes());
     return made;
   }
 
@@ -144,6 +144,21 @@ TEST_F(Stream, AChunkInTheWrongPlaceIsNotTaken) {
   auto moved = chunk(size, 'a');
   moved->header.offset = 0;
   EXPECT_THROW(stream_.take(moved), ProtocolError) << "its digest is of another place";
+}
+
+TEST_F(Stream, APackedChunkIsTakenOnlyWhereTheStreamIsPacked) {
+  Start packed = start();
+  packed.packing = zstd_packing;
+  NodeStream other(packed);
+  auto made = chunk(0, 'a');
+  made->header.packed = true;
+  EXPECT_THROW(other.take(made), ProtocolError) << "its digest is that of a plain one";
+  made->header.digest = chunk_digest(made->header, made->bytes());
+  EXPECT_THROW(stream_.take(made), ProtocolError);
+  other.take(made);
+  EXPECT_EQ(parse_chunk_header(encode(made->header)).packed, true);
+  packed.packing = "lzma";
+  EXPECT_THROW(NodeStream{packed}, ProtocolError);
 }
 
 TEST_F(Stream, AShortOrChangedStreamIsNeverWhole) {

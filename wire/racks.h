@@ -1,0 +1,38 @@
+#pragma once
+/// --racks FILE: which nodes stand together, so that they are neighbours in the chain (docs/ka-server.8).
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ka::wire {
+
+class Racks {
+ public:
+  Racks() = default;  ///< none
+
+  /// Lines "RACK WHERE…"; WHERE is an address, a network (10.0.1.0/24), a range (10.0.1.30-10.0.1.60) or a hardware
+  /// address. A rack may have several lines; # begins a comment. Throws Error "FILE:LINE: …".
+  static Racks parse(std::string_view text, const std::string& file);
+
+  /// The rack's place in the file, from 0; behind all of them what is in none. Hardware addresses ("52:54:00:12:34:56") go
+  /// before addresses.
+  std::size_t of(std::uint32_t address, const std::string& hardware_address) const;
+
+ private:
+  void add(const std::vector<std::string_view>& fields);
+
+  struct Range {
+    std::uint32_t first = 0, last = 0;
+    std::size_t rack = 0;
+  };
+
+  std::vector<std::string> names_;
+  std::vector<Range> ranges_;
+  std::map<std::string, std::size_t> cards_;
+};
+
+}  // namespace ka::wire
