@@ -136,8 +136,8 @@ def others():
 def slow():
     plain = run(Ka, 8).seconds
     # 192 KiB every 1/16 s.
-    command = "while head -c 196608 > {0}.part && [ -s {0}.part ]; do cat {0}.part >> {0}.all; sleep 0.06; done; " \
-              "cksum < {0}.all > {0}; rm -f {0}.all"
+    command = "rm -f {0}.all; while head -c 196608 > {0}.part && [ -s {0}.part ]; do " \
+              "cat {0}.part >> {0}.all; sleep 0.06; done; cksum < {0}.all > {0}; rm -f {0}.all"
     with SlowSink(8, MBIT, source=source(SIZE), command=command) as transfer:
         others = transfer.finish([name for name in transfer.names if name != "n3"])
         late = transfer.finish(["n3"])
