@@ -32,8 +32,8 @@ class Compare(unittest.TestCase):
     def test_each_change_is_seen(self):
         place = self.clone / "srv/awkward"
         # Not Path.rglob: that of Python 3.11.2 gives up at a link whose target is too long a name.
-        keep_time = {path: os.lstat(path).st_mtime_ns
-                     for folder, folders, files in os.walk(self.clone) for path in map(Path(folder).joinpath, folders + files)}
+        keep_time = {Path(folder, name): os.lstat(os.path.join(folder, name)).st_mtime_ns
+                     for folder, folders, files in os.walk(self.clone) for name in folders + files}
         changes = {
             "modes/mode-4755": lambda path: os.chmod(path, 0o755),
             "modes/mode-400": lambda path: os.chown(path, 0, 0),
