@@ -33,8 +33,8 @@ Command grub_command(const GrubPlace& place, const GrubNames& names) {
     return command;
   }
   if (std::string(names.program) != "grub-install" || !place.stage2.exists(bios_files))
-    throw Error("install GRUB on " + device, std::string("neither the clone nor stage2 has a fitting ") +
-                                                 names.program + " for BIOS machines");
+    throw Error("install GRUB on " + device,
+                std::string("neither the clone nor stage2 has a fitting ") + names.program + " for BIOS machines");
   Command command({"grub-install", "--target=i386-pc", "--boot-directory=" + place.clone.root() + "/boot", device});
   command.root = place.stage2.root();
   return command;
@@ -70,8 +70,10 @@ void correct_grub_names(CloneTree& clone, Log& log, const wire::Manifest& manife
   if (!grub_cfg.changes.empty() && initrd_knows_uuid) clone.write(file, grub_cfg.text);
   for (const std::string& change : grub_cfg.changes)
     log.line(initrd_knows_uuid ? " - " + file + ": " + change
-                               : " - WARNING: " + file + " boots from a device name; kept, since its initrd may not "
-                                 "know better. It would be right if " + change);
+                               : " - WARNING: " + file +
+                                     " boots from a device name; kept, since its initrd may not "
+                                     "know better. It would be right if " +
+                                     change);
 
   const std::string database_file = "/var/cache/debconf/config.dat";
   if (auto database = clone.read(database_file)) {

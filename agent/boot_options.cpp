@@ -192,8 +192,8 @@ class Parser {
   void target(const std::string& word, std::string_view value) {
     const std::size_t equals = value.find('=');
     const std::size_t colon = value.find(':', equals == std::string_view::npos ? 0 : equals);
-    const bool whole = equals != std::string_view::npos && equals > 0 && colon != std::string_view::npos &&
-                       colon + 1 < value.size();
+    const bool whole =
+        equals != std::string_view::npos && equals > 0 && colon != std::string_view::npos && colon + 1 < value.size();
     const std::string_view kind = whole ? value.substr(equals + 1, colon - equals - 1) : "";
     if (kind != "name" && kind != "serial" && kind != "wwn" && kind != "path") {
       return fail(word, "should be katarget=DISK=name:…, or serial:, wwn:, path: in place of name:");

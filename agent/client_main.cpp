@@ -43,11 +43,11 @@ constexpr const char* usage =
     "Exit status: 0 only if all bytes came, were right, and the command ended with 0; 1 if not; 2 wrong usage;\n"
     "3 no server found.\n";
 
-void say(std::string_view text) { std::fprintf(stderr, "ka-client: %.*s\n", static_cast<int>(text.size()), text.data()); }
-
-[[noreturn]] void wrong_usage(const std::string& why) {
-  throw std::invalid_argument(why);
+void say(std::string_view text) {
+  std::fprintf(stderr, "ka-client: %.*s\n", static_cast<int>(text.size()), text.data());
 }
+
+[[noreturn]] void wrong_usage(const std::string& why) { throw std::invalid_argument(why); }
 
 unsigned number(const char* option, const char* text, std::uint64_t most) {
   auto value = parse_unsigned(text);
@@ -58,12 +58,17 @@ unsigned number(const char* option, const char* text, std::uint64_t most) {
 
 // nullopt: there is nothing left to do (help).
 std::optional<Options> parse(int argc, char** argv) {
-  static const option long_options[] = {
-      {"session", required_argument, nullptr, 's'}, {"execute", required_argument, nullptr, 'e'},
-      {"output", required_argument, nullptr, 'o'},  {"server", required_argument, nullptr, 'H'},
-      {"interface", required_argument, nullptr, 'i'}, {"port", required_argument, nullptr, 'p'},
-      {"tries", required_argument, nullptr, 't'},   {"go", no_argument, nullptr, 'g'},   {"help", no_argument, nullptr, 'h'},
-      {"version", no_argument, nullptr, 'V'},       {nullptr, 0, nullptr, 0}};
+  static const option long_options[] = {{"session", required_argument, nullptr, 's'},
+                                        {"execute", required_argument, nullptr, 'e'},
+                                        {"output", required_argument, nullptr, 'o'},
+                                        {"server", required_argument, nullptr, 'H'},
+                                        {"interface", required_argument, nullptr, 'i'},
+                                        {"port", required_argument, nullptr, 'p'},
+                                        {"tries", required_argument, nullptr, 't'},
+                                        {"go", no_argument, nullptr, 'g'},
+                                        {"help", no_argument, nullptr, 'h'},
+                                        {"version", no_argument, nullptr, 'V'},
+                                        {nullptr, 0, nullptr, 0}};
   Options options;
   options.discovery.session.clear();
   for (int c; (c = ::getopt_long(argc, argv, "s:e:o:H:i:p:t:ghV", long_options, nullptr)) != -1;) {
@@ -97,7 +102,9 @@ std::unique_ptr<Sink> make_sink(asio::io_context& io, const Options& options) {
   Command command({"sh", "-c", options.command});
   if (const char* path = ::getenv("PATH")) command.environment.push_back(std::string("PATH=") + path);
   if (const char* home = ::getenv("HOME")) command.environment.push_back(std::string("HOME=") + home);
-  auto repeat = [](std::string_view line) { std::fprintf(stderr, "%.*s\n", static_cast<int>(line.size()), line.data()); };
+  auto repeat = [](std::string_view line) {
+    std::fprintf(stderr, "%.*s\n", static_cast<int>(line.size()), line.data());
+  };
   return std::make_unique<CommandSink>(io, command, repeat);
 }
 

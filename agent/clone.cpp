@@ -296,8 +296,8 @@ class Clone {
     ReceiveStats stats = co_await context_.link.receive(session, *sink);
     log_received(stats);
     if (stats.bytes != raw.size)
-      throw Error("copy " + device, "the golden node sent " + std::to_string(stats.bytes) + " bytes of " +
-                                        std::to_string(raw.size));
+      throw Error("copy " + device,
+                  "the golden node sent " + std::to_string(stats.bytes) + " bytes of " + std::to_string(raw.size));
   }
 
   void log_received(const ReceiveStats& stats) {
@@ -462,7 +462,7 @@ class Clone {
   std::map<std::pair<std::string, int>, Place> places_;         // by golden disk and partition
   std::map<std::string, std::string> boot_code_;                // by disk of this machine
   std::vector<std::string> modules_in_use_;
-  std::vector<std::string> changed_;                            // devices of disks that were written to
+  std::vector<std::string> changed_;  // devices of disks that were written to
 };
 
 }  // namespace

@@ -21,11 +21,11 @@ struct CloneContext {
 
   /// Mounted squashfs with /dev /proc /sys /run /tmp in it; tools run chrooted there.
   std::string stage2_root = "/tmp/stage2";
-  std::string target = "/mnt/disk";         ///< also seen inside stage2_root under the same path
+  std::string target = "/mnt/disk";              ///< also seen inside stage2_root under the same path
   std::string sysfs = "/sys", procfs = "/proc";  ///< where the kernel shows its devices, mounts and file systems
-  std::string host_name = "";               ///< from DHCP; empty: the golden node's name is kept, with a warning
-  std::string log_file = "";                ///< copied into the clone's /var/log/ka
-  std::string boot_device = "";             ///< disk this machine booted from ("sdb"), empty for a PXE boot
+  std::string host_name = "";                    ///< from DHCP; empty: the golden node's name is kept, with a warning
+  std::string log_file = "";                     ///< copied into the clone's /var/log/ka
+  std::string boot_device = "";                  ///< disk this machine booted from ("sdb"), empty for a PXE boot
   std::vector<std::string> target_rules = {};    ///< katarget= words of the command line: "sda=name:vda"
   /// Loads a kernel module by its name or an alias ("fs-ext4"), of all.rdz or stage2. Throws Error.
   std::function<Awaitable<void>(std::string)> load_module;

@@ -22,15 +22,15 @@ using boost::system::error_code;
 // Lets only unfragmented IPv4/UDP to port 68 through, so that other traffic never wakes this process.
 void keep_only_dhcp(int fd) {
   sock_filter code[] = {
-      BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 9),                          // protocol
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_UDP, 0, 6),         //
-      BPF_STMT(BPF_LD | BPF_H | BPF_ABS, 6),                          // fragment offset
-      BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 0x1fff, 4, 0),             //
-      BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, 0),                         // header length
-      BPF_STMT(BPF_LD | BPF_H | BPF_IND, 2),                          // destination port
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, dhcp_client_port, 0, 1),    //
-      BPF_STMT(BPF_RET | BPF_K, 0xffff),                              // all of it
-      BPF_STMT(BPF_RET | BPF_K, 0),                                   // nothing
+      BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 9),                        // protocol
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_UDP, 0, 6),       //
+      BPF_STMT(BPF_LD | BPF_H | BPF_ABS, 6),                        // fragment offset
+      BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 0x1fff, 4, 0),           //
+      BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, 0),                       // header length
+      BPF_STMT(BPF_LD | BPF_H | BPF_IND, 2),                        // destination port
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, dhcp_client_port, 0, 1),  //
+      BPF_STMT(BPF_RET | BPF_K, 0xffff),                            // all of it
+      BPF_STMT(BPF_RET | BPF_K, 0),                                 // nothing
   };
   const sock_fprog program{std::size(code), code};
   if (::setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) != 0) {
@@ -120,8 +120,7 @@ void DhcpClient::send(const DhcpSend& what) {
   }
   try {
     if (!udp_.is_open()) open_udp();
-    const auto address =
-        what.way == DhcpSend::Way::unicast ? what.server : asio::ip::address_v4::broadcast();
+    const auto address = what.way == DhcpSend::Way::unicast ? what.server : asio::ip::address_v4::broadcast();
     udp_.send_to(asio::buffer(what.message), asio::ip::udp::endpoint(address, dhcp_server_port));
   } catch (const std::exception& error) {
     log_.line("DHCP on " + link_.name + ": sending failed: " + error.what());

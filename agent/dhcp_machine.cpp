@@ -142,9 +142,7 @@ DhcpActions DhcpMachine::due(Time now) {
   DhcpActions actions;
   if (now < deadline_) return actions;
   switch (state_) {
-    case State::selecting:
-      send_discover(now, actions);
-      break;
+    case State::selecting: send_discover(now, actions); break;
     case State::requesting:
       if (attempt_ < request_attempts) {
         send_request(now, actions);
@@ -200,15 +198,9 @@ DhcpActions DhcpMachine::received(Time now, std::span<const std::uint8_t> messag
   }
   if (answer->xid != xid_ || answer->mac != mac_) return actions;
   switch (answer->type) {
-    case DhcpType::offer:
-      take_offer(now, *answer, actions);
-      break;
-    case DhcpType::ack:
-      take_ack(now, *answer, actions);
-      break;
-    default:
-      take_nak(now, *answer, actions);
-      break;
+    case DhcpType::offer: take_offer(now, *answer, actions); break;
+    case DhcpType::ack: take_ack(now, *answer, actions); break;
+    default: take_nak(now, *answer, actions); break;
   }
   return actions;
 }

@@ -67,7 +67,7 @@ class DhcpMachine {
   HardwareAddress mac_;
   std::uint64_t random_;
   State state_ = State::selecting;
-  Time began_{};     // of this round of asking
+  Time began_{};  // of this round of asking
   Time deadline_ = Time::max();
   unsigned attempt_ = 0;
   unsigned refusals_ = 0;  // NAKs since the last lease

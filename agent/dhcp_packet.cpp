@@ -180,7 +180,7 @@ Bytes build_dhcp(const DhcpQuestion& question) {
   // Not "PXEClient": that would wake proxyDHCP servers.
   const std::uint8_t vendor[] = {'K', 'A'};
   add_option(bytes, option_vendor_class, vendor);
-  const std::uint8_t wanted[] = {option_mask,  option_routers, option_dns,     option_host_name,
+  const std::uint8_t wanted[] = {option_mask,   option_routers, option_dns,     option_host_name,
                                  option_domain, option_lease,   option_renewal, option_rebinding};
   add_option(bytes, option_parameters, wanted);
   bytes.push_back(option_end);

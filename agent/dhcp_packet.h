@@ -26,9 +26,9 @@ struct DhcpQuestion {
   DhcpType type = DhcpType::discover;
   std::uint32_t xid = 0;
   HardwareAddress mac;
-  std::uint16_t seconds = 0;              ///< since the client began to ask
-  bool broadcast = false;                 ///< the answer shall be broadcast
-  asio::ip::address_v4 client_address;    ///< ciaddr: only when renewing
+  std::uint16_t seconds = 0;                              ///< since the client began to ask
+  bool broadcast = false;                                 ///< the answer shall be broadcast
+  asio::ip::address_v4 client_address;                    ///< ciaddr: only when renewing
   std::optional<asio::ip::address_v4> requested_address;  ///< option 50
   std::optional<asio::ip::address_v4> server;             ///< option 54
 };
@@ -40,10 +40,10 @@ struct DhcpAnswer {
   DhcpType type = DhcpType::offer;
   std::uint32_t xid = 0;
   HardwareAddress mac;
-  asio::ip::address_v4 address;                 ///< yiaddr
-  std::optional<asio::ip::address_v4> server;   ///< option 54
-  std::optional<unsigned> prefix;               ///< option 1, as a length
-  std::optional<std::uint32_t> lease_seconds;   ///< option 51; 0xffffffff is for ever
+  asio::ip::address_v4 address;                                     ///< yiaddr
+  std::optional<asio::ip::address_v4> server;                       ///< option 54
+  std::optional<unsigned> prefix;                                   ///< option 1, as a length
+  std::optional<std::uint32_t> lease_seconds;                       ///< option 51; 0xffffffff is for ever
   std::optional<std::uint32_t> renewal_seconds, rebinding_seconds;  ///< options 58, 59
   std::vector<asio::ip::address_v4> routers, dns;                   ///< options 3, 6
   std::string host_name, domain;  ///< options 12, 15: only letters, digits, "-", "."; else empty

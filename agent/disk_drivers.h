@@ -15,7 +15,7 @@ struct InstalledKernel {
   std::string version;            ///< directory of /lib/modules
   std::set<std::string> modules;  ///< names with _ for -
   std::set<std::string> built_in;
-  std::string initrd;             ///< "/boot/initrd.img-6.1.0-13-amd64"; empty: it has none
+  std::string initrd;  ///< "/boot/initrd.img-6.1.0-13-amd64"; empty: it has none
 };
 
 /// Kernels whose modules.dep is there, in the order of their versions' names.

@@ -13,9 +13,7 @@ namespace ka::agent {
 
 namespace {
 
-std::string attribute(const std::string& path) {
-  return std::string(trim(read_file_if_any(path).value_or("")));
-}
+std::string attribute(const std::string& path) { return std::string(trim(read_file_if_any(path).value_or(""))); }
 
 std::uint64_t number(const std::string& path) { return parse_unsigned(attribute(path)).value_or(0); }
 
@@ -115,8 +113,8 @@ std::string user_of(const std::string& block, const std::string& name, const std
 std::optional<MachineDisk> read_disk(const std::string& sysfs, const std::string& name, const std::string& mounts) {
   std::string block = sysfs + "/block/" + name;
   std::string device = real_path(block + "/device");
-  bool only_a_part = starts_with(name, "mmcblk") &&
-                     (name.find("boot") != std::string::npos || name.find("rpmb") != std::string::npos);
+  bool only_a_part =
+      starts_with(name, "mmcblk") && (name.find("boot") != std::string::npos || name.find("rpmb") != std::string::npos);
   // Loop, RAM, md and device-mapper devices have no hardware behind them.
   if (device.empty() || only_a_part || starts_with(name, "sr") || starts_with(name, "fd")) return std::nullopt;
   if (attribute(block + "/hidden") == "1") return std::nullopt;

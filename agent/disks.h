@@ -8,15 +8,15 @@
 namespace ka::agent {
 
 struct MachineDisk {
-  std::string name;               ///< "sda", "nvme0n1"
-  std::uint64_t size = 0;         ///< bytes
+  std::string name;                 ///< "sda", "nvme0n1"
+  std::uint64_t size = 0;           ///< bytes
   std::uint32_t sector_size = 512;  ///< logical, bytes
-  bool removable = false;         ///< the medium can be taken out, or the disk hangs on USB
+  bool removable = false;           ///< the medium can be taken out, or the disk hangs on USB
   bool read_only = false;
-  std::string model, serial;      ///< empty where the disk tells none
-  std::string wwn;                ///< "naa.5000c500a1b2c3d4", "eui.…"; empty where it has none
-  std::string path;               ///< place in the machine as /dev/disk/by-path names it: "pci-0000:00:1f.2-ata-1"
-  std::string used_by;            ///< "md0", "mounted on /x": why nobody may write to it now; empty: free
+  std::string model, serial;  ///< empty where the disk tells none
+  std::string wwn;            ///< "naa.5000c500a1b2c3d4", "eui.…"; empty where it has none
+  std::string path;           ///< place in the machine as /dev/disk/by-path names it: "pci-0000:00:1f.2-ata-1"
+  std::string used_by;        ///< "md0", "mounted on /x": why nobody may write to it now; empty: free
 
   std::string text() const;  ///< "sda (80.0 GiB, QEMU HARDDISK, serial QM00001, pci-0000:00:1f.2-ata-1)"
 };

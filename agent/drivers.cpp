@@ -57,9 +57,9 @@ const char* wanted_virtio_device(std::string_view modalias) {
   return nullptr;
 }
 
-// ATA and virtio disks are there when the load of their controller's driver ends: it probes in the load or by the kernel's
-// asynchronous calls, and a load waits for those. SAS and Fibre Channel discover their disks, NVMe, MMC and the buses
-// of hypervisors scan for them, all later.
+// ATA and virtio disks are there when the load of their controller's driver ends: it probes in the load or by the
+// kernel's asynchronous calls, and a load waits for those. SAS and Fibre Channel discover their disks, NVMe, MMC and
+// the buses of hypervisors scan for them, all later.
 bool finds_disks_later(std::string_view module_path) {
   for (const char* prompt : {"/virtio_blk.ko", "/virtio_scsi.ko", "/sd_mod.ko"}) {
     if (module_path.find(prompt) != std::string_view::npos) return false;

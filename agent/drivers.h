@@ -19,9 +19,9 @@ namespace ka::agent {
 
 /// A device without a driver.
 struct UndrivenDevice {
-  std::string place;     ///< "pci 0000:00:03.0"
-  std::string ids;       ///< "8086:100e"; empty where the bus has none
-  std::string kind;      ///< "network controller"
+  std::string place;  ///< "pci 0000:00:03.0"
+  std::string ids;    ///< "8086:100e"; empty where the bus has none
+  std::string kind;   ///< "network controller"
   std::string modalias;
 
   std::string text() const;
@@ -70,8 +70,8 @@ class Drivers {
   std::deque<Request> queue_;
   std::vector<std::string> loaded_;
   unsigned running_ = 0, urgent_running_ = 0;
-  // The kernel ends no module's load before all probing that goes on at the time is done, so a network card would wait for
-  // the disks of a controller beside it.
+  // The kernel ends no module's load before all probing that goes on at the time is done, so a network card would wait
+  // for the disks of a controller beside it.
   bool network_first_ = true;
   std::chrono::steady_clock::time_point last_news_;
   std::optional<UeventMonitor> uevents_;

@@ -72,8 +72,8 @@ Rewritten rewrite_fstab(std::string_view text, const std::vector<FileSystem>& fi
     if (found) {
       auto at = static_cast<std::size_t>(fields[0].data() - line.data());
       result.changes.push_back(std::string(fields[0]) + " is now UUID=" + found->uuid);
-      result.text += std::string(line.substr(0, at)) + "UUID=" + found->uuid +
-                     std::string(line.substr(at + fields[0].size()));
+      result.text +=
+          std::string(line.substr(0, at)) + "UUID=" + found->uuid + std::string(line.substr(at + fields[0].size()));
     } else {
       result.text += line;
       if (entry && waited_for(fields, file_systems))

@@ -18,9 +18,9 @@ struct Lease {
   std::string host_name;  ///< safe for files and messages: letters, digits, "-", "."; may be empty
   std::string domain;     ///< the same
 
-  asio::ip::address_v4 server;                     ///< DHCP server; unspecified for static settings
-  std::optional<std::chrono::seconds> duration;    ///< nullopt: for ever
-  std::chrono::seconds renewal{}, rebinding{};     ///< T1 and T2 (RFC 2131 §4.4.5), if `duration`
+  asio::ip::address_v4 server;                   ///< DHCP server; unspecified for static settings
+  std::optional<std::chrono::seconds> duration;  ///< nullopt: for ever
+  std::chrono::seconds renewal{}, rebinding{};   ///< T1 and T2 (RFC 2131 §4.4.5), if `duration`
 
   bool operator==(const Lease&) const = default;
 };

@@ -15,7 +15,7 @@ namespace ka::agent {
 /// A network interface.
 struct Link {
   int index = 0;
-  std::string name;       ///< "eth0"
+  std::string name;  ///< "eth0"
   HardwareAddress address;
   bool ethernet = false;  ///< ARPHRD_ETHER with a six-octet address
   bool up = false;        ///< IFF_UP: switched on by us

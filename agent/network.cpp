@@ -105,8 +105,8 @@ void Network::set(int index, const Lease& lease) {
     log_.line(error.what());
     return;
   }
-  std::string text = "Address " + lease.address.to_string() + "/" + std::to_string(lease.prefix) + " on " +
-                     interface.link.name;
+  std::string text =
+      "Address " + lease.address.to_string() + "/" + std::to_string(lease.prefix) + " on " + interface.link.name;
   if (lease.gateway) text += ", gateway " + lease.gateway->to_string();
   if (!lease.host_name.empty()) text += ", host name " + lease.host_name;
   if (!lease.server.is_unspecified()) text += ", from DHCP server " + lease.server.to_string();

@@ -51,7 +51,8 @@ void write_to_consoles(const char* text) {
 [[noreturn]] void count_down_and_reboot_bare() {
   write_to_consoles("Rebooting in 10 sec\r\n");
   timespec wait{10, 0};
-  while (::nanosleep(&wait, &wait) != 0) {}
+  while (::nanosleep(&wait, &wait) != 0) {
+  }
   ::reboot(RB_AUTOBOOT);
   for (;;) ::pause();
 }
@@ -80,7 +81,7 @@ void catch_fatal_signals(const ConsoleLog& log) {
   alternative.ss_sp = stack.data();
   alternative.ss_size = stack.size();
   ::sigaltstack(&alternative, nullptr);
-  struct sigaction action{};
+  struct sigaction action {};
   action.sa_handler = on_fatal_signal;
   action.sa_flags = SA_ONSTACK | SA_RESETHAND;
   for (int number : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS}) ::sigaction(number, &action, nullptr);
@@ -88,8 +89,9 @@ void catch_fatal_signals(const ConsoleLog& log) {
   ::signal(SIGPIPE, SIG_IGN);
 }
 
-// mke2fs and ssh-keygen wait for the kernel's first good random numbers; a processor without an instruction for them makes
-// them only while somebody asks. Whether it is needed only the kernel knows, so a child asks, when there is nothing else to do.
+// mke2fs and ssh-keygen wait for the kernel's first good random numbers; a processor without an instruction for them
+// makes them only while somebody asks. Whether it is needed only the kernel knows, so a child asks, when there is
+// nothing else to do.
 void ask_for_randomness() {
   if (::fork() != 0) return;
   (void)!::nice(19);

@@ -62,7 +62,10 @@ struct Run {
 
 struct State : std::enable_shared_from_this<State> {
   State(asio::io_context& io, std::shared_ptr<net::ControlConnection> connection)
-      : io(io), control(std::move(connection)), hops(io, asio::ip::address_v4::any(), wire::data_port, true), news(io) {}
+      : io(io),
+        control(std::move(connection)),
+        hops(io, asio::ip::address_v4::any(), wire::data_port, true),
+        news(io) {}
 
   asio::io_context& io;
   std::shared_ptr<net::ControlConnection> control;
@@ -120,7 +123,8 @@ void State::handle(const wire::Message& message) {
   } else if (const auto* start = std::get_if<wire::Start>(&message)) {
     begin_stream(*start);
   } else if (const auto* link = std::get_if<wire::Link>(&message)) {
-    if (run && run->stream && run->stream->link(*link)) asio::co_spawn(io, fetch(shared_from_this(), run), asio::detached);
+    if (run && run->stream && run->stream->link(*link))
+      asio::co_spawn(io, fetch(shared_from_this(), run), asio::detached);
   } else if (const auto* over = std::get_if<wire::Over>(&message)) {
     if (!run || !run->stream || run->stream->stream() != over->stream) return;
     run->over = true;
@@ -347,7 +351,8 @@ Awaitable<std::optional<ServerAddress>> discover(asio::io_context& io, net::Disc
   const std::vector<net::FoundServer> found = co_await net::discover(io, std::move(what));
   if (found.empty()) co_return std::nullopt;
   if (found.size() > 1) {
-    const std::string both = "both " + found[0].address.to_string() + " and " + found[1].address.to_string() + " serve it; ";
+    const std::string both =
+        "both " + found[0].address.to_string() + " and " + found[1].address.to_string() + " serve it; ";
     throw Error("choose the KA server of session " + session, both + how_to_choose);
   }
   ServerAddress server{found[0].address, found[0].control_port};
@@ -387,8 +392,9 @@ Awaitable<std::unique_ptr<ServerLink>> connect(asio::io_context& io, ServerAddre
   const auto* welcome = std::get_if<wire::Welcome>(&*answer);
   if (welcome == nullptr) throw Error(doing, "it did not answer as a KA server does");
   if (welcome->version != wire::protocol_version)
-    throw Error(doing, "it speaks version " + std::to_string(welcome->version) + " of the protocol, this program version " +
-                           std::to_string(wire::protocol_version) + ": use the programs of one release on both sides");
+    throw Error(doing, "it speaks version " + std::to_string(welcome->version) +
+                           " of the protocol, this program version " + std::to_string(wire::protocol_version) +
+                           ": use the programs of one release on both sides");
   asio::co_spawn(io, state->listen(state), asio::detached);
   asio::co_spawn(io, state->keep_time(state), asio::detached);
   std::unique_ptr<ServerLink> link = std::make_unique<Link>(state);

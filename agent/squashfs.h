@@ -9,8 +9,8 @@
 
 namespace ka::agent {
 
-/// Mounts `file` read-only on `target`, which is made if it is not there, with the drivers that this takes (loop, squashfs).
-/// Throws Error.
+/// Mounts `file` read-only on `target`, which is made if it is not there, with the drivers that this takes (loop,
+/// squashfs). Throws Error.
 Awaitable<void> mount_squashfs(Machine& machine, Drivers& drivers, std::string file, std::string target);
 
 }  // namespace ka::agent

@@ -17,9 +17,9 @@ struct Target {
 
 struct TargetQuestion {
   const wire::Manifest& manifest;
-  std::vector<MachineDisk> disks;       ///< all of this machine
-  std::vector<std::string> rules;       ///< katarget=: "sda=name:vda" or "sda=vda"; they go before the manifest's
-  std::string boot_device;              ///< the disk this machine booted from; empty: none
+  std::vector<MachineDisk> disks;  ///< all of this machine
+  std::vector<std::string> rules;  ///< katarget=: "sda=name:vda" or "sda=vda"; they go before the manifest's
+  std::string boot_device;         ///< the disk this machine booted from; empty: none
 };
 
 /// One target per golden disk, in the manifest's order. Throws Error with the reason, every disk of the

@@ -101,9 +101,7 @@ std::string Command::text() const {
   return text;
 }
 
-int ExitStatus::code() const {
-  return WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : 128 + WTERMSIG(wait_status);
-}
+int ExitStatus::code() const { return WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : 128 + WTERMSIG(wait_status); }
 
 std::string ExitStatus::text() const {
   if (WIFEXITED(wait_status)) return "status " + std::to_string(WEXITSTATUS(wait_status));

@@ -31,7 +31,7 @@ struct ExitStatus {
   int wait_status = 0;  ///< as waitpid(2) gives it
 
   bool ok() const { return wait_status == 0; }
-  int code() const;           ///< exit status, or 128 + signal
+  int code() const;          ///< exit status, or 128 + signal
   std::string text() const;  ///< "status 2", "signal 9 (Killed)"
 };
 

@@ -5,8 +5,8 @@
 
 namespace ka {
 
-/// From the kernel's generator, without ever waiting for it to be seeded: a machine that has just started would wait for
-/// seconds. Not for keys.
+/// From the kernel's generator, without ever waiting for it to be seeded: a machine that has just started would wait
+/// for seconds. Not for keys.
 std::uint64_t random_number();
 
 }  // namespace ka

@@ -36,7 +36,6 @@ std::vector<std::string_view> words(std::string_view text) {
   }
 }
 
-
 std::optional<std::uint64_t> parse_unsigned(std::string_view text, int base) {
   std::uint64_t value = 0;
   auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value, base);
@@ -69,7 +68,8 @@ std::optional<std::string> unescape_bytes(std::string_view text) {
       bytes += '\\';
       i += 1;
     } else {
-      auto value = text.size() >= i + 4 && text[i + 1] == 'x' ? parse_unsigned(text.substr(i + 2, 2), 16) : std::nullopt;
+      auto value =
+          text.size() >= i + 4 && text[i + 1] == 'x' ? parse_unsigned(text.substr(i + 2, 2), 16) : std::nullopt;
       if (!value) return std::nullopt;
       bytes += static_cast<char>(*value);
       i += 3;

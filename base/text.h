@@ -15,8 +15,6 @@ std::vector<std::string_view> split(std::string_view text, char separator);
 /// Words between blanks and tabs; no empty ones.
 std::vector<std::string_view> words(std::string_view text);
 
-
-
 /// The whole of `text` as a number, or nullopt (also on overflow, sign, blanks).
 std::optional<std::uint64_t> parse_unsigned(std::string_view text, int base = 10);
 

@@ -66,8 +66,7 @@ void ask(udp::socket& socket, const Discovery& what, const std::string& question
 
 // The answers that come until `end`.
 Awaitable<void> listen(std::shared_ptr<udp::socket> socket, const wire::DiscoveryQuery& query,
-                       std::optional<std::uint64_t> asking, Clock::time_point end,
-                       std::vector<FoundServer>& found) {
+                       std::optional<std::uint64_t> asking, Clock::time_point end, std::vector<FoundServer>& found) {
   asio::steady_timer timer(socket->get_executor(), end);
   auto stop_waiting = [socket](boost::system::error_code error) {
     boost::system::error_code ignored;

@@ -1,6 +1,6 @@
 #pragma once
-/// The sending end of a hop, on the server and on every node: listens for the next node of the chain and feeds it from a
-/// ring.
+/// The sending end of a hop, on the server and on every node: listens for the next node of the chain and feeds it from
+/// a ring.
 
 #include <chrono>
 #include <memory>

@@ -9,13 +9,13 @@
 namespace ka::server {
 
 struct BlockDevice {
-  std::string name;               ///< "sda5"
+  std::string name;  ///< "sda5"
   unsigned major = 0, minor = 0;
-  std::uint64_t size = 0;         ///< bytes
-  std::string disk;               ///< of a partition: "sda"; else empty
-  int partition = 0;              ///< number on `disk`; 0: not a partition
-  bool removable = false;         ///< of a disk
-  std::vector<std::string> below; ///< what a RAID or device-mapper device is made of
+  std::uint64_t size = 0;          ///< bytes
+  std::string disk;                ///< of a partition: "sda"; else empty
+  int partition = 0;               ///< number on `disk`; 0: not a partition
+  bool removable = false;          ///< of a disk
+  std::vector<std::string> below;  ///< what a RAID or device-mapper device is made of
 
   /// Neither a partition nor made of others, and a thing that a machine keeps: not a loop or RAM disk, a CD, a floppy.
   bool is_drive() const;

@@ -54,7 +54,7 @@ struct ChunkSource::State {
   std::shared_ptr<PipedProcess> zstd;  // of the present stretch
   bool is_fed = false;                 // all of the stretch went into zstd, or went wrong
   net::Signal fed;
-  bool ended = false;                  // the inner source
+  bool ended = false;  // the inner source
   std::exception_ptr trouble;
   std::uint64_t unpacked = 0, packed_in = 0, packed_out = 0;
 

@@ -92,8 +92,8 @@ Awaitable<Prepared> prepare(asio::io_context& io, const CloneOptions& options) {
 Awaitable<int> clone(asio::io_context& io, const CloneOptions& options, Report& report) {
   Prepared ready = co_await prepare(io, options);
   print(plan_text(ready.plan, ready.input));
-  print("+ Stage2 : " + ready.stage2.from + ", " + format_size(ready.stage2.size) + "\n" +
-        "+ To send : about " + format_size(ready.plan.expected) + "\n");
+  print("+ Stage2 : " + ready.stage2.from + ", " + format_size(ready.stage2.size) + "\n" + "+ To send : about " +
+        format_size(ready.plan.expected) + "\n");
   if (options.check) {
     print("This machine can be cloned. Nothing was sent (--check).\n");
     co_return exit_done;

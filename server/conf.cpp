@@ -14,12 +14,10 @@ std::vector<ConfEntry> parse_conf(std::string_view text, const std::string& file
     if (line.empty() || line.front() == '#') continue;
     std::string where = file + ":" + std::to_string(number);
     std::size_t equals = line.find('=');
-    if (equals == std::string_view::npos)
-      throw Error(where, "expected \"key = value\", got: " + escape_bytes(line));
+    if (equals == std::string_view::npos) throw Error(where, "expected \"key = value\", got: " + escape_bytes(line));
     ConfEntry entry{number, std::string(trim(line.substr(0, equals))), std::string(trim(line.substr(equals + 1)))};
     if (entry.key.empty()) throw Error(where, "there is no key before the =");
-    if (entry.value.empty())
-      throw Error(where, entry.key + " has no value; take the line out to get the default");
+    if (entry.value.empty()) throw Error(where, entry.key + " has no value; take the line out to get the default");
     entries.push_back(std::move(entry));
   }
   return entries;

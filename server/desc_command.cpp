@@ -8,10 +8,10 @@
 #include <memory>
 
 #include "base/error.h"
+#include "base/files.h"
 #include "base/process.h"
 #include "server/golden.h"
 #include "server/mounts.h"
-#include "base/files.h"
 #include "wire/desc.h"
 
 namespace ka::server {

@@ -53,9 +53,9 @@ class Display final : public JobObserver {
   bool quiet_, terminal_;
   bool closed_ = false, changed_ = true;
   unsigned width_ = 80, height_ = 24;
-  std::size_t drawn_ = 0;                     // lines of the table on the screen
+  std::size_t drawn_ = 0;  // lines of the table on the screen
   SessionView session_;
-  std::map<std::size_t, NodeStatus> nodes_;   // as they came
+  std::map<std::size_t, NodeStatus> nodes_;  // as they came
   std::vector<SessionRecord> records_;
   Clock::time_point last_progress_, measured_at_;
   std::uint64_t measured_bytes_ = 0;

@@ -103,7 +103,8 @@ Probe parse_blkid(std::string_view text) {
 ExtGeometry parse_dumpe2fs(std::string_view text) {
   auto number = [&](std::string_view name) {
     auto value = parse_unsigned(field(text, name));
-    if (!value || *value > UINT32_MAX) throw Error("dumpe2fs -h", "no \"" + std::string(name) + "\" in what it printed");
+    if (!value || *value > UINT32_MAX)
+      throw Error("dumpe2fs -h", "no \"" + std::string(name) + "\" in what it printed");
     return static_cast<std::uint32_t>(*value);
   };
   ExtGeometry geometry;

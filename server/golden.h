@@ -35,16 +35,16 @@ struct Usage {
 struct Golden {
   std::string host_name;
   std::vector<BlockDevice> devices;
-  std::vector<Mount> mounts;                      ///< those that can be seen: not under another mount
+  std::vector<Mount> mounts;  ///< those that can be seen: not under another mount
   std::vector<Swap> swaps;
   std::vector<FstabEntry> fstab;
-  std::map<std::string, PartitionTable> tables;   ///< by drive; none: no table, see table_errors
+  std::map<std::string, PartitionTable> tables;  ///< by drive; none: no table, see table_errors
   std::map<std::string, std::string> table_errors;
-  std::map<std::string, Probe> probes;            ///< by partition
-  std::map<std::string, ExtGeometry> ext;         ///< by partition
-  std::map<std::string, Usage> usage;             ///< by mount point
-  bool uefi = false;                              ///< booted by UEFI
-  std::vector<std::string> boot_loaders;          ///< programs found: "grub-install", "lilo"
+  std::map<std::string, Probe> probes;     ///< by partition
+  std::map<std::string, ExtGeometry> ext;  ///< by partition
+  std::map<std::string, Usage> usage;      ///< by mount point
+  bool uefi = false;                       ///< booted by UEFI
+  std::vector<std::string> boot_loaders;   ///< programs found: "grub-install", "lilo"
   bool has_grub_configuration = false;
 };
 

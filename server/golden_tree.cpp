@@ -15,7 +15,8 @@ namespace {
 // This process's place; in its own namespace a file system in RAM lies over it.
 constexpr const char* work_place = "/run/ka-server";
 
-void mount_or_throw(const char* source, const std::string& target, const char* type, unsigned long flags, const char* data) {
+void mount_or_throw(const char* source, const std::string& target, const char* type, unsigned long flags,
+                    const char* data) {
   if (::mount(source, target.c_str(), type, flags, data) != 0)
     throw Error::from_errno("mount " + escape_bytes(source != nullptr ? source : "") + " on " + escape_bytes(target));
 }
@@ -37,8 +38,7 @@ void show_again(const std::string& point, const std::string& target) {
 
 }  // namespace
 
-GoldenTree::GoldenTree(const std::vector<std::string>& mount_points)
-    : work_(work_place), root_(work_ + "/golden") {
+GoldenTree::GoldenTree(const std::vector<std::string>& mount_points) : work_(work_place), root_(work_ + "/golden") {
   if (::unshare(CLONE_NEWNS) != 0) throw Error::from_errno("make a mount namespace");
   // What is unmounted outside must not be held here.
   mount_or_throw(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr);
@@ -49,18 +49,17 @@ GoldenTree::GoldenTree(const std::vector<std::string>& mount_points)
 }
 
 Command tar_command(const std::string& root, const std::vector<std::string>& excluded) {
-  std::vector<std::string> argv = {
-      "tar", "--create", "--file=-",
-      // Nanoseconds, names and sizes of any length. Access and change times cannot be restored: they would only
-      // cost a header for each file.
-      "--format=posix", "--pax-option=delete=atime,delete=ctime",
-      "--blocking-factor=128",  // one write fills a pipe
-      "--sort=inode",           // the order in which they lie on the disk, roughly
-      // ACLs are among the extended attributes, there with their numbers. --acls would write names, which the node may
-      // not know, or know under another number.
-      "--sparse", "--numeric-owner", "--xattrs", "--xattrs-include=*",
-      "--warning=no-file-ignored",  // sockets travel in the manifest
-      "--directory=" + root};
+  std::vector<std::string> argv = {"tar", "--create", "--file=-",
+                                   // Nanoseconds, names and sizes of any length. Access and change times cannot be
+                                   // restored: they would only cost a header for each file.
+                                   "--format=posix", "--pax-option=delete=atime,delete=ctime",
+                                   "--blocking-factor=128",  // one write fills a pipe
+                                   "--sort=inode",           // the order in which they lie on the disk, roughly
+                                   // ACLs are among the extended attributes, there with their numbers. --acls would
+                                   // write names, which the node may not know, or know under another number.
+                                   "--sparse", "--numeric-owner", "--xattrs", "--xattrs-include=*",
+                                   "--warning=no-file-ignored",  // sockets travel in the manifest
+                                   "--directory=" + root};
   if (!excluded.empty()) {
     argv.insert(argv.end(), {"--anchored", "--no-wildcards"});
     for (const std::string& path : excluded) argv.push_back("--exclude=." + path);

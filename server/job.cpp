@@ -131,8 +131,9 @@ void JobRunner::listen() {
   if (!error) control_.listen(asio::socket_base::max_listen_connections, error);
   const std::string port = std::to_string(plan_.control_port);
   if (error)
-    throw Error("listen on TCP port " + port,
-                error == asio::error::address_in_use ? "it is taken: does another ka-server run here?" : error.message());
+    throw Error("listen on TCP port " + port, error == asio::error::address_in_use
+                                                  ? "it is taken: does another ka-server run here?"
+                                                  : error.message());
   // Broadcasts reach only a socket that is bound to any address.
   discovery_.open(udp::v4(), error);
   discovery_.bind(udp::endpoint(udp::v4(), plan_.control_port), error);
@@ -277,7 +278,8 @@ void JobRunner::stream_ended(bool whole) {
     return;
   }
   if (packed_in != 0) event("Packed " + format_size(packed_in) + " into " + format_size(packed_out));
-  observer_.session_ended(plan_.sessions[session_], session_unpacked_, Clock::now() - session_began_, session_warnings_);
+  observer_.session_ended(plan_.sessions[session_], session_unpacked_, Clock::now() - session_began_,
+                          session_warnings_);
   warnings_.insert(warnings_.end(), session_warnings_.begin(), session_warnings_.end());
 }
 

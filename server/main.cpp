@@ -26,7 +26,8 @@ std::string conf_text(const std::string& named, std::string& file) {
 }
 
 int run(int argc, char** argv) {
-  CLI::App app{"Clones this machine, the golden node, onto any number of nodes that boot by PXE (KA method).", "ka-server"};
+  CLI::App app{"Clones this machine, the golden node, onto any number of nodes that boot by PXE (KA method).",
+               "ka-server"};
   app.set_version_flag("--version", "ka-server " KA_VERSION);
   app.require_subcommand(0, 1);
 

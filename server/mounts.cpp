@@ -33,7 +33,8 @@ std::vector<Mount> parse_mountinfo(std::string_view text) {
     // id parent major:minor root point options [optional fields] - type source super-options
     auto fields = split(line, ' ');
     auto dash = std::find(fields.begin() + std::min<std::size_t>(fields.size(), 6), fields.end(), "-");
-    if (fields.end() - dash < 3) throw Error("/proc/self/mountinfo", "a line that is not understood: " + escape_bytes(line));
+    if (fields.end() - dash < 3)
+      throw Error("/proc/self/mountinfo", "a line that is not understood: " + escape_bytes(line));
     auto numbers = split(fields[2], ':');
     auto major = parse_unsigned(numbers[0]), minor = parse_unsigned(numbers.back());
     if (numbers.size() != 2 || !major || !minor)

@@ -31,9 +31,7 @@ CLI::Option* add_number(CLI::App& app, const std::string& name, Number& value, c
     assign(value, *number);
     return true;
   };
-  return app.add_option(name, parse, help)
-      ->type_name(std::to_string(least) + ".." + std::to_string(most))
-      ->expected(1);
+  return app.add_option(name, parse, help)->type_name(std::to_string(least) + ".." + std::to_string(most))->expected(1);
 }
 
 }  // namespace
@@ -44,7 +42,8 @@ void add_clone_options(CLI::App& app, CloneOptions& o) {
     return app.add_option(name, value, help)->type_name(type)->allow_extra_args(false);
   };
   app.add_option("--config", o.conf, std::string("Read FILE instead of ") + default_conf)
-      ->type_name("FILE")->configurable(false);
+      ->type_name("FILE")
+      ->configurable(false);
   add_number(app, "-n,--nodes", o.nodes, "Number of nodes to clone to (1)", 1, 100000);
   list("-x,--exclude", o.excluded, "DIR", "Leave out what is in DIR; the directory itself is made again");
   list("-X,--exclude-drive", o.excluded_drives, "DRIVE", "Leave out a drive (sdb)");

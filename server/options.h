@@ -23,22 +23,22 @@ inline constexpr const char* default_conf = "/etc/ka/ka.conf";
 struct CloneOptions {
   using Pair = std::pair<std::string, std::string>;
 
-  unsigned nodes = 1;                           ///< -n
-  std::vector<std::string> excluded;            ///< -x: directories
-  std::vector<std::string> excluded_drives;     ///< -X: "sdb" or "/dev/sdb"
-  std::vector<std::string> mbr_drives;          ///< -m
-  std::vector<Pair> mbr_files;                  ///< -M: drive, file
-  std::vector<std::string> raw_partitions;      ///< -D: "sda3" or "/dev/sda3"
-  std::vector<Pair> descs;                      ///< -p: drive, desc file
-  unsigned release_delay = 0;                   ///< -d: tenths of a second between two releases
-  std::string boot_loader;                      ///< -r: "grub --with=jfs"; empty: what is found here
-  std::vector<std::string> targets;             ///< "sda=name:vda"
+  unsigned nodes = 1;                        ///< -n
+  std::vector<std::string> excluded;         ///< -x: directories
+  std::vector<std::string> excluded_drives;  ///< -X: "sdb" or "/dev/sdb"
+  std::vector<std::string> mbr_drives;       ///< -m
+  std::vector<Pair> mbr_files;               ///< -M: drive, file
+  std::vector<std::string> raw_partitions;   ///< -D: "sda3" or "/dev/sda3"
+  std::vector<Pair> descs;                   ///< -p: drive, desc file
+  unsigned release_delay = 0;                ///< -d: tenths of a second between two releases
+  std::string boot_loader;                   ///< -r: "grub --with=jfs"; empty: what is found here
+  std::vector<std::string> targets;          ///< "sda=name:vda"
   bool allow_removable = false;
   std::string session = "ka";
-  std::string stage2;                           ///< empty: /mnt/ka, else the installed one
+  std::string stage2;  ///< empty: /mnt/ka, else the installed one
   std::string hooks = "/etc/ka/hooks.d";
-  std::string interface;                        ///< empty: all
-  std::string log_directory = "/var/log/ka";    ///< on the clone
+  std::string interface;                      ///< empty: all
+  std::string log_directory = "/var/log/ka";  ///< on the clone
   std::uint16_t control_port = wire::control_port, data_port = wire::data_port;
   std::uint64_t window_mib = 0;                 ///< 0: by this machine's memory
   std::string compression = "auto";             ///< -z: of the file systems and raw partitions

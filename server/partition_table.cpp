@@ -91,7 +91,8 @@ PartitionTable parse_sfdisk(std::string_view text) {
     if (result.label != "dos") return result;
     std::string identifier = table.at("id").get<std::string>();  // "0x59be1427"
     auto value = parse_unsigned(std::string_view(identifier).substr(std::min<std::size_t>(2, identifier.size())), 16);
-    if (!value || *value > 0xffffffff) throw Error("sfdisk --json", "a disk identifier that is not 32 bits: " + identifier);
+    if (!value || *value > 0xffffffff)
+      throw Error("sfdisk --json", "a disk identifier that is not 32 bits: " + identifier);
     result.identifier = static_cast<std::uint32_t>(*value);
     // Older versions leave the sector size out; then it is 512.
     std::uint64_t sector = table.value("sectorsize", std::uint64_t{512});
@@ -101,7 +102,8 @@ PartitionTable parse_sfdisk(std::string_view text) {
   } catch (const json::exception& error) {
     throw Error("sfdisk --json", error.what());
   }
-  std::sort(result.entries.begin(), result.entries.end(), [](const auto& a, const auto& b) { return a.number < b.number; });
+  std::sort(result.entries.begin(), result.entries.end(),
+            [](const auto& a, const auto& b) { return a.number < b.number; });
   return result;
 }
 

@@ -27,7 +27,8 @@ bool contains(const List& list, const Value& value) {
 
 // A mount of the kernel's own or of RAM: every machine has those, nobody misses them in a clone.
 bool is_remote(std::string_view type) {
-  for (std::string_view known : {"nfs", "nfs4", "cifs", "smb3", "9p", "virtiofs", "ceph", "glusterfs", "overlay", "zfs"}) {
+  for (std::string_view known :
+       {"nfs", "nfs4", "cifs", "smb3", "9p", "virtiofs", "ceph", "glusterfs", "overlay", "zfs"}) {
     if (type == known) return true;
   }
   return type.rfind("fuse.", 0) == 0;
@@ -39,9 +40,11 @@ wire::Hook swap_file_hook(const Swap& swap, std::size_t number) {
   for (char c : swap.path) quoted += c == '\'' ? "'\\''" : std::string(1, c);
   // The kernel does not count the page of the header.
   std::uint64_t size = (swap.size + mib) / mib * mib;
-  std::string script = "#!/bin/sh\n# The golden node's swap file, made anew.\nset -e\numask 077\nfile='" + quoted +
-                       "'\nfallocate -l " + std::to_string(size) + " \"$file\" 2>/dev/null ||\n  dd if=/dev/zero of=\"$file\" bs=1048576 count=" +
-                       std::to_string(size / mib) + "\nmkswap \"$file\"\n";
+  std::string script =
+      "#!/bin/sh\n# The golden node's swap file, made anew.\nset -e\numask 077\nfile='" + quoted + "'\nfallocate -l " +
+      std::to_string(size) +
+      " \"$file\" 2>/dev/null ||\n  dd if=/dev/zero of=\"$file\" bs=1048576 count=" + std::to_string(size / mib) +
+      "\nmkswap \"$file\"\n";
   return {"00-ka-swap-file-" + std::to_string(number), script};
 }
 
@@ -140,7 +143,8 @@ class Planner {
   const BlockDevice* device_of(const Mount& mount) const {
     const BlockDevice* device = mount.major == 0 ? nullptr : find_device(golden_.devices, mount.major, mount.minor);
     // Btrfs has no device number of its own.
-    return device == nullptr && mount.source.rfind("/dev/", 0) == 0 ? find_device(golden_.devices, mount.source) : device;
+    return device == nullptr && mount.source.rfind("/dev/", 0) == 0 ? find_device(golden_.devices, mount.source)
+                                                                    : device;
   }
 
   // Which mounts are cloned; their partitions go to mounted_, their drives to drives_.
@@ -163,8 +167,10 @@ class Planner {
     }
     for (const auto& [name, mount] : partly_) {
       if (!mounted_.count(name))
-        refuse(mount->point + ": only the part " + mount->root + " of " + name + " is mounted; mount the whole file system "
-               "somewhere, or leave it out with -x " + mount->point);
+        refuse(mount->point + ": only the part " + mount->root + " of " + name +
+               " is mounted; mount the whole file system "
+               "somewhere, or leave it out with -x " +
+               mount->point);
     }
     if (!root_found) refuse("no / was found in /proc/self/mountinfo");
   }
@@ -174,13 +180,17 @@ class Planner {
     bool root = mount.point == "/";
     std::string why_not = reason_to_leave(device);
     if (!why_not.empty()) {
-      if (root) refuse("/ is on " + device.name + ", " + why_not);
-      else if (!mounted_elsewhere(mount)) leave_out(what, why_not);
+      if (root)
+        refuse("/ is on " + device.name + ", " + why_not);
+      else if (!mounted_elsewhere(mount))
+        leave_out(what, why_not);
       return;
     }
     if (std::string fault = reason_to_refuse(mount, device); !fault.empty()) {
-      if (!root && excluded_path(mount.point)) leave_out(what, "left out by -x");
-      else refuse(what + ": " + fault + (root ? "" : "; -x " + mount.point + " leaves it out"));
+      if (!root && excluded_path(mount.point))
+        leave_out(what, "left out by -x");
+      else
+        refuse(what + ": " + fault + (root ? "" : "; -x " + mount.point + " leaves it out"));
       return;
     }
     if (mount.root != "/") {
@@ -191,9 +201,7 @@ class Planner {
   }
 
   // Only the first of several mounts of one thing is worth a line.
-  bool mounted_elsewhere(const Mount& mount) {
-    return !seen_.insert({mount.major, mount.minor}).second;
-  }
+  bool mounted_elsewhere(const Mount& mount) { return !seen_.insert({mount.major, mount.minor}).second; }
 
   // Drives that no clone needs: empty if this one is to be cloned.
   std::string reason_to_leave(const BlockDevice& device) const {
@@ -235,7 +243,8 @@ class Planner {
       if (!swap.is_file || excluded_path(swap.path)) continue;
       const Mount* home = nullptr;
       for (const Mount& mount : golden_.mounts) {
-        if (lies_in(swap.path, mount.point) && (home == nullptr || mount.point.size() >= home->point.size())) home = &mount;
+        if (lies_in(swap.path, mount.point) && (home == nullptr || mount.point.size() >= home->point.size()))
+          home = &mount;
       }
       auto cloned = [&](const auto& entry) { return entry.second == home; };
       if (std::any_of(mounted_.begin(), mounted_.end(), cloned)) {
@@ -251,11 +260,13 @@ class Planner {
     auto table = golden_.tables.find(name);
     if (table == golden_.tables.end()) {
       auto error = golden_.table_errors.find(name);
-      refuse(name + ": no partition table was found" + (error == golden_.table_errors.end() ? "" : " (" + error->second + ")"));
+      refuse(name + ": no partition table was found" +
+             (error == golden_.table_errors.end() ? "" : " (" + error->second + ")"));
       return;
     }
     if (table->second.label != "dos") {
-      refuse(name + " has a partition table of type " + table->second.label + "; only DOS (MBR) tables can be cloned so far");
+      refuse(name + " has a partition table of type " + table->second.label +
+             "; only DOS (MBR) tables can be cloned so far");
       return;
     }
     wire::Disk disk;
@@ -272,7 +283,8 @@ class Planner {
     plan_.manifest.disks.push_back(std::move(disk));
   }
 
-  std::vector<Partition> partitions_for(const std::string& name, const BlockDevice& device, const PartitionTable& table) {
+  std::vector<Partition> partitions_for(const std::string& name, const BlockDevice& device,
+                                        const PartitionTable& table) {
     auto desc = input_.descs.find(name);
     if (desc == input_.descs.end()) return partitions_of(table, device.size);
     std::vector<Partition> partitions = desc->second;
@@ -302,7 +314,8 @@ class Planner {
     } else if (swapping_.count(name)) {
       refuse(name + " is swap space in use, and the desc gives it another type");
     } else if (is_ext(probe.type)) {
-      warn(name + " (" + probe.type + ") is not mounted: the clones get it empty; mount it, or copy it with -D " + name);
+      warn(name + " (" + probe.type + ") is not mounted: the clones get it empty; mount it, or copy it with -D " +
+           name);
       plan_.manifest.file_systems.push_back(file_system(drive, partition, probe.type, probe));
     } else if (!probe.type.empty()) {
       warn(name + " (" + probe.type + "): the clones get the partition without content; -D " + name + " copies it");
@@ -311,7 +324,8 @@ class Planner {
     }
   }
 
-  FileSystem file_system(const std::string& drive, const Partition& partition, const std::string& type, const Probe& probe) {
+  FileSystem file_system(const std::string& drive, const Partition& partition, const std::string& type,
+                         const Probe& probe) {
     FileSystem result;
     result.disk = drive;
     result.partition = partition.number;
@@ -334,7 +348,8 @@ class Planner {
       refuse(name + " is " + mount.point + " (" + mount.type + ") here, and swap in the desc");
       return;
     }
-    if (raw_.count(name)) refuse("-D " + name + ": is mounted on " + mount.point + "; unmount it to copy it byte for byte");
+    if (raw_.count(name))
+      refuse("-D " + name + ": is mounted on " + mount.point + "; unmount it to copy it byte for byte");
     FileSystem result = file_system(drive, partition, mount.type, probe);
     result.mount_point = mount.point;
     if (result.uuid.empty()) refuse(name + ": blkid finds no UUID on it");
@@ -368,7 +383,9 @@ class Planner {
     for (const auto& [name, mount] : mounted_) {
       const BlockDevice* device = find_device(golden_.devices, name);
       if (device->disk != disk.name) continue;
-      auto same = [&](const Partition& p) { return p.number == device->partition && p.kind != Partition::Kind::extended; };
+      auto same = [&](const Partition& p) {
+        return p.number == device->partition && p.kind != Partition::Kind::extended;
+      };
       if (std::none_of(disk.partitions.begin(), disk.partitions.end(), same))
         refuse(name + " is mounted on " + mount->point + ", but the desc of " + disk.name + " has no such partition (" +
                numbers(disk.partitions) + ")");
@@ -476,7 +493,8 @@ class Planner {
   std::string device_named(const std::string& spec) const {
     if (spec.rfind("/dev/", 0) == 0) return std::string(plain_name(spec));
     for (const auto& [name, probe] : golden_.probes) {
-      if ((!probe.uuid.empty() && spec == "UUID=" + probe.uuid) || (!probe.label.empty() && spec == "LABEL=" + probe.label))
+      if ((!probe.uuid.empty() && spec == "UUID=" + probe.uuid) ||
+          (!probe.label.empty() && spec == "LABEL=" + probe.label))
         return name;
     }
     return {};
@@ -515,9 +533,16 @@ bool lies_in(std::string_view path, std::string_view folder) {
 }
 
 std::uint64_t ext_capacity(std::uint64_t size_mib) {
-  // One inode of 256 bytes for 16 KiB, group descriptors and bitmaps: below 2 %. The journal's size is mke2fs's own table.
-  std::uint64_t journal = size_mib < 128 ? 4 : size_mib < 1024 ? 16 : size_mib < 2048 ? 32 : size_mib < 16384 ? 64
-                          : size_mib < 32768 ? 128 : size_mib < 65536 ? 256 : size_mib < 131072 ? 512 : 1024;
+  // One inode of 256 bytes for 16 KiB, group descriptors and bitmaps: below 2 %. The journal's size is mke2fs's own
+  // table.
+  std::uint64_t journal = size_mib < 128      ? 4
+                          : size_mib < 1024   ? 16
+                          : size_mib < 2048   ? 32
+                          : size_mib < 16384  ? 64
+                          : size_mib < 32768  ? 128
+                          : size_mib < 65536  ? 256
+                          : size_mib < 131072 ? 512
+                                              : 1024;
   std::uint64_t overhead = size_mib / 50 + journal + 1;
   return size_mib > overhead ? (size_mib - overhead) * mib : 0;
 }
@@ -545,9 +570,11 @@ void add_survey(Plan& plan, const Survey& survey) {
     fs.inodes_used = std::min(fs.inodes_used, total->second.inodes);
     for (const wire::Disk& disk : plan.manifest.disks) {
       for (const Partition& p : disk.partitions) {
-        if (disk.name != fs.disk || p.number != fs.partition || !p.size_mib || fs.used <= ext_capacity(*p.size_mib)) continue;
-        too_small += "\n  - " + partition_name(disk.name, p.number) + " gets " + std::to_string(*p.size_mib) + " MiB, but " +
-                     fs.mount_point + " holds " + format_size(fs.used) + ": give it more, or leave something out with -x";
+        if (disk.name != fs.disk || p.number != fs.partition || !p.size_mib || fs.used <= ext_capacity(*p.size_mib))
+          continue;
+        too_small += "\n  - " + partition_name(disk.name, p.number) + " gets " + std::to_string(*p.size_mib) +
+                     " MiB, but " + fs.mount_point + " holds " + format_size(fs.used) +
+                     ": give it more, or leave something out with -x";
       }
     }
   }

@@ -31,9 +31,9 @@ struct Plan {
   wire::Manifest manifest;
   std::vector<std::string> excluded;  ///< -x: absolute, normal, without those that lie in another
   std::vector<NotCloned> not_cloned;
-  std::vector<Swap> swap_files;       ///< in use: a hook makes each anew, tar leaves it out
+  std::vector<Swap> swap_files;  ///< in use: a hook makes each anew, tar leaves it out
   std::vector<std::string> warnings;
-  std::uint64_t expected = 0;         ///< bytes of the tar stream; known after add_survey
+  std::uint64_t expected = 0;  ///< bytes of the tar stream; known after add_survey
 };
 
 /// Throws Error that lists every reason for refusal, one a line.

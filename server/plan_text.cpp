@@ -29,7 +29,9 @@ std::string partition_line(const Partition& p) {
 }
 
 std::string file_system_line(const FileSystem& fs) {
-  std::string place = fs.type == "swap" ? "swap" : fs.mount_point.empty() ? "(not mounted, empty)" : escape_bytes(fs.mount_point);
+  std::string place = fs.type == "swap"        ? "swap"
+                      : fs.mount_point.empty() ? "(not mounted, empty)"
+                                               : escape_bytes(fs.mount_point);
   std::string used = fs.mount_point.empty() ? "" : " (" + format_size(fs.used) + ")";
   return "     " + device(fs.disk, fs.partition) + " " + place + " " + fs.type + used + "\n";
 }
@@ -39,7 +41,8 @@ std::string drives_text(const Plan& plan, const PlanInput& input) {
   for (const wire::Disk& disk : plan.manifest.disks)
     text += "     " + disk.name + " (" + format_size(disk.golden_size) + ")\n";
   for (const wire::Disk& disk : plan.manifest.disks) {
-    text += "+ Reading partition table " + std::string(input.descs.count(disk.name) ? "description for " : "of ") + disk.name + "\n";
+    text += "+ Reading partition table " + std::string(input.descs.count(disk.name) ? "description for " : "of ") +
+            disk.name + "\n";
     for (const Partition& p : disk.partitions) text += partition_line(p);
     if (!disk.boot_code.empty()) text += "    Boot code of the master boot record is copied\n";
   }
@@ -65,13 +68,15 @@ std::string plan_text(const Plan& plan, const PlanInput& input) {
   }
   text += drives_text(plan, input);
   for (const wire::RawPartition& raw : manifest.raw_partitions)
-    text += "+ Byte for byte : " + device(raw.disk, raw.partition) + " (" + format_size(raw.size) + ", session " + raw.session + ")\n";
+    text += "+ Byte for byte : " + device(raw.disk, raw.partition) + " (" + format_size(raw.size) + ", session " +
+            raw.session + ")\n";
   text += "+ Included mount points : " + joined(included) + "\n";
   if (!plan.excluded.empty()) text += "+ Excluded directories : " + joined(plan.excluded) + "\n";
   for (const Swap& swap : plan.swap_files)
     text += "+ Swap file made anew : " + escape_bytes(swap.path) + " (" + format_size(swap.size) + ")\n";
   if (!plan.not_cloned.empty()) text += "+ Not cloned :\n";
-  for (const Plan::NotCloned& item : plan.not_cloned) text += "     " + escape_bytes(item.what) + ": " + item.why + "\n";
+  for (const Plan::NotCloned& item : plan.not_cloned)
+    text += "     " + escape_bytes(item.what) + ": " + item.why + "\n";
   std::vector<std::string> hooks;
   for (const wire::Hook& hook : manifest.hooks) hooks.push_back(hook.name);
   if (!hooks.empty()) text += "+ Hooks : " + joined(hooks) + "\n";

@@ -75,8 +75,8 @@ int run_pxe_config(CLI::App& app, Request& request) {
   write_pxe_config(request.templates, request.output, values);
   if (request.with_boot_files) install_boot_files(request.boot_files, request.output + "/tftpboot");
   std::printf("%s: boot servers on %s (%s), nodes get %s … %s; %s/README says which file goes where\n",
-              request.output.c_str(), values["SERVER"].c_str(), values["INTERFACE"].c_str(),
-              values["FIRST"].c_str(), values["LAST"].c_str(), request.output.c_str());
+              request.output.c_str(), values["SERVER"].c_str(), values["INTERFACE"].c_str(), values["FIRST"].c_str(),
+              values["LAST"].c_str(), request.output.c_str());
   return 0;
 }
 
@@ -120,21 +120,21 @@ void install_boot_files(const BootFiles& files, const std::string& tftp_root) {
 void add_pxe_config_command(CLI::App& app, std::function<int()>& chosen) {
   auto request = std::make_shared<Request>();
   CLI::App* config = app.add_subcommand("pxe-config", "Write configuration for PXE, DHCP and TFTP servers");
-  config->add_option("--output", request->output, "Where to write it (ka-pxe)")
-      ->type_name("DIR")->configurable(false);
+  config->add_option("--output", request->output, "Where to write it (ka-pxe)")->type_name("DIR")->configurable(false);
   config
       ->add_option("--values", request->values_file, "Read values from FILE: NAME = VALUE, by the names of the options")
-      ->type_name("FILE")->configurable(false);
+      ->type_name("FILE")
+      ->configurable(false);
   config->add_option("--templates", request->templates, "Templates (/usr/share/ka/pxe-config)")
-      ->type_name("DIR")->configurable(false);
+      ->type_name("DIR")
+      ->configurable(false);
   add_value_options(*config, request->values);
   config->add_flag("--install-boot-files", request->with_boot_files,
                    "Also fill DIR/tftpboot with pxelinux, kernel and all.rdz");
   config->add_option("--boot-files", request->boot_files.images, "Where vmlinuz and all.rdz are (/usr/lib/ka/boot)")
       ->type_name("DIR");
-  config->callback([config, request, &chosen] {
-    chosen = [config, request] { return run_pxe_config(*config, *request); };
-  });
+  config->callback(
+      [config, request, &chosen] { chosen = [config, request] { return run_pxe_config(*config, *request); }; });
 
   auto label = std::make_shared<std::string>();
   auto file = std::make_shared<std::string>(std::string("/var/lib/tftpboot") + linux_folder + "/pxelinux.cfg/default");

@@ -38,9 +38,7 @@ Network parse_subnet(std::string_view text) {
   return Network(parse_address("subnet", parts[0]), static_cast<unsigned short>(prefix)).canonical();
 }
 
-bool usable_in(const Network& net, Address address) {
-  return address > net.network() && address < net.broadcast();
-}
+bool usable_in(const Network& net, Address address) { return address > net.network() && address < net.broadcast(); }
 
 struct Range {
   Address first, last;
@@ -110,8 +108,8 @@ void add_network(PxeValues& values, const PxeRequest& request, const std::option
     throw Error("server", "its address is not known: give it, or an interface of this machine that has one");
   Address server = request.server.empty() ? facts->address : parse_address("server", request.server);
   if (request.subnet.empty() && !facts) throw Error("subnet", "not known: give it, such as 10.0.1.0/24");
-  Network net = request.subnet.empty() ? Network(facts->address, facts->prefix).canonical()
-                                       : parse_subnet(request.subnet);
+  Network net =
+      request.subnet.empty() ? Network(facts->address, facts->prefix).canonical() : parse_subnet(request.subnet);
   if (net.prefix_length() > 30) refuse("subnet", net.to_string(), "one with room for nodes");
   if (!usable_in(net, server)) refuse("server", server.to_string(), "an address inside " + net.to_string());
 

@@ -22,15 +22,15 @@ struct PxeRequest {
   std::string subnet;     ///< "10.0.1.0/24"
   std::string range;      ///< "10.0.1.30,10.0.1.40": addresses for nodes
   std::string gateway;
-  std::string dns;        ///< addresses, between commas
+  std::string dns;  ///< addresses, between commas
   std::string domain;
   std::string host_prefix = "node";  ///< a node without a name gets this one and the last number of its address
   std::string tftp_root = "/var/lib/tftpboot";
-  std::string efi_loader;            ///< path below tftp_root; empty: UEFI machines get no boot file
+  std::string efi_loader;  ///< path below tftp_root; empty: UEFI machines get no boot file
   std::string default_label = "local";
-  std::string timeout = "5";         ///< seconds at pxelinux's prompt; 0: none
-  std::string serial;                ///< "0 115200": port and speed of a console on a serial line
-  std::string append;                ///< more words for the kernel command line
+  std::string timeout = "5";  ///< seconds at pxelinux's prompt; 0: none
+  std::string serial;         ///< "0 115200": port and speed of a console on a serial line
+  std::string append;         ///< more words for the kernel command line
 };
 
 /// What this machine's own network says.

@@ -17,12 +17,12 @@ struct SessionRecord {
 };
 
 struct Report {
-  std::string session;      ///< CloneOptions::session
+  std::string session;  ///< CloneOptions::session
   unsigned wanted = 0;
   JobResult result;
   std::vector<SessionRecord> sessions;
-  std::string error;        ///< why the job did not come to an end of its own; empty: it did
-  double seconds = 0;       ///< from the first check to the end
+  std::string error;   ///< why the job did not come to an end of its own; empty: it did
+  double seconds = 0;  ///< from the first check to the end
 };
 
 /// Are as many nodes done as were asked for?

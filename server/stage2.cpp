@@ -72,15 +72,19 @@ Awaitable<Stage2> find_stage2(asio::io_context& io, std::string asked, std::stri
     bool at_mount = !image_of_mount(stage2_mount).empty() || !list_directory(stage2_mount).empty();
     place = at_mount ? stage2_mount : stage2_installed;
     if (!at_mount && ::access(place.c_str(), F_OK) != 0)
-      throw Error("stage2", std::string("there is none at ") + stage2_mount + " and no " + stage2_installed +
-                                "; make it with \"make stage2\", then give it with --stage2 FILE or mount it: mount -o loop "
-                                "-t squashfs rescue.sqfs " + stage2_mount);
+      throw Error("stage2",
+                  std::string("there is none at ") + stage2_mount + " and no " + stage2_installed +
+                      "; make it with \"make stage2\", then give it with --stage2 FILE or mount it: mount -o loop "
+                      "-t squashfs rescue.sqfs " +
+                      stage2_mount);
   }
   found.file = found.from = place;
   if (is_directory(place)) {
     found.file = image_of_mount(place);
-    if (found.file.empty()) found.file = co_await pack(io, place, work_folder);
-    else found.from += " (" + found.file + ")";
+    if (found.file.empty())
+      found.file = co_await pack(io, place, work_folder);
+    else
+      found.from += " (" + found.file + ")";
   }
   found.size = checked_size(found.file);
   co_return found;

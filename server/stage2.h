@@ -13,7 +13,7 @@ struct Stage2 {
   std::uint64_t size = 0;
 };
 
-inline constexpr const char* stage2_mount = "/mnt/ka";                         ///< where the KA method mounts it
+inline constexpr const char* stage2_mount = "/mnt/ka";  ///< where the KA method mounts it
 inline constexpr const char* stage2_installed = "/usr/lib/ka/rescue.sqfs";
 
 /// `asked`: a squashfs file or a directory to pack; empty: what is at /mnt/ka, else the installed one. What has to be

@@ -102,9 +102,8 @@ std::string node_line(const NodeStatus& node, const SessionView& session, std::s
 std::vector<const NodeStatus*> by_urgency(const std::vector<NodeStatus>& nodes) {
   std::vector<const NodeStatus*> order;
   for (const NodeStatus& node : nodes) order.push_back(&node);
-  std::stable_sort(order.begin(), order.end(), [](const NodeStatus* a, const NodeStatus* b) {
-    return urgency(a->state) < urgency(b->state);
-  });
+  std::stable_sort(order.begin(), order.end(),
+                   [](const NodeStatus* a, const NodeStatus* b) { return urgency(a->state) < urgency(b->state); });
   return order;
 }
 
@@ -146,7 +145,8 @@ std::string result_table(const std::vector<NodeStatus>& nodes, unsigned wanted) 
   for (const NodeStatus& node : nodes) {
     bool ended = node.state == State::done || node.state == State::failed || node.state == State::put_out;
     std::string reason = !node.reason.empty() ? node.reason : ended ? "" : "ended while " + node.stage;
-    std::string line = padded(name_of(node), column) + "  " + padded(state_name(node.state), 9) + "  " + escape_bytes(reason);
+    std::string line =
+        padded(name_of(node), column) + "  " + padded(state_name(node.state), 9) + "  " + escape_bytes(reason);
     text += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
     done += node.state == State::done;
   }

@@ -16,7 +16,7 @@ struct SessionView {
   unsigned round = 0, members = 0;
   std::uint64_t expected = 0;  ///< bytes; 0: unknown
   Progress progress;
-  double rate = 0;             ///< bytes a second, lately
+  double rate = 0;  ///< bytes a second, lately
 };
 
 /// The running session on one line, and on a second one, if there is something to say, what holds it up.
@@ -37,7 +37,8 @@ const char* state_name(NodeStatus::State state);
 /// "2:05", "1:02:03"; of less than a minute "7 s".
 std::string format_duration(double seconds);
 
-/// The seed's totals: "Total data sent = 627 Megs" and "Transfer time = 127.140 seconds, throughput = 4.937 Mbytes/second".
+/// The seed's totals: "Total data sent = 627 Megs" and "Transfer time = 127.140 seconds, throughput = 4.937
+/// Mbytes/second".
 std::string totals_text(std::uint64_t bytes, std::chrono::duration<double> elapsed);
 
 }  // namespace ka::server

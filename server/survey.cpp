@@ -19,9 +19,12 @@ namespace ka::server {
 namespace {
 
 wire::BareDirectory describe(const std::string& path, const struct stat& status) {
-  return {path,          static_cast<mode_t>(status.st_mode & 07777),
-          status.st_uid, status.st_gid,
-          status.st_mtim.tv_sec, static_cast<std::uint32_t>(status.st_mtim.tv_nsec)};
+  return {path,
+          static_cast<mode_t>(status.st_mode & 07777),
+          status.st_uid,
+          status.st_gid,
+          status.st_mtim.tv_sec,
+          static_cast<std::uint32_t>(status.st_mtim.tv_nsec)};
 }
 
 class Walker {
@@ -69,8 +72,8 @@ class Walker {
     }
     if (excluded_.count(path)) {
       if (!S_ISDIR(status.st_mode))
-        throw Error("-x " + escape_bytes(path), S_ISLNK(status.st_mode) ? "is a symbolic link; name what it points to"
-                                                                        : "is not a directory");
+        throw Error("-x " + escape_bytes(path),
+                    S_ISLNK(status.st_mode) ? "is a symbolic link; name what it points to" : "is not a directory");
       met_.insert(path);
       result_.bare_directories.push_back(describe(path, status));
       return;

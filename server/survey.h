@@ -17,8 +17,8 @@ struct Survey {
   struct Total {
     std::uint64_t bytes = 0, inodes = 0;  ///< as they lie on the disk
   };
-  std::map<std::string, Total> totals;                ///< by mount point
-  std::uint64_t stream_bytes = 0;                     ///< what tar will make of it, nearly
+  std::map<std::string, Total> totals;  ///< by mount point
+  std::uint64_t stream_bytes = 0;       ///< what tar will make of it, nearly
 };
 
 /// Walks the tree at `root`, which holds the file systems of `mount_points` and nothing else, without following links.

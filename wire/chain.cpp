@@ -14,10 +14,15 @@ constexpr unsigned tries_per_upstream = 3;
 }  // namespace
 
 Chain::Chain(std::uint64_t stream, std::uint64_t window, std::uint32_t chunk, std::uint16_t server_port,
-             std::vector<ChainMember> members,
-             ChainOutput& output, Time now)
-    : stream_(stream), window_(window), ahead_(window), chunk_(chunk), server_port_(server_port), output_(output),
-      began_(now), paced_at_(now) {
+             std::vector<ChainMember> members, ChainOutput& output, Time now)
+    : stream_(stream),
+      window_(window),
+      ahead_(window),
+      chunk_(chunk),
+      server_port_(server_port),
+      output_(output),
+      began_(now),
+      paced_at_(now) {
   for (const ChainMember& member : members) {
     members_.emplace_back();
     members_.back().self = member;
@@ -60,8 +65,8 @@ void Chain::position(NodeId node, const Position& position, Time) {
 
 void Chain::upstream_lost(NodeId node, const UpstreamLost& lost, Time now) {
   auto member = find(node);
-  if (member == members_.end() || lost.stream != stream_ || lost.epoch != member->epoch || lost.epoch == member->lost_epoch ||
-      received_all(*member))
+  if (member == members_.end() || lost.stream != stream_ || lost.epoch != member->epoch ||
+      lost.epoch == member->lost_epoch || received_all(*member))
     return;
   member->lost_epoch = lost.epoch;
   bool progress = member->at.received != member->lost_at || member->losses == 0;

@@ -53,8 +53,8 @@ class ChainOutput {
 class Chain {
  public:
   /// `members` in the order of the chain, `server_port` where the first of them gets its data.
-  Chain(std::uint64_t stream, std::uint64_t window, std::uint32_t chunk, std::uint16_t server_port, std::vector<ChainMember> members,
-        ChainOutput& output, Time now);
+  Chain(std::uint64_t stream, std::uint64_t window, std::uint32_t chunk, std::uint16_t server_port,
+        std::vector<ChainMember> members, ChainOutput& output, Time now);
 
   // The source.
   /// Whether the source may be read for one more chunk.
@@ -145,7 +145,7 @@ class Chain {
   Time paced_at_;
   bool first_tried_ = false;  ///< whether another member would be faster next to the server
   double full_share_ = 0;     ///< of the time, lately, in which the source had to wait
-  double best_rate_ = 0;  ///< bytes a second that some member received over a second
+  double best_rate_ = 0;      ///< bytes a second that some member received over a second
 };
 
 }  // namespace ka::wire

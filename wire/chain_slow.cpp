@@ -13,12 +13,12 @@ namespace {
 constexpr Time watch_every = 100ms;
 constexpr Time patience_before_moving = 300ms;
 constexpr Time patience_before_trying = 1s;
-constexpr Time between_moves = 5s;         // of one member
-constexpr double latest_share = 0.1;       // of what was seen last in what was seen lately
-constexpr Time least_wait = 1s;            // before a member is put out, the others have lost this much, …
-constexpr int wait_share = 20;             // … and this share (1/20) of the time since the stream began
+constexpr Time between_moves = 5s;    // of one member
+constexpr double latest_share = 0.1;  // of what was seen last in what was seen lately
+constexpr Time least_wait = 1s;       // before a member is put out, the others have lost this much, …
+constexpr int wait_share = 20;        // … and this share (1/20) of the time since the stream began
 constexpr double much_faster = 2;
-constexpr double often_idle = 0.7;         // the link to the second member, below this share of the time at work
+constexpr double often_idle = 0.7;  // the link to the second member, below this share of the time at work
 constexpr unsigned slow_receivers_of_a_bad_sender = 2;
 
 }  // namespace

@@ -88,7 +88,8 @@ HopOpen parse_hop_open(std::string_view bytes) {
   reader(open.offset);
   reader.finish();
   if (magic != hop_magic) throw ProtocolError("not a KA data connection: wrong first bytes");
-  if (version != 1) throw ProtocolError("a data connection of version " + std::to_string(version) + "; this is version 1");
+  if (version != 1)
+    throw ProtocolError("a data connection of version " + std::to_string(version) + "; this is version 1");
   if (flags != 0 || authentication != 0) throw ProtocolError("a data connection with unknown flags");
   return open;
 }

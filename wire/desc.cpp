@@ -29,8 +29,8 @@ class Parser {
     bool logical = fields[0] == "logical";
     if (logical) fields.erase(fields.begin());
     if (fields.size() != 2)
-      fail("expected \"[logical] TYPE SIZE\", got " + std::to_string(fields.size() + logical) + " words: " +
-           escape_bytes(trim(text)));
+      fail("expected \"[logical] TYPE SIZE\", got " + std::to_string(fields.size() + logical) +
+           " words: " + escape_bytes(trim(text)));
     Partition partition;
     partition.type = type(fields[0]);
     partition.size_mib = size(fields[1]);
@@ -39,7 +39,8 @@ class Parser {
   }
 
   std::vector<Partition> result() {
-    if (found_.empty()) throw Error(std::string(file_), "no partition in it; a line reads \"linux 3500\" or \"linux fill\"");
+    if (found_.empty())
+      throw Error(std::string(file_), "no partition in it; a line reads \"linux 3500\" or \"linux fill\"");
     return std::move(found_);
   }
 
@@ -53,7 +54,8 @@ class Parser {
     if (word == "swap") return swap_type;
     if (word == "extended") return extended_type;
     if (word.substr(0, 4) != "type")
-      fail("no partition type \"" + escape_bytes(word) + "\"; known are linux, swap, extended and typeXX (hexadecimal)");
+      fail("no partition type \"" + escape_bytes(word) +
+           "\"; known are linux, swap, extended and typeXX (hexadecimal)");
     auto value = parse_unsigned(word.substr(4), 16);
     if (!value || *value > 0xff || *value == 0 || word.size() > 6)
       fail("\"" + escape_bytes(word) + "\" is not typeXX with XX from 1 to ff, such as type83 for linux");
@@ -66,8 +68,8 @@ class Parser {
     if (!value || *value == 0)
       fail("\"" + escape_bytes(word) + "\" is not a size: a number of MiB without a unit, or fill");
     if (*value > largest_mib)
-      fail(std::to_string(*value) + " MiB is more than a DOS partition table can say (" +
-           std::to_string(largest_mib) + " MiB)");
+      fail(std::to_string(*value) + " MiB is more than a DOS partition table can say (" + std::to_string(largest_mib) +
+           " MiB)");
     return value;
   }
 
@@ -92,8 +94,9 @@ class Parser {
       return;
     }
     if (next_primary_ > 4)
-      fail("a fifth primary partition; a DOS partition table has four, the extended one among them. "
-           "Make it logical, inside an extended one");
+      fail(
+          "a fifth primary partition; a DOS partition table has four, the extended one among them. "
+          "Make it logical, inside an extended one");
     if (filled_)
       fail("the partition on line " + std::to_string(filled_) +
            " fills the disk; give that one a size, or put it last (logical ones may follow an extended one)");

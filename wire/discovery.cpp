@@ -71,9 +71,7 @@ DiscoveryAnswer parse_discovery_answer(std::string_view packet) {
 }
 
 bool is_session_name(std::string_view name) {
-  auto allowed = [](char c) {
-    return std::isalnum(static_cast<unsigned char>(c)) || c == '.' || c == '_' || c == '-';
-  };
+  auto allowed = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '.' || c == '_' || c == '-'; };
   return !name.empty() && name.size() <= longest_session_name && std::all_of(name.begin(), name.end(), allowed);
 }
 

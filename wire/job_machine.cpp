@@ -8,12 +8,12 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr Time greeting_limit = 10s;        // from connecting to Hello
+constexpr Time greeting_limit = 10s;  // from connecting to Hello
 constexpr Time ping_every = 250ms;
-constexpr Time silent_in_stream = 1500ms;   // others wait for a member that says nothing; more where answers are slow
-constexpr Time silent_elsewhere = 15s;      // nobody does
-constexpr int answers_missing = 4;          // times the slowest answer lately
-constexpr Time settle = 2s;                 // a later round waits this long for one more to join
+constexpr Time silent_in_stream = 1500ms;  // others wait for a member that says nothing; more where answers are slow
+constexpr Time silent_elsewhere = 15s;     // nobody does
+constexpr int answers_missing = 4;         // times the slowest answer lately
+constexpr Time settle = 2s;                // a later round waits this long for one more to join
 
 // Enough for what is under way between the first node and the last of a long chain, so that it never runs dry.
 constexpr std::uint64_t window_base = 32u << 20;
@@ -63,8 +63,7 @@ void JobMachine::refuse(NodeId id, const std::string& reason) {
   auto found = nodes_.find(id);
   if (found == nodes_.end()) return;
   output_.event(found->second.from.address_text() + " is refused: " + reason);
-  if (found->second.phase != Phase::greeting)
-    leave(id, found->second, NodeRow::State::failed, reason, now_);
+  if (found->second.phase != Phase::greeting) leave(id, found->second, NodeRow::State::failed, reason, now_);
   nodes_.erase(id);
 }
 
@@ -349,12 +348,12 @@ void JobMachine::advance(Time now) {
   }
   if (in_round_ || finished_) return;
   bool served = round_ > 0 && waiting() == 0;
-  bool unreleased = std::any_of(nodes_.begin(), nodes_.end(), [](const auto& n) {
-    return n.second.phase == Phase::done && !n.second.released;
-  });
-  bool returning = std::any_of(nodes_.begin(), nodes_.end(), [](const auto& n) {
-    return n.second.phase == Phase::out || n.second.phase == Phase::idle;
-  }) && now - round_ended_ < settle;
+  bool unreleased = std::any_of(nodes_.begin(), nodes_.end(),
+                                [](const auto& n) { return n.second.phase == Phase::done && !n.second.released; });
+  bool returning =
+      std::any_of(nodes_.begin(), nodes_.end(),
+                  [](const auto& n) { return n.second.phase == Phase::out || n.second.phase == Phase::idle; }) &&
+      now - round_ended_ < settle;
   if (!served || unreleased || returning) return;
   // Without a word of the operator's, a clone is patient and a single session is not.
   const bool patient = rules_.linger ? now - round_ended_ < *rules_.linger : rules_.clone;
@@ -538,9 +537,8 @@ unsigned JobMachine::waiting() const {
 }
 
 unsigned JobMachine::done() const {
-  return static_cast<unsigned>(std::count_if(rows_.begin(), rows_.end(), [](const NodeRow& row) {
-    return row.state == NodeRow::State::done;
-  }));
+  return static_cast<unsigned>(
+      std::count_if(rows_.begin(), rows_.end(), [](const NodeRow& row) { return row.state == NodeRow::State::done; }));
 }
 
 std::size_t JobMachine::unknown() const {

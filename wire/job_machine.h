@@ -30,8 +30,8 @@ struct JobRules {
   Racks racks;                      ///< neighbours in the chain; else the addresses decide
   Time sink_limit{0};               ///< for a sink to take something, or to end after its last byte; 0: none
   Time release_delay{0};
-  std::uint64_t window = 0;         ///< 0: by the number of members
-  std::uint64_t memory = 0;         ///< bytes the server may hold; 0: no bound
+  std::uint64_t window = 0;  ///< 0: by the number of members
+  std::uint64_t memory = 0;  ///< bytes the server may hold; 0: no bound
   std::uint32_t chunk = longest_chunk;
   std::uint16_t data_port = 0;
 };
@@ -116,13 +116,13 @@ class JobMachine final : private ChainOutput {
     bool clones = false;
     std::uint64_t ring = 0;
     std::uint64_t features = 0;
-    std::size_t row = 0;         ///< valid once it said hello
-    std::size_t session = 0;     ///< joined, or expected to join next
+    std::size_t row = 0;      ///< valid once it said hello
+    std::size_t session = 0;  ///< joined, or expected to join next
     Time heard{0};
     Time done_at{0};
     bool released = false;
     std::uint64_t sunk = 0;
-    Time sink_moved{0};          ///< when it last took something, or had nothing to take
+    Time sink_moved{0};  ///< when it last took something, or had nothing to take
     std::uint64_t last_received = 0;
     Time last_position{0};
   };
@@ -166,7 +166,7 @@ class JobMachine final : private ChainOutput {
   std::unique_ptr<Chain> chain_;
   std::size_t session_ = 0;  ///< of chain_
   std::string packing_;
-  bool over_ = false;        ///< all members of chain_ have received all of it
+  bool over_ = false;  ///< all members of chain_ have received all of it
   unsigned round_ = 0;
   bool in_round_ = false;
   bool go_ = false;

@@ -39,24 +39,18 @@ json encode(const Partition& p) {
 }
 
 json encode(const Disk& d) {
-  return {{"name", bytes(d.name)},         {"golden_size", d.golden_size},
-          {"label", bytes(d.label)},       {"identifier", d.identifier},
+  return {{"name", bytes(d.name)},           {"golden_size", d.golden_size},
+          {"label", bytes(d.label)},         {"identifier", d.identifier},
           {"boot_code", bytes(d.boot_code)}, {"partitions", each<Partition>(d.partitions, encode)}};
 }
 
 json encode(const FileSystem& f) {
-  return {{"disk", bytes(f.disk)},
-          {"partition", f.partition},
-          {"type", bytes(f.type)},
-          {"mount_point", bytes(f.mount_point)},
-          {"uuid", bytes(f.uuid)},
-          {"label", bytes(f.label)},
-          {"options", bytes(f.options)},
-          {"used", f.used},
-          {"block_size", f.block_size},
-          {"inode_size", f.inode_size},
-          {"features", strings(f.features)},
-          {"inodes_used", f.inodes_used}};
+  return {{"disk", bytes(f.disk)},           {"partition", f.partition},
+          {"type", bytes(f.type)},           {"mount_point", bytes(f.mount_point)},
+          {"uuid", bytes(f.uuid)},           {"label", bytes(f.label)},
+          {"options", bytes(f.options)},     {"used", f.used},
+          {"block_size", f.block_size},      {"inode_size", f.inode_size},
+          {"features", strings(f.features)}, {"inodes_used", f.inodes_used}};
 }
 
 json encode(const BareDirectory& d) {

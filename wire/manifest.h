@@ -39,14 +39,14 @@ struct Disk {
 
 /// A file system or swap space of the golden node, made anew on the clone under the same UUID.
 struct FileSystem {
-  std::string disk;           ///< Disk::name
-  int partition = 0;          ///< Partition::number
-  std::string type;           ///< "ext4", "ext3", "ext2", "swap"
-  std::string mount_point;    ///< "/", "/var"; empty for swap and for what was not mounted
+  std::string disk;         ///< Disk::name
+  int partition = 0;        ///< Partition::number
+  std::string type;         ///< "ext4", "ext3", "ext2", "swap"
+  std::string mount_point;  ///< "/", "/var"; empty for swap and for what was not mounted
   std::string uuid;
   std::string label;
-  std::string options;        ///< mount options the data needs while it is written (acl, user_xattr); may be empty
-  std::uint64_t used = 0;     ///< bytes in use on the golden node; the clone's must hold them
+  std::string options;     ///< mount options the data needs while it is written (acl, user_xattr); may be empty
+  std::uint64_t used = 0;  ///< bytes in use on the golden node; the clone's must hold them
   std::uint32_t block_size = 0, inode_size = 0;  ///< ext: as on the golden node; 0: mke2fs decides
   std::vector<std::string> features;             ///< ext: feature names on the golden node; empty: mke2fs decides
   std::uint64_t inodes_used = 0;                 ///< the clone's file system must hold as many
@@ -57,7 +57,7 @@ struct BareDirectory {
   std::string path;  ///< absolute, bytes
   mode_t mode = 0755;
   std::uint32_t uid = 0, gid = 0;
-  std::int64_t mtime = 0;        ///< seconds
+  std::int64_t mtime = 0;  ///< seconds
   std::uint32_t mtime_nsec = 0;
 };
 
@@ -95,7 +95,7 @@ struct TargetRule {
 struct Manifest {
   static constexpr int version = 1;
 
-  std::string golden_host;     ///< the golden node's host name
+  std::string golden_host;  ///< the golden node's host name
   std::string server_version;
   std::string session = "ka";  ///< operator's name of this clone, for logs
   std::vector<Disk> disks;

@@ -83,8 +83,8 @@ std::optional<Message> MessageDecoder::next() {
   std::uint32_t length = 0;
   Reader(rest.substr(0, 4))(length);
   if (length == 0 || length > longest_message)
-    throw ProtocolError("a message of " + std::to_string(length) + " bytes: at most " + std::to_string(longest_message) +
-                        " are allowed");
+    throw ProtocolError("a message of " + std::to_string(length) + " bytes: at most " +
+                        std::to_string(longest_message) + " are allowed");
   if (rest.size() < 4 + length) {
     pending_.erase(0, std::exchange(used_, 0));
     return std::nullopt;

@@ -28,15 +28,18 @@ struct Hello {
   std::uint32_t magic = hello_magic;
   std::uint16_t version = protocol_version;
   std::uint64_t features = 0;
-  bool clones = false;            ///< takes a whole clone job, else one session
-  std::uint16_t data_port = 0;    ///< where the next node of the chain may connect
-  std::uint64_t ring = 0;         ///< bytes of the stream it can hold
-  std::string host_name;          ///< may be empty
-  std::string hardware_address;   ///< "52:54:00:12:34:56", may be empty
-  std::string authentication;     ///< reserved, empty in version 1
+  bool clones = false;           ///< takes a whole clone job, else one session
+  std::uint16_t data_port = 0;   ///< where the next node of the chain may connect
+  std::uint64_t ring = 0;        ///< bytes of the stream it can hold
+  std::string host_name;         ///< may be empty
+  std::string hardware_address;  ///< "52:54:00:12:34:56", may be empty
+  std::string authentication;    ///< reserved, empty in version 1
 
   template <typename F>
-  void each(F& f) { f(magic), f(version), f(features), f(clones), f(data_port), f(ring), f(host_name), f(hardware_address), f(authentication); }
+  void each(F& f) {
+    f(magic), f(version), f(features), f(clones), f(data_port), f(ring), f(host_name), f(hardware_address),
+        f(authentication);
+  }
 };
 
 /// Wants this session, from its beginning.
@@ -45,21 +48,25 @@ struct Join {
   std::string session;
 
   template <typename F>
-  void each(F& f) { f(session); }
+  void each(F& f) {
+    f(session);
+  }
 };
 
 /// How far it is. Sent often while bytes flow: it is also what lets the server read on.
 struct Position {
   static constexpr std::uint8_t type = 3;
   std::uint64_t stream = 0;
-  std::uint64_t received = 0;   ///< bytes held or used, without a gap
-  std::uint64_t sunk = 0;       ///< bytes its sink took
-  std::uint64_t sink_busy = 0;  ///< microseconds the sink was at work for them
+  std::uint64_t received = 0;    ///< bytes held or used, without a gap
+  std::uint64_t sunk = 0;        ///< bytes its sink took
+  std::uint64_t sink_busy = 0;   ///< microseconds the sink was at work for them
   std::uint64_t relay_busy = 0;  ///< microseconds something was under way to the next member
-  bool whole = false;           ///< the end mark came too, and the digest of the stream was right
+  bool whole = false;            ///< the end mark came too, and the digest of the stream was right
 
   template <typename F>
-  void each(F& f) { f(stream), f(received), f(sunk), f(sink_busy), f(relay_busy), f(whole); }
+  void each(F& f) {
+    f(stream), f(received), f(sunk), f(sink_busy), f(relay_busy), f(whole);
+  }
 };
 
 /// The connection it gets its data from is of no use (any more).
@@ -70,7 +77,9 @@ struct UpstreamLost {
   std::string why;
 
   template <typename F>
-  void each(F& f) { f(stream), f(epoch), f(why); }
+  void each(F& f) {
+    f(stream), f(epoch), f(why);
+  }
 };
 
 /// The stream is whole, its digest right, and the sink has ended well.
@@ -81,7 +90,9 @@ struct Finished {
   Digest digest{};
 
   template <typename F>
-  void each(F& f) { f(stream), f(bytes), f(digest); }
+  void each(F& f) {
+    f(stream), f(bytes), f(digest);
+  }
 };
 
 /// This node is out of the round for good, for a reason of its own (sink, disk, a tool).
@@ -90,7 +101,9 @@ struct Failed {
   std::string reason;
 
   template <typename F>
-  void each(F& f) { f(reason); }
+  void each(F& f) {
+    f(reason);
+  }
 };
 
 /// What it is doing, for the table.
@@ -99,7 +112,9 @@ struct Stage {
   std::string text;
 
   template <typename F>
-  void each(F& f) { f(text); }
+  void each(F& f) {
+    f(text);
+  }
 };
 
 /// Cloned and verified; waits for Release.
@@ -115,7 +130,9 @@ struct Pong {
   std::uint64_t token = 0;
 
   template <typename F>
-  void each(F& f) { f(token); }
+  void each(F& f) {
+    f(token);
+  }
 };
 
 /// Starts the round with who is there (ka-client -g).
@@ -136,7 +153,9 @@ struct Welcome {
   std::string authentication;  ///< reserved, empty in version 1
 
   template <typename F>
-  void each(F& f) { f(version), f(features), f(authentication); }
+  void each(F& f) {
+    f(version), f(features), f(authentication);
+  }
 };
 
 /// The server will not serve this node; it closes the connection.
@@ -145,7 +164,9 @@ struct Refused {
   std::string reason;
 
   template <typename F>
-  void each(F& f) { f(reason); }
+  void each(F& f) {
+    f(reason);
+  }
 };
 
 /// The session that was joined begins.
@@ -154,12 +175,14 @@ struct Start {
   std::uint64_t stream = 0;  ///< names this run of this session, hard to guess
   std::string session;
   std::uint32_t round = 0;
-  std::uint64_t window = 0;   ///< bytes the node must be able to hold; never more than Hello::ring
-  std::uint32_t chunk = 0;    ///< no chunk is longer
-  std::string packing;        ///< "" or zstd_packing: what its packed chunks are packed with
+  std::uint64_t window = 0;  ///< bytes the node must be able to hold; never more than Hello::ring
+  std::uint32_t chunk = 0;   ///< no chunk is longer
+  std::string packing;       ///< "" or zstd_packing: what its packed chunks are packed with
 
   template <typename F>
-  void each(F& f) { f(stream), f(session), f(round), f(window), f(chunk), f(packing); }
+  void each(F& f) {
+    f(stream), f(session), f(round), f(window), f(chunk), f(packing);
+  }
 };
 
 /// From this epoch on, get the data from there.
@@ -170,7 +193,9 @@ struct Link {
   Endpoint upstream;
 
   template <typename F>
-  void each(F& f) { f(stream), f(epoch), f(upstream); }
+  void each(F& f) {
+    f(stream), f(epoch), f(upstream);
+  }
 };
 
 /// Every member has received everything: nobody needs this node's copy any more.
@@ -179,7 +204,9 @@ struct Over {
   std::uint64_t stream = 0;
 
   template <typename F>
-  void each(F& f) { f(stream); }
+  void each(F& f) {
+    f(stream);
+  }
 };
 
 /// Out of the running round; join the first session that was not kept for the next one.
@@ -188,7 +215,9 @@ struct PutOut {
   std::string reason;
 
   template <typename F>
-  void each(F& f) { f(reason); }
+  void each(F& f) {
+    f(reason);
+  }
 };
 
 /// The stream will never be whole: its source failed, or the operator ended the round.
@@ -198,7 +227,9 @@ struct StreamFailed {
   std::string reason;
 
   template <typename F>
-  void each(F& f) { f(stream), f(reason); }
+  void each(F& f) {
+    f(stream), f(reason);
+  }
 };
 
 /// The answer to Done, when it is this node's turn to reboot.
@@ -214,7 +245,9 @@ struct Ping {
   std::uint64_t token = 0;
 
   template <typename F>
-  void each(F& f) { f(token); }
+  void each(F& f) {
+    f(token);
+  }
 };
 
 /// The answer to Failed.
@@ -225,8 +258,8 @@ struct Heard {
   void each(F&) {}
 };
 
-using Message = std::variant<Hello, Join, Position, UpstreamLost, Finished, Failed, Stage, Done, Pong, Go, Welcome, Refused,
-                             Start, Link, Over, PutOut, StreamFailed, Release, Ping, Heard>;
+using Message = std::variant<Hello, Join, Position, UpstreamLost, Finished, Failed, Stage, Done, Pong, Go, Welcome,
+                             Refused, Start, Link, Over, PutOut, StreamFailed, Release, Ping, Heard>;
 
 /// The whole frame.
 std::string encode(const Message& message);

@@ -46,8 +46,12 @@ void NodeStream::sunk(const Chunk& chunk, std::chrono::microseconds busy) {
 }
 
 Position NodeStream::position() const {
-  return {stream_, ring_.end(), sunk_, static_cast<std::uint64_t>(sink_busy_.count()),
-          static_cast<std::uint64_t>(relay_busy_.count()), whole()};
+  return {stream_,
+          ring_.end(),
+          sunk_,
+          static_cast<std::uint64_t>(sink_busy_.count()),
+          static_cast<std::uint64_t>(relay_busy_.count()),
+          whole()};
 }
 
 // The server reads no further than `window` past the slowest live member, so what is older than that nobody alive

@@ -9,8 +9,8 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr Time look_every = 500ms;
-constexpr int wait_share = 2;           // the line is the limit when the source waits for 1/2 of the time
-constexpr double worth_it = 1.1;        // times what got through plain
+constexpr int wait_share = 2;     // the line is the limit when the source waits for 1/2 of the time
+constexpr double worth_it = 1.1;  // times what got through plain
 constexpr Time longest_patience = 160s;
 
 }  // namespace

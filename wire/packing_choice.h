@@ -33,14 +33,14 @@ class PackingChoice {
   double rate(Time now, std::uint64_t through) const;
 
   bool packs_ = false;
-  bool known_ = false;                          ///< what the line takes
-  Time since_;                                  ///< this stretch of time is looked at
-  std::uint64_t through_ = 0;                   ///< at its beginning
-  Time waited_{0};                              ///< at its beginning
-  double plain_rate_ = 0;                       ///< bytes a second, before it was tried
-  std::optional<std::uint64_t> packed_from_;    ///< packed bytes come through from here on, and have not yet
-  Time not_before_{Time::min() / 2};            ///< packing is not tried again
-  Time patience_{std::chrono::seconds(10)};     ///< until it is, the next time
+  bool known_ = false;                        ///< what the line takes
+  Time since_;                                ///< this stretch of time is looked at
+  std::uint64_t through_ = 0;                 ///< at its beginning
+  Time waited_{0};                            ///< at its beginning
+  double plain_rate_ = 0;                     ///< bytes a second, before it was tried
+  std::optional<std::uint64_t> packed_from_;  ///< packed bytes come through from here on, and have not yet
+  Time not_before_{Time::min() / 2};          ///< packing is not tried again
+  Time patience_{std::chrono::seconds(10)};   ///< until it is, the next time
 };
 
 }  // namespace ka::wire

@@ -78,7 +78,8 @@ Racks Racks::parse(std::string_view text, const std::string& file) {
 }
 
 void Racks::add(const std::vector<std::string_view>& fields) {
-  if (fields.size() == 1) throw Error("nothing is in rack " + escape_bytes(fields[0]) + "; a line reads \"RACK ADDRESS…\"");
+  if (fields.size() == 1)
+    throw Error("nothing is in rack " + escape_bytes(fields[0]) + "; a line reads \"RACK ADDRESS…\"");
   const std::string name(fields[0]);
   const auto rack = static_cast<std::size_t>(std::find(names_.begin(), names_.end(), name) - names_.begin());
   if (rack == names_.size()) names_.push_back(name);

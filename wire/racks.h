@@ -18,8 +18,8 @@ class Racks {
   /// address. A rack may have several lines; # begins a comment. Throws Error "FILE:LINE: …".
   static Racks parse(std::string_view text, const std::string& file);
 
-  /// The rack's place in the file, from 0; behind all of them what is in none. Hardware addresses ("52:54:00:12:34:56") go
-  /// before addresses.
+  /// The rack's place in the file, from 0; behind all of them what is in none. Hardware addresses ("52:54:00:12:34:56")
+  /// go before addresses.
   std::size_t of(std::uint32_t address, const std::string& hardware_address) const;
 
  private:

@@ -52,12 +52,14 @@ int main(int argc, char** argv) {
     if (!outcome.violations.empty()) {
       if (!arguments.log) Simulation(scenario, true).run();
       std::fprintf(stderr, "%s\n", scenario.text().c_str());
-      for (const std::string& text : outcome.violations) std::fprintf(stderr, "seed %llu: %s\n", static_cast<unsigned long long>(seed), text.c_str());
+      for (const std::string& text : outcome.violations)
+        std::fprintf(stderr, "seed %llu: %s\n", static_cast<unsigned long long>(seed), text.c_str());
       std::fprintf(stderr, "again: %s --from %llu --count 1 --nodes %u --log\n", argv[0],
                    static_cast<unsigned long long>(seed), arguments.nodes);
       return 1;
     }
-    if (arguments.count == 0 && i % 100 == 99) std::printf("%llu seeds\n", static_cast<unsigned long long>(i + 1)), std::fflush(stdout);
+    if (arguments.count == 0 && i % 100 == 99)
+      std::printf("%llu seeds\n", static_cast<unsigned long long>(i + 1)), std::fflush(stdout);
   }
   std::printf("%llu seeds, %llu nodes of which %llu done, %llu events: all as it must be\n",
               static_cast<unsigned long long>(arguments.count), static_cast<unsigned long long>(nodes),

@@ -44,14 +44,16 @@ Scenario Scenario::from_seed(std::uint64_t seed, unsigned most_nodes) {
 std::string Scenario::text() const {
   static const char* names[] = {"none",      "killed",     "frozen",   "cut",       "slow sink",
                                 "slow link", "sink fails", "corrupts", "sink hangs"};
-  std::string text = "seed " + std::to_string(seed) + ": " + std::to_string(nodes) + " nodes, " + std::to_string(bytes) +
-                     " bytes, window " + std::to_string(window) + ", line " + std::to_string(line) + " B/s";
+  std::string text = "seed " + std::to_string(seed) + ": " + std::to_string(nodes) + " nodes, " +
+                     std::to_string(bytes) + " bytes, window " + std::to_string(window) + ", line " +
+                     std::to_string(line) + " B/s";
   for (std::size_t i = 0; i < faults.size(); ++i) {
     const Fault& f = faults[i];
     if (f.kind != Fault::Kind::none)
       text += "\n  node " + std::to_string(i) + " " + names[static_cast<int>(f.kind)] + " at " +
               std::to_string(f.at.count()) + " for " + std::to_string(f.lasts.count()) + " back " +
-              std::to_string(f.back_after.count()) + " rate " + std::to_string(f.rate) + " share " + std::to_string(f.share);
+              std::to_string(f.back_after.count()) + " rate " + std::to_string(f.rate) + " share " +
+              std::to_string(f.share);
   }
   return text;
 }

@@ -117,8 +117,7 @@ void Simulation::deliver(std::shared_ptr<Hop> hop) {
   Node& node = *nodes_[hop->receiver];
   const bool upstream_cut = hop->upstream != server && nodes_[hop->upstream]->cut;
   while (!hop->broken && node.in == hop && node.stream && node.talks() && !upstream_cut && !hop->under_way.empty() &&
-         hop->under_way.front().arrives <= now_ &&
-         (node.stream->room() || !hop->under_way.front().chunk)) {
+         hop->under_way.front().arrives <= now_ && (node.stream->room() || !hop->under_way.front().chunk)) {
     Hop::Item item = std::move(hop->under_way.front());
     hop->under_way.pop_front();
     try {

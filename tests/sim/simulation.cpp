@@ -18,7 +18,8 @@ constexpr Time sink_limit = 10s;
 
 }  // namespace
 
-Simulation::Simulation(Scenario scenario, bool log) : scenario_(std::move(scenario)), log_(log), random_(scenario_.seed) {
+Simulation::Simulation(Scenario scenario, bool log)
+    : scenario_(std::move(scenario)), log_(log), random_(scenario_.seed) {
   JobRules rules;
   rules.sessions.push_back({"sim", false, scenario_.packed ? zstd_packing : ""});
   rules.clone = false;
@@ -147,7 +148,8 @@ void Simulation::read_source() {
       break;
     }
     std::shared_ptr<Chunk> chunk = pool_.get();
-    chunk->header.length = static_cast<std::uint32_t>(std::min<std::uint64_t>(scenario_.chunk, scenario_.bytes - read_));
+    chunk->header.length =
+        static_cast<std::uint32_t>(std::min<std::uint64_t>(scenario_.chunk, scenario_.bytes - read_));
     for (std::uint64_t i = 0; i < chunk->header.length; i += 8) {
       std::uint64_t word = word_at(scenario_.seed, read_ + i);
       std::memcpy(chunk->room.get() + i, &word, std::min<std::size_t>(8, chunk->header.length - i));
@@ -194,7 +196,8 @@ void Simulation::arrived_at_server(unsigned index, NodeId connection, const Mess
   if (connections_.count(connection) == 0) return;
   if (std::holds_alternative<Join>(message)) nodes_[index]->came = true;
   if (log_ && (std::holds_alternative<UpstreamLost>(message) || std::holds_alternative<Finished>(message)))
-    note("node " + std::to_string(index) + (std::holds_alternative<Finished>(message) ? " has finished" : " lost its upstream"));
+    note("node " + std::to_string(index) +
+         (std::holds_alternative<Finished>(message) ? " has finished" : " lost its upstream"));
   machine_->message(connection, decode(std::string_view(encode(message)).substr(4)), now_);
 }
 
@@ -220,15 +223,16 @@ void Simulation::handle(Node& node, const Message& message) {
     for (auto& hop : early) serve(hop->upstream, hop);
   } else if (const auto* link = std::get_if<Link>(&message)) {
     if (!node.stream || !node.stream->link(*link)) return;
-    note("node " + std::to_string(node.index) + " gets its data from " + std::to_string(link->upstream.port) + " in epoch " +
-         std::to_string(link->epoch) + " from " + std::to_string(node.stream->ring().end()));
+    note("node " + std::to_string(node.index) + " gets its data from " + std::to_string(link->upstream.port) +
+         " in epoch " + std::to_string(link->epoch) + " from " + std::to_string(node.stream->ring().end()));
     open_hop(node);
   } else if (std::holds_alternative<Over>(message)) {
     node.over = true;
     if (node.finished) fail(node, "");
   } else if (std::holds_alternative<PutOut>(message)) {
     note("node " + std::to_string(node.index) + " hears that it is put out");
-    if (node.fault.kind == Fault::Kind::none && scenario_.faults.size() > 0) violation("node " + std::to_string(node.index) + " has nothing wrong and is put out");
+    if (node.fault.kind == Fault::Kind::none && scenario_.faults.size() > 0)
+      violation("node " + std::to_string(node.index) + " has nothing wrong and is put out");
     leave_stream(node);
     to_server(node, Join{"sim"});
   } else if (const auto* failed = std::get_if<StreamFailed>(&message)) {
@@ -257,7 +261,8 @@ void Simulation::fail(Node& node, const std::string& why) {
   node.ok = why.empty();
   node.failed = !why.empty();
   if (node.ok) outcome_.last_done = now_;
-  if (node.ok && node.checked != scenario_.bytes) violation("a node is done with " + std::to_string(node.checked) + " bytes");
+  if (node.ok && node.checked != scenario_.bytes)
+    violation("a node is done with " + std::to_string(node.checked) + " bytes");
   kill(node);
 }
 

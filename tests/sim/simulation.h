@@ -26,10 +26,10 @@ struct Fault {
 
   Kind kind = Kind::none;
   Time at{0};
-  Time lasts{0};         ///< frozen: so long
-  Time back_after{0};    ///< killed: starts again so much later; 0: never
-  double rate = 0;       ///< slow_…: bytes a second
-  double share = 0;      ///< corrupts: of the chunks it sends
+  Time lasts{0};       ///< frozen: so long
+  Time back_after{0};  ///< killed: starts again so much later; 0: never
+  double rate = 0;     ///< slow_…: bytes a second
+  double share = 0;    ///< corrupts: of the chunks it sends
 };
 
 struct Scenario {
@@ -37,13 +37,13 @@ struct Scenario {
   unsigned nodes = 1;
   std::uint64_t bytes = 0;
   std::uint32_t chunk = 1024;
-  bool packed = false;            ///< as a stream that zstd packs: the source is held to the line's pace
-  unsigned pieces = 1;            ///< chunks that a simulated one stands for: a relay passes each on as it comes
+  bool packed = false;  ///< as a stream that zstd packs: the source is held to the line's pace
+  unsigned pieces = 1;  ///< chunks that a simulated one stands for: a relay passes each on as it comes
   std::uint64_t window = 64 << 10;
-  double line = 1e6;              ///< bytes a second of every link
-  Time latency{100};              ///< one way
-  std::vector<Fault> faults;      ///< of each node
-  std::vector<Time> joins;        ///< when each node comes
+  double line = 1e6;          ///< bytes a second of every link
+  Time latency{100};          ///< one way
+  std::vector<Fault> faults;  ///< of each node
+  std::vector<Time> joins;    ///< when each node comes
   Time start_after{0};
   std::optional<std::uint64_t> source_fails_at;
   std::optional<Time> stopped_at;
@@ -54,7 +54,7 @@ struct Scenario {
 };
 
 struct Outcome {
-  std::vector<std::string> violations;  ///< empty: all as it must be
+  std::vector<std::string> violations;    ///< empty: all as it must be
   Time began{0}, last_done{0}, ended{0};  ///< the first stream; the last node that has it all; the job
   std::uint64_t events = 0;
   unsigned rounds = 0, done = 0;
@@ -129,8 +129,8 @@ class Simulation final : private wire::JobOutput {
   std::map<wire::NodeId, unsigned> connections_;
   wire::NodeId last_connection_ = 0;
   wire::ChunkPool pool_;
-  std::uint64_t stream_ = 0;   ///< that is being read
-  std::uint64_t read_ = 0;     ///< bytes of it
+  std::uint64_t stream_ = 0;  ///< that is being read
+  std::uint64_t read_ = 0;    ///< bytes of it
   bool reading_ = false;
   std::shared_ptr<Hop> server_hop_;
   std::vector<std::shared_ptr<Hop>> early_;  ///< opened before their stream was known there

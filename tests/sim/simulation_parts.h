@@ -29,7 +29,7 @@ struct Simulation::Hop {
   HopOpen open;
   std::uint64_t next = 0;  // offset to send
   bool served = false, broken = false, end_sent = false;
-  Time free_at{0};         // the line has carried what was sent so far
+  Time free_at{0};  // the line has carried what was sent so far
   struct Item {
     Time arrives;
     ChunkPtr chunk;  // nullptr: the end mark

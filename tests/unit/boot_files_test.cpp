@@ -17,7 +17,8 @@ TEST(ModuleNamesTest, PathsOfModulesInAllTheirForms) {
   EXPECT_EQ(module_of("kernel/drivers/nvme/host/nvme-core.ko"), "nvme_core");
   EXPECT_EQ(module_of("usr/lib/modules/6.1/kernel/drivers/ata/ahci.ko.xz"), "ahci");
   EXPECT_EQ(module_of("sd_mod.ko.zst"), "sd_mod");
-  for (const char* path : {"", "etc/modprobe.d/x.conf", "usr/share/kodi", "a.koala"}) EXPECT_EQ(module_of(path), "") << path;
+  for (const char* path : {"", "etc/modprobe.d/x.conf", "usr/share/kodi", "a.koala"})
+    EXPECT_EQ(module_of(path), "") << path;
 }
 
 TEST(ModprobeConfTest, AdaptersAreNumberedAsTheMethodDoes) {
@@ -48,8 +49,7 @@ TEST(InstalledKernelsTest, EachWithItsModulesAndItsInitrd) {
 
 TEST(InitramfsModulesTest, OurBlockReplacesAnEarlierOneOfOurs) {
   std::string once = with_initramfs_modules("# List\nraid1\n", {"ahci", "sd_mod"});
-  EXPECT_EQ(once,
-            "# List\nraid1\n# KA: drivers of this machine's disks\nahci\nsd_mod\n# KA: end\n");
+  EXPECT_EQ(once, "# List\nraid1\n# KA: drivers of this machine's disks\nahci\nsd_mod\n# KA: end\n");
   EXPECT_EQ(with_initramfs_modules(once, {"nvme"}),
             "# List\nraid1\n# KA: drivers of this machine's disks\nnvme\n# KA: end\n");
   EXPECT_EQ(with_initramfs_modules("", {"nvme"}), "# KA: drivers of this machine's disks\nnvme\n# KA: end\n");

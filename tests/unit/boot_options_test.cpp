@@ -152,10 +152,31 @@ TEST(BootOptions, NoLineOfRandomPiecesBreaksTheParser) {
   const unsigned seed = std::random_device{}();
   SCOPED_TRACE("seed " + std::to_string(seed));
   std::mt19937 random(seed);
-  const std::string pieces[] = {"automatic=", "ip:", "10.0.0.1", ",", ":", "=", " ", "\"", "BOOTIF=", "01-",
+  const std::string pieces[] = {"automatic=",
+                                "ip:",
+                                "10.0.0.1",
+                                ",",
+                                ":",
+                                "=",
+                                " ",
+                                "\"",
+                                "BOOTIF=",
+                                "01-",
                                 "kaserver=",
-                                "katarget=", "sda", "name", "kasession=", "255.", "-", "\\", "\xff", "network:static",
-                                "netmask:24", "gateway:", "dns:", "99999999999999999999", std::string(1, '\0')};
+                                "katarget=",
+                                "sda",
+                                "name",
+                                "kasession=",
+                                "255.",
+                                "-",
+                                "\\",
+                                "\xff",
+                                "network:static",
+                                "netmask:24",
+                                "gateway:",
+                                "dns:",
+                                "99999999999999999999",
+                                std::string(1, '\0')};
   for (int round = 0; round < 20000; ++round) {
     std::string line;
     for (unsigned n = random() % 20; n > 0; --n) line += pieces[random() % std::size(pieces)];

@@ -343,13 +343,12 @@ TEST(CloneTest, DoesWhatTheDesignSaysInThatOrder) {
   EXPECT_THAT(
       steps,
       ElementsAre("run mke2fs", "run mke2fs",  // asked only
-                  "write_device /dev/vda 0+1048576", "write_device /dev/vda 8588886016+1048576",
-                  StartsWith("run sh"), "write_device /dev/vda 0+440", "reread_partitions /dev/vda",
-                  StartsWith("run mke2fs"), StartsWith("run mke2fs"), StartsWith("run mkswap"),
-                  "mount /dev/vda1 T ext4 noinit_itable", "mount /dev/vda6 T/var ext4 noinit_itable", "start tar",
-                  "mount proc T/proc proc ", "mount sysfs T/sys sysfs ", "mount devtmpfs T/dev devtmpfs ",
-                  "mount tmpfs T/run tmpfs mode=0755", "run ssh-keygen",
-                  "output_of lsinitramfs /boot/initrd.img-6.1", "run update-initramfs",
+                  "write_device /dev/vda 0+1048576", "write_device /dev/vda 8588886016+1048576", StartsWith("run sh"),
+                  "write_device /dev/vda 0+440", "reread_partitions /dev/vda", StartsWith("run mke2fs"),
+                  StartsWith("run mke2fs"), StartsWith("run mkswap"), "mount /dev/vda1 T ext4 noinit_itable",
+                  "mount /dev/vda6 T/var ext4 noinit_itable", "start tar", "mount proc T/proc proc ",
+                  "mount sysfs T/sys sysfs ", "mount devtmpfs T/dev devtmpfs ", "mount tmpfs T/run tmpfs mode=0755",
+                  "run ssh-keygen", "output_of lsinitramfs /boot/initrd.img-6.1", "run update-initramfs",
                   "output_of lsinitramfs /boot/initrd.img-6.1", "run /run/ka-hooks/10-first",
                   "run /run/ka-hooks/20-second", "run grub-install", "write_device /dev/vda 0+440", "sync",
                   "unmount T/run", "unmount T/dev", "unmount T/sys", "unmount T/proc", "unmount T/var", "unmount T",
@@ -479,8 +478,9 @@ TEST_F(RefusedTest, ADiskTooSmallForTheFixedPartitions) {
   wire::Manifest manifest = sample();
   manifest.disks[0].partitions[0].size_mib = 9000;
   Attempt attempt(manifest);
-  expect_refused(attempt, "use vda (8.0 GiB, pci-0000:00:04.0): place the partitions of the golden sda: "
-                          "they need 9001 MiB, there are 8191");
+  expect_refused(attempt,
+                 "use vda (8.0 GiB, pci-0000:00:04.0): place the partitions of the golden sda: "
+                 "they need 9001 MiB, there are 8191");
 }
 
 TEST_F(RefusedTest, AFillTooSmallForItsData) {

@@ -55,7 +55,8 @@ TEST(Desc, APrimaryMayFollowTheExtendedOne) {
 }
 
 TEST(Desc, FormatIsTheInverse) {
-  const std::string text = "linux 100\ntypeee 20\ntype0f fill\nlogical swap 500\nlogical type8e 4\nlogical linux fill\n";
+  const std::string text =
+      "linux 100\ntypeee 20\ntype0f fill\nlogical swap 500\nlogical type8e 4\nlogical linux fill\n";
   EXPECT_EQ(format_desc(parse_desc(text, "desc")), text);
 }
 
@@ -86,7 +87,8 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"linux 99999999999999999999\n",
               "desc:1: \"99999999999999999999\" is not a size: a number of MiB without a unit, or fill"},
         Wrong{"linux 4000000\n", "desc:1: 4000000 MiB is more than a DOS partition table can say (2097151 MiB)"},
-        Wrong{"logical linux 5\n", "desc:1: a logical partition before any extended one; put \"extended fill\" above it"},
+        Wrong{"logical linux 5\n",
+              "desc:1: a logical partition before any extended one; put \"extended fill\" above it"},
         Wrong{"extended fill\nlogical extended 5\n", "desc:2: an extended partition cannot be logical"},
         Wrong{"extended 5\nextended fill\n", "desc:2: a second extended partition; the first is on line 1"},
         Wrong{"linux fill\nlinux 5\n",

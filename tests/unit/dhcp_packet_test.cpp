@@ -113,35 +113,63 @@ TEST_P(HostileDhcp, IsRefusedWithAReason) {
 
 ServerMessage ack() { return ServerMessage(1).type(DhcpType::ack); }
 
-INSTANTIATE_TEST_SUITE_P(
-    DhcpPacket, HostileDhcp,
-    testing::Values(Hostile{"ARequest", [] { return ack().set(0, {1}); }},
-                    Hostile{"TokenRing", [] { return ack().set(1, {6}); }},
-                    Hostile{"LongHardwareAddress", [] { return ack().set(2, {16}); }},
-                    Hostile{"NoCookie", [] { return ack().set(236, {0}); }},
-                    Hostile{"NoType", [] { return ServerMessage(1).end(); }},
-                    Hostile{"TypeOfAClient", [] { return ServerMessage(1).type(DhcpType::discover); }},
-                    Hostile{"UnknownType", [] { return ServerMessage(1).option(53, {77}); }},
-                    Hostile{"TypeOfTwoBytes", [] { return ServerMessage(1).option(53, {5, 5}); }},
-                    Hostile{"OptionWithoutLength", [] { return ack().raw({51}); }},
-                    Hostile{"OptionOverTheEnd", [] { return ack().raw({51, 4, 0, 0, 0}); }},
-                    Hostile{"LongestOptionOverTheEnd", [] { return ack().raw({12, 255}); }},
-                    Hostile{"ShortLease", [] { return ack().option(51, {0, 1}); }},
-                    Hostile{"LongLease", [] { return ack().option(51, {0, 0, 0, 1, 0}); }},
-                    Hostile{"LeaseTwice", [] { return ack().seconds(51, 1).seconds(51, 1); }},
-                    Hostile{"ShortServer", [] { return ack().option(54, {10, 0, 1}); }},
-                    Hostile{"EmptyServer", [] { return ack().option(54, {}); }},
-                    Hostile{"OddRouters", [] { return ack().option(3, {10, 0, 1, 1, 10}); }},
-                    Hostile{"EmptyDns", [] { return ack().option(6, {}); }},
-                    Hostile{"MaskWithHoles", [] { return ack().address(1, "255.0.255.0"); }},
-                    Hostile{"MaskOfNothing", [] { return ack().address(1, "0.0.0.0"); }},
-                    Hostile{"UnknownOverload", [] { return ack().option(52, {4}); }},
-                    Hostile{"OverloadOfTwoBytes", [] { return ack().option(52, {1, 1}); }},
-                    Hostile{"OptionOverTheEndOfFile",
-                            [] { return ack().option(52, {1}).end().set(234, {12, 1}); }},
-                    Hostile{"OptionOverTheEndOfSname",
-                            [] { return ack().option(52, {2}).end().set(106, {12, 200}); }}),
-    [](const auto& info) { return std::string(info.param.name); });
+INSTANTIATE_TEST_SUITE_P(DhcpPacket, HostileDhcp,
+                         testing::Values(Hostile{"ARequest", [] { return ack().set(0, {1}); }},
+                                         Hostile{"TokenRing", [] { return ack().set(1, {6}); }},
+                                         Hostile{"LongHardwareAddress", [] { return ack().set(2, {16}); }},
+                                         Hostile{"NoCookie", [] { return ack().set(236, {0}); }},
+                                         Hostile{"NoType", [] { return ServerMessage(1).end(); }},
+                                         Hostile{"TypeOfAClient",
+                                                 [] { return ServerMessage(1).type(DhcpType::discover); }},
+                                         Hostile{"UnknownType", [] { return ServerMessage(1).option(53, {77}); }},
+                                         Hostile{"TypeOfTwoBytes",
+                                                 [] {
+                                                   return ServerMessage(1).option(53, {5, 5});
+                                                 }},
+                                         Hostile{"OptionWithoutLength", [] { return ack().raw({51}); }},
+                                         Hostile{"OptionOverTheEnd",
+                                                 [] {
+                                                   return ack().raw({51, 4, 0, 0, 0});
+                                                 }},
+                                         Hostile{"LongestOptionOverTheEnd",
+                                                 [] {
+                                                   return ack().raw({12, 255});
+                                                 }},
+                                         Hostile{"ShortLease",
+                                                 [] {
+                                                   return ack().option(51, {0, 1});
+                                                 }},
+                                         Hostile{"LongLease",
+                                                 [] {
+                                                   return ack().option(51, {0, 0, 0, 1, 0});
+                                                 }},
+                                         Hostile{"LeaseTwice", [] { return ack().seconds(51, 1).seconds(51, 1); }},
+                                         Hostile{"ShortServer",
+                                                 [] {
+                                                   return ack().option(54, {10, 0, 1});
+                                                 }},
+                                         Hostile{"EmptyServer", [] { return ack().option(54, {}); }},
+                                         Hostile{"OddRouters",
+                                                 [] {
+                                                   return ack().option(3, {10, 0, 1, 1, 10});
+                                                 }},
+                                         Hostile{"EmptyDns", [] { return ack().option(6, {}); }},
+                                         Hostile{"MaskWithHoles", [] { return ack().address(1, "255.0.255.0"); }},
+                                         Hostile{"MaskOfNothing", [] { return ack().address(1, "0.0.0.0"); }},
+                                         Hostile{"UnknownOverload", [] { return ack().option(52, {4}); }},
+                                         Hostile{"OverloadOfTwoBytes",
+                                                 [] {
+                                                   return ack().option(52, {1, 1});
+                                                 }},
+                                         Hostile{"OptionOverTheEndOfFile",
+                                                 [] {
+                                                   return ack().option(52, {1}).end().set(234, {12, 1});
+                                                 }},
+                                         Hostile{"OptionOverTheEndOfSname",
+                                                 [] {
+                                                   return ack().option(52, {2}).end().set(106, {12, 200});
+                                                 }}),
+                         [](const auto& info) { return std::string(info.param.name); });
 
 TEST(DhcpPacket, EveryShorterMessageIsReadWithoutHarm) {
   const Bytes whole = good_ack().end().bytes();

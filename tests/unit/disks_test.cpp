@@ -87,7 +87,8 @@ TEST_F(DisksTest, WhatIsNoDiskIsPassedOver) {
   disk("fd0", "platform/floppy.0");
   disk("mmcblk0", "platform/mmc0/mmc0:0001");
   disk("mmcblk0boot0", "platform/mmc0/mmc0:0001/mmcblk0");
-  disk("sdd", "pci0000:00/0000:00:14.0/usb1/1-3/1-3:1.0/host7/target7:0:0/7:0:0:0", "0");  // a card reader without a card
+  disk("sdd", "pci0000:00/0000:00:14.0/usb1/1-3/1-3:1.0/host7/target7:0:0/7:0:0:0",
+       "0");  // a card reader without a card
   auto found = disks();
   ASSERT_EQ(found.size(), 1u);
   EXPECT_EQ(found[0].name, "mmcblk0");

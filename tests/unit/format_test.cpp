@@ -81,8 +81,9 @@ TEST(FormatTest, ATypeThatIsNotInTheTableIsRefusedByName) {
     programs_for(file_system("zfs"));
     FAIL();
   } catch (const Error& error) {
-    EXPECT_STREQ(error.what(), "make the file system of sda partition 5: zfs is not supported; this version makes "
-                               "ext2, ext3, ext4, swap");
+    EXPECT_STREQ(error.what(),
+                 "make the file system of sda partition 5: zfs is not supported; this version makes "
+                 "ext2, ext3, ext4, swap");
   }
 }
 

@@ -70,7 +70,8 @@ TEST(FstabTest, WhatIsNotClonedIsKeptAndWarnedOfIfBootWaitsForIt) {
       "server:/home /home nfs defaults 0 0\n";
   auto result = rewrite_fstab(text, golden);
   EXPECT_EQ(result.text, text);
-  EXPECT_THAT(result.warnings, ElementsAre(HasSubstr("/dev/sdb1 (/data) is not cloned"), HasSubstr("UUID=9999 (/other)")));
+  EXPECT_THAT(result.warnings,
+              ElementsAre(HasSubstr("/dev/sdb1 (/data) is not cloned"), HasSubstr("UUID=9999 (/other)")));
 }
 
 TEST(FstabTest, AFileSystemWithoutUuidKeepsItsName) {

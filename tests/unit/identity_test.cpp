@@ -87,12 +87,17 @@ TEST_F(IdentityTest, AMachineIdOfDbusItsOwnIsRemoved) {
 }
 
 TEST_F(IdentityTest, LeasesSeedsAndNetworkRulesGoAndTheirNeighboursStay) {
-  const char* const gone[] = {"/var/lib/dhcp/dhclient.eth0.leases", "/var/lib/dhcp/dhclient.leases",
-                              "/var/lib/dhclient/dhclient-eth0.leases", "/var/lib/dhcpcd/eth0.lease",
+  const char* const gone[] = {"/var/lib/dhcp/dhclient.eth0.leases",
+                              "/var/lib/dhcp/dhclient.leases",
+                              "/var/lib/dhclient/dhclient-eth0.leases",
+                              "/var/lib/dhcpcd/eth0.lease",
                               "/var/lib/dhcpcd/duid",
-                              "/var/lib/NetworkManager/internal-1-eth0.lease", "/var/lib/NetworkManager/secret_key",
-                              "/etc/udev/rules.d/70-persistent-net.rules", "/etc/udev/rules.d/61-net_config.rules",
-                              "/var/lib/systemd/random-seed", "/var/lib/urandom/random-seed"};
+                              "/var/lib/NetworkManager/internal-1-eth0.lease",
+                              "/var/lib/NetworkManager/secret_key",
+                              "/etc/udev/rules.d/70-persistent-net.rules",
+                              "/etc/udev/rules.d/61-net_config.rules",
+                              "/var/lib/systemd/random-seed",
+                              "/var/lib/urandom/random-seed"};
   const char* const kept[] = {"/var/lib/dhcp/dhcpd.leases", "/var/lib/NetworkManager/NetworkManager.state",
                               "/etc/udev/rules.d/60-my-disks.rules", "/var/lib/systemd/timers/x"};
   for (const char* path : gone) root_.file(path, "x");

@@ -33,11 +33,10 @@ Manifest sample() {
   sda.golden_size = 80'000'000'000;
   sda.identifier = 0x59be1427;
   sda.boot_code = std::string(446, '\xeb');
-  sda.partitions = {partition(1, Partition::Kind::primary, 0x83, 3500),
-                    partition(2, Partition::Kind::extended, 0x05, std::nullopt),
-                    partition(5, Partition::Kind::logical, 0x82, 500),
-                    partition(6, Partition::Kind::logical, 0x83, 2000),
-                    partition(7, Partition::Kind::logical, 0x83, std::nullopt)};
+  sda.partitions = {
+      partition(1, Partition::Kind::primary, 0x83, 3500), partition(2, Partition::Kind::extended, 0x05, std::nullopt),
+      partition(5, Partition::Kind::logical, 0x82, 500), partition(6, Partition::Kind::logical, 0x83, 2000),
+      partition(7, Partition::Kind::logical, 0x83, std::nullopt)};
   sda.partitions[0].bootable = true;
   m.disks = {sda};
 

@@ -21,8 +21,8 @@ TEST(Alias, PatternsOfDepmodMatchWholeModaliases) {
   EXPECT_TRUE(matches_alias("fs-squashfs", "fs-squashfs"));
   EXPECT_FALSE(matches_alias("fs-squashfs", "fs-squashfs2"));
   EXPECT_TRUE(matches_alias("scsi:t-0x00*", "scsi:t-0x00"));
-  EXPECT_TRUE(matches_alias("usb:v0BDAp8152d*dc*dsc*dp*ic02isc06ip00in*",
-                            "usb:v0BDAp8152d3000dc00dsc00dp00ic02isc06ip00in00"));
+  EXPECT_TRUE(
+      matches_alias("usb:v0BDAp8152d*dc*dsc*dp*ic02isc06ip00in*", "usb:v0BDAp8152d3000dc00dsc00dp00ic02isc06ip00in00"));
 }
 
 TEST(Alias, SetsAndSingleCharacters) {

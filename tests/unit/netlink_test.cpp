@@ -117,7 +117,8 @@ TEST(Netlink, NoMutationReadsOutOfBounds) {
   const NetlinkBytes good = LinkMessage(RTM_NEWLINK, 3, IFF_UP).name("eth0").address().bytes();
   for (int round = 0; round < 20000; ++round) {
     NetlinkBytes bytes = good;
-    for (unsigned n = 1 + random() % 4; n > 0; --n) bytes[random() % bytes.size()] = static_cast<std::uint8_t>(random());
+    for (unsigned n = 1 + random() % 4; n > 0; --n)
+      bytes[random() % bytes.size()] = static_cast<std::uint8_t>(random());
     bytes.resize(random() % 3 == 0 ? random() % bytes.size() : bytes.size());
     bytes.shrink_to_fit();
     for (const NetlinkAnswer& answer : parse_netlink(bytes)) {

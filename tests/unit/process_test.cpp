@@ -20,8 +20,7 @@ TEST_F(ProcessTest, NamesTheProgramThatCannotBeRun) {
 
 TEST_F(ProcessTest, AFailureCarriesStatusAndLastWords) {
   Command command({"sh", "-c", "echo going wrong >&2; exit 3"});
-  EXPECT_EQ(error_of(run_checked(io_, command)),
-            "sh -c echo going wrong >&2; exit 3 ended with status 3: going wrong");
+  EXPECT_EQ(error_of(run_checked(io_, command)), "sh -c echo going wrong >&2; exit 3 ended with status 3: going wrong");
 }
 
 TEST_F(ProcessTest, ASignalIsNotSuccess) {

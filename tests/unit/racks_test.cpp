@@ -42,7 +42,8 @@ TEST(Racks, WhatIsWrongIsNamedWithItsLine) {
   EXPECT_EQ(error_of("a 10.0.1.256"), "racks:1: \"10.0.1.256\" is no address, network, range or hardware address");
   EXPECT_EQ(error_of("a 10.0.1.0/33"), "racks:1: \"10.0.1.0/33\" has no prefix length from 0 to 32");
   EXPECT_EQ(error_of("a 10.0.1.1/24"), "racks:1: \"10.0.1.1/24\" is no network: it has bits behind its prefix");
-  EXPECT_EQ(error_of("a 10.0.1.9-10.0.1.1"), "racks:1: \"10.0.1.9-10.0.1.1\" is no range from a lower to a higher address");
+  EXPECT_EQ(error_of("a 10.0.1.9-10.0.1.1"),
+            "racks:1: \"10.0.1.9-10.0.1.1\" is no range from a lower to a higher address");
   EXPECT_EQ(error_of("a 10.0.1.0/24\nb 10.0.1.9"), "racks:2: 10.0.1.9 is in rack a already");
   EXPECT_EQ(error_of("a 52:54:00:aa:bb:01\nb 52:54:00:AA:BB:01"), "racks:2: 52:54:00:AA:BB:01 is in rack a already");
   EXPECT_EQ(error_of("a 0.0.0.0/0 10.0.1.1"), "no error") << "twice in the same rack is once";

@@ -154,7 +154,8 @@ TEST(ServerPartitionTable, OtherThanSfdiskIsAnError) {
   EXPECT_THROW(parse_sfdisk("{}"), Error);
   EXPECT_THROW(parse_sfdisk("no json"), Error);
   EXPECT_THROW(parse_sfdisk(R"({"partitiontable":{"label":"dos","id":"0x12345678901"}})"), Error);
-  EXPECT_THROW(parse_sfdisk(R"({"partitiontable":{"label":"dos","id":"0x1","partitions":[{"node":"/dev/sda"}]}})"), Error);
+  EXPECT_THROW(parse_sfdisk(R"({"partitiontable":{"label":"dos","id":"0x1","partitions":[{"node":"/dev/sda"}]}})"),
+               Error);
   PartitionTable gpt = parse_sfdisk(R"({"partitiontable":{"label":"gpt","id":"AE-1"}})");
   EXPECT_THROW(partitions_of(gpt, 1 << 30), Error);
 }

@@ -72,8 +72,9 @@ TEST_F(ServerOptions, NumbersAreDecimalAndInRange) {
 
 TEST_F(ServerOptions, ConfSetsWhatTheCommandLineDoesNot) {
   parse("--control-port 4000");
-  conf("# site\ncontrol-port = 5000\ndata-port=5001\nstage2 = /srv/rescue disk.sqfs\nallow-removable = yes\n"
-       "start-after = 60\nmbr-file = sda /etc/mbr");
+  conf(
+      "# site\ncontrol-port = 5000\ndata-port=5001\nstage2 = /srv/rescue disk.sqfs\nallow-removable = yes\n"
+      "start-after = 60\nmbr-file = sda /etc/mbr");
   EXPECT_EQ(options_.control_port, 4000);
   EXPECT_EQ(options_.data_port, 5001);
   EXPECT_EQ(options_.stage2, "/srv/rescue disk.sqfs");
@@ -101,7 +102,8 @@ TEST_F(ServerOptions, AWrongLineOfConfIsNamed) {
 TEST_F(ServerOptions, AWrongValueOfConfIsNamed) {
   parse("");
   EXPECT_EQ(conf_error("\ncontrol-port = ssh\n").substr(0, 48), "ka.conf:2: not a value for control-port: ssh (Co");
-  EXPECT_EQ(conf_error("allow-removable = perhaps\n").substr(0, 48), "ka.conf:1: not a value for allow-removable: perh");
+  EXPECT_EQ(conf_error("allow-removable = perhaps\n").substr(0, 48),
+            "ka.conf:1: not a value for allow-removable: perh");
 }
 
 TEST_F(ServerOptions, WhatConcernsOneRunIsNoKey) {

@@ -34,14 +34,15 @@ class ServerPlan : public testing::Test {
  protected:
   ServerPlan() {
     golden_.host_name = "node40";
-    golden_.devices = {drive("sda", 8, 0, 10000),      part("sda", 1, 8, 1, 500),  part("sda", 2, 8, 2, 0),
-                       part("sda", 5, 8, 5, 5000),     part("sda", 6, 8, 6, 4000), drive("sdb", 8, 16, 900),
-                       part("sdb", 1, 8, 17, 800),     drive("loop0", 7, 0, 24)};
-    mounts("26 1 8:5 / / rw shared:1 - ext4 /dev/sda5 rw\n"
-           "27 26 8:6 / /var rw shared:2 - ext3 /dev/sda6 rw\n"
-           "22 26 0:21 / /proc rw - proc proc rw\n"
-           "23 26 0:22 / /run rw - tmpfs tmpfs rw\n"
-           "28 26 7:0 / /mnt/ka ro - squashfs /dev/loop0 ro\n");
+    golden_.devices = {drive("sda", 8, 0, 10000),  part("sda", 1, 8, 1, 500),  part("sda", 2, 8, 2, 0),
+                       part("sda", 5, 8, 5, 5000), part("sda", 6, 8, 6, 4000), drive("sdb", 8, 16, 900),
+                       part("sdb", 1, 8, 17, 800), drive("loop0", 7, 0, 24)};
+    mounts(
+        "26 1 8:5 / / rw shared:1 - ext4 /dev/sda5 rw\n"
+        "27 26 8:6 / /var rw shared:2 - ext3 /dev/sda6 rw\n"
+        "22 26 0:21 / /proc rw - proc proc rw\n"
+        "23 26 0:22 / /run rw - tmpfs tmpfs rw\n"
+        "28 26 7:0 / /mnt/ka ro - squashfs /dev/loop0 ro\n");
     golden_.swaps = parse_swaps("/dev/sda1 partition 511996 0 -2\n");
     golden_.tables["sda"] = parse_sfdisk(R"({"partitiontable": {"label":"dos", "id":"0x59be1427", "partitions": [
       {"node":"/dev/sda1", "start":2048, "size":1024000, "type":"82"},
@@ -137,8 +138,9 @@ TEST_F(ServerPlan, ThePlanInTheWordsOfTheKaMethod) {
 
 TEST_F(ServerPlan, ADescMustHaveEveryMountedPartition) {
   desc("swap 500\nextended fill\nlogical linux fill\n");
-  EXPECT_EQ(refusal(),
-            "cannot clone this machine: sda6 is mounted on /var, but the desc of sda has no such partition (it makes 1 2 5)");
+  EXPECT_EQ(
+      refusal(),
+      "cannot clone this machine: sda6 is mounted on /var, but the desc of sda has no such partition (it makes 1 2 5)");
 }
 
 TEST_F(ServerPlan, ADescMustNotMakeSwapOfAMountedPartition) {
@@ -199,7 +201,8 @@ TEST_F(ServerPlan, WhatCannotBeClonedIsRefusedUnlessItsContentIsLeftOut) {
   golden_.devices.back().below = {"sda6"};
   also_mounted("30 26 253:0 / /home rw - ext4 /dev/mapper/vg-home rw\n");
   EXPECT_EQ(refusal(),
-            "cannot clone this machine: /home (dm-0, ext4): RAID, LVM and other device-mapper devices cannot be cloned so far; "
+            "cannot clone this machine: /home (dm-0, ext4): RAID, LVM and other device-mapper devices cannot be cloned "
+            "so far; "
             "-x /home leaves it out");
   input_.options.excluded = {"/home"};
   EXPECT_EQ(plan().not_cloned.back().why, "left out by -x");
@@ -216,12 +219,14 @@ TEST_F(ServerPlan, ARootThatIsNoPartitionIsRefused) {
 
 TEST_F(ServerPlan, AGptDriveIsRefused) {
   golden_.tables["sda"] = parse_sfdisk(R"({"partitiontable":{"label":"gpt","id":"AE-1"}})");
-  EXPECT_THAT(refusal(), HasSubstr("sda has a partition table of type gpt; only DOS (MBR) tables can be cloned so far"));
+  EXPECT_THAT(refusal(),
+              HasSubstr("sda has a partition table of type gpt; only DOS (MBR) tables can be cloned so far"));
 }
 
 TEST_F(ServerPlan, BindMountsAndSecondMountsDoNotDoubleTheData) {
-  also_mounted("31 26 8:5 /srv /export rw - ext4 /dev/sda5 rw\n"
-               "32 26 8:6 / /mnt/var rw - ext3 /dev/sda6 rw\n");
+  also_mounted(
+      "31 26 8:5 /srv /export rw - ext4 /dev/sda5 rw\n"
+      "32 26 8:6 / /mnt/var rw - ext3 /dev/sda6 rw\n");
   Plan plan = this->plan();
   EXPECT_EQ(plan.manifest.file_systems.size(), 3u);
   EXPECT_EQ(plan.manifest.file_systems[1].mount_point, "/var");
@@ -322,7 +327,8 @@ TEST_F(ServerPlan, WhatTheFilesHoldMustFitTheDesc) {
     add_survey(plan, survey);
     FAIL() << "accepted";
   } catch (const Error& error) {
-    EXPECT_THAT(error.what(), HasSubstr("sda5 gets 3050 MiB, but / holds 2.9 GiB: give it more, or leave something out with -x"));
+    EXPECT_THAT(error.what(),
+                HasSubstr("sda5 gets 3050 MiB, but / holds 2.9 GiB: give it more, or leave something out with -x"));
   }
   // Less is sent: it fits.
   survey.totals["/"] = {2500 * mib, 39000};

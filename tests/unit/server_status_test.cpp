@@ -40,10 +40,12 @@ TEST(StatusTable, OneRowForEachNodeTheUrgentFirst) {
   running.rate = 5.0 * mib;
   NodeStatus failed = node("10.0.1.36", State::failed);
   failed.reason = "sda: 4 MiB missing";
-  EXPECT_THAT(live_table(session(), {running, failed}, 3, 120, 24),
-              ElementsAre("kainstall2: 300.0 MiB of about 600.0 MiB 50%, 10.0 MiB/s, 30 s left | 2 here, 0 done, 1 failed, 3 wanted",
-                          "10.0.1.36         failed     sda: 4 MiB missing",
-                          "10.0.1.35 node35  running    kainstall2    25%   5.0 MiB/s     1:30 left"));
+  EXPECT_THAT(
+      live_table(session(), {running, failed}, 3, 120, 24),
+      ElementsAre(
+          "kainstall2: 300.0 MiB of about 600.0 MiB 50%, 10.0 MiB/s, 30 s left | 2 here, 0 done, 1 failed, 3 wanted",
+          "10.0.1.36         failed     sda: 4 MiB missing",
+          "10.0.1.35 node35  running    kainstall2    25%   5.0 MiB/s     1:30 left"));
 }
 
 TEST(StatusTable, WhatHoldsTheSessionUpHasALine) {
@@ -63,7 +65,8 @@ TEST(StatusTable, WhatHoldsTheSessionUpHasALine) {
 
 TEST(StatusTable, NothingIsWiderOrHigherThanTheTerminal) {
   std::vector<NodeStatus> nodes;
-  for (int i = 0; i < 100; ++i) nodes.push_back(node("10.0.1." + std::to_string(i), i == 99 ? State::failed : State::done));
+  for (int i = 0; i < 100; ++i)
+    nodes.push_back(node("10.0.1." + std::to_string(i), i == 99 ? State::failed : State::done));
   auto lines = live_table(session(), nodes, 100, 40, 10);
   EXPECT_LT(lines.size(), 10u);
   for (const std::string& line : lines) EXPECT_LE(line.size(), 40u);
@@ -81,7 +84,8 @@ TEST(StatusTable, AHostNameCannotPaintTheTerminal) {
 TEST(StatusTable, PercentNeverSaysAllBeforeTheEnd) {
   SessionView view = session();
   view.progress.bytes = 700 * mib;
-  EXPECT_THAT(live_table(view, {}, 1, 200, 24)[0], testing::StartsWith("kainstall2: 700.0 MiB of about 700.0 MiB 99%, 10.0 MiB/s | "));
+  EXPECT_THAT(live_table(view, {}, 1, 200, 24)[0],
+              testing::StartsWith("kainstall2: 700.0 MiB of about 700.0 MiB 99%, 10.0 MiB/s | "));
 }
 
 TEST(StatusTable, Result) {

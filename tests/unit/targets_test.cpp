@@ -100,9 +100,9 @@ TEST_F(TargetsTest, ARuleChoosesByNameSerialWwnOrPath) {
   disks_ = {disk("sda"), disk("nvme0n1")};
   disks_[1].wwn = "eui.0025385b71b01b8a";
   disks_[1].path = "pci-0000:01:00.0-nvme-1";
-  for (const char* rule : {"sda=nvme0n1", "sda=name:nvme0n1", "sda=/dev/nvme0n1", "sda=serial:SERIAL-nvme0n1",
-                           "sda=wwn:0025385b71b01b8a", "sda=wwn:eui.0025385b71b01b8a",
-                           "sda=path:pci-0000:01:00.0-nvme-1", "sda=path:pci-0000:01:00.0"}) {
+  for (const char* rule :
+       {"sda=nvme0n1", "sda=name:nvme0n1", "sda=/dev/nvme0n1", "sda=serial:SERIAL-nvme0n1", "sda=wwn:0025385b71b01b8a",
+        "sda=wwn:eui.0025385b71b01b8a", "sda=path:pci-0000:01:00.0-nvme-1", "sda=path:pci-0000:01:00.0"}) {
     rules_ = {rule};
     EXPECT_EQ(choice(), "sda→nvme0n1") << rule;
   }

@@ -17,8 +17,12 @@ namespace {
 std::vector<std::string> sample_frames() {
   Hello hello;
   hello.host_name = "n";
-  return {encode(hello), encode(Join{"s"}), encode(UpstreamLost{1, 2, "why"}), encode(Finished{1, 2, {}}),
-          encode(Start{1, "s", 1, 1 << 20, 1024, ""}), encode(Link{1, 2, {3, 4}})};
+  return {encode(hello),
+          encode(Join{"s"}),
+          encode(UpstreamLost{1, 2, "why"}),
+          encode(Finished{1, 2, {}}),
+          encode(Start{1, "s", 1, 1 << 20, 1024, ""}),
+          encode(Link{1, 2, {3, 4}})};
 }
 
 TEST(Messages, SurviveAnyCutOfTheByteStream) {
