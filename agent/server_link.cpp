@@ -249,6 +249,7 @@ class Link final : public ServerLink {
   ~Link() override { state_->shut_down(); }
 
   Awaitable<ReceiveStats> receive(std::string session, Sink& sink) override;
+  Awaitable<void> ask_to_write(std::vector<wire::DiskOffer> disks) override;
   void report(std::string stage) override { state_->control->send(wire::Stage{std::move(stage)}); }
   Awaitable<void> done() override;
   Awaitable<void> failed(std::string reason) override;
@@ -321,6 +322,11 @@ Awaitable<void> Link::feed_sink(std::shared_ptr<Run> run, UnpackingSink* unpacki
     run->room.notify();
   }
   if (!run->trouble) co_await run->sink->close();
+}
+
+Awaitable<void> Link::ask_to_write(std::vector<wire::DiskOffer>) {
+  if (state_->lost) throw ServerLost("the KA server is lost", *state_->lost);
+  co_return;
 }
 
 Awaitable<void> Link::done() {

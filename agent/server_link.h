@@ -7,11 +7,13 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "agent/sink.h"
 #include "base/asio.h"
 #include "base/error.h"
 #include "net/discovery.h"
+#include "wire/disk_offer.h"
 #include "wire/ports.h"
 
 namespace ka::agent {
@@ -61,6 +63,11 @@ class ServerLink {
   /// ServerLost, or Error (the source failed, the sink failed, the session is refused); the sink is aborted
   /// then, and the server knows the reason.
   virtual Awaitable<ReceiveStats> receive(std::string session, Sink& sink) = 0;
+
+  /// Asks the server whether these disks may be written to now, and waits for its answer. Returns only at the server's
+  /// yes, given to this question; throws PutOut, ServerLost or Error otherwise, and at once what the server said since
+  /// the last session ended. Nothing on any disk may be changed before it has returned.
+  virtual Awaitable<void> ask_to_write(std::vector<wire::DiskOffer> disks) = 0;
 
   /// "partitioning", "formatting sda5", … for the server's table. Never blocks, never throws.
   virtual void report(std::string stage) = 0;

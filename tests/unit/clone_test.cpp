@@ -205,11 +205,16 @@ class FakeLink final : public ServerLink {
     stats.bytes = bytes.size();
     co_return stats;
   }
+  Awaitable<void> ask_to_write(std::vector<wire::DiskOffer> disks) override {
+    offered = std::move(disks);
+    co_return;
+  }
   void report(std::string stage) override { stages.push_back(std::move(stage)); }
   Awaitable<void> done() override { co_return; }
   Awaitable<void> failed(std::string) override { co_return; }
 
   std::vector<std::string> sessions, stages;
+  std::vector<wire::DiskOffer> offered;
   std::string put_out_in;
 
  private:
