@@ -23,7 +23,7 @@ std::unique_ptr<Sink> LinuxMachine::command_sink(const Command& command, std::fu
   return std::make_unique<CommandSink>(io_, command, std::move(line));
 }
 
-std::unique_ptr<Sink> LinuxMachine::file_sink(const std::string& path) { return std::make_unique<FileSink>(path); }
+std::unique_ptr<Sink> LinuxMachine::file_sink(const std::string& path) { return std::make_unique<FileSink>(io_, path); }
 
 void LinuxMachine::mount(const std::string& source, const std::string& target, const std::string& type,
                          unsigned long flags, const std::string& data) {

@@ -1,20 +1,24 @@
 #include "net/hop_server.h"
 
+#include <algorithm>
 #include <array>
-#include <deque>
 #include <list>
 
 #include "base/error.h"
+#include "net/clock.h"
 #include "net/control_connection.h"
 #include "net/tcp_busy.h"
+#include "wire/address_budget.h"
 
 namespace ka::net {
 
 namespace {
 
-// Strangers may connect too: so many at a time, and so long until one has said what it wants.
-constexpr std::size_t most_unopened = 64;
+// Strangers may connect too: so many at a time, in all and from one address, and so long until one has said what it
+// wants. An address that connects more often than any node does is not looked at.
+constexpr std::size_t most_unopened = 64, most_unopened_per_address = 8;
 constexpr auto open_limit = std::chrono::seconds(5);
+constexpr double connections_per_second = 16, connections_at_once = 64;
 
 }  // namespace
 
@@ -22,8 +26,10 @@ struct HopServer::State : std::enable_shared_from_this<State> {
   explicit State(asio::io_context& io) : io(io), acceptor(io), more(io) {}
 
   struct Caller {
-    explicit Caller(tcp::socket s, asio::io_context& io) : socket(std::move(s)), patience(io) {}
+    Caller(tcp::socket s, std::uint32_t from, asio::io_context& io)
+        : socket(std::move(s)), address(from), patience(io) {}
     tcp::socket socket;
+    std::uint32_t address;
     asio::steady_timer patience;
     std::optional<wire::HopOpen> open;
   };
@@ -31,6 +37,7 @@ struct HopServer::State : std::enable_shared_from_this<State> {
   asio::io_context& io;
   tcp::acceptor acceptor;
   Signal more;
+  wire::AddressBudget budget{connections_per_second, connections_at_once};
   std::list<std::shared_ptr<Caller>> unopened;
   std::shared_ptr<Caller> current;
   std::uint64_t stream = 0;
@@ -56,6 +63,7 @@ struct HopServer::State : std::enable_shared_from_this<State> {
     close(*unopened.front());
     unopened.pop_front();
   }
+  void make_room(std::uint32_t address);
 };
 
 HopServer::HopServer(asio::io_context& io, asio::ip::address_v4 address, std::uint16_t port, bool any_port_will_do)
@@ -125,12 +133,26 @@ Awaitable<void> HopServer::State::accept(std::shared_ptr<State> self) {
       co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
       continue;
     }
-    if (unopened.size() >= most_unopened) forget_oldest();
+    boost::system::error_code gone;
+    const wire::Endpoint from = to_wire(socket.remote_endpoint(gone));
+    if (gone || !budget.take(from.address, steady_now())) continue;  // the socket closes
+    make_room(from.address);
     set_common_options(socket);
-    auto caller = std::make_shared<Caller>(std::move(socket), io);
+    auto caller = std::make_shared<Caller>(std::move(socket), from.address, io);
     unopened.push_back(caller);
     asio::co_spawn(io, greet(self, caller), asio::detached);
   }
+}
+
+// An address makes room for its own; when there are too many in all, whoever has waited longest does.
+void HopServer::State::make_room(std::uint32_t address) {
+  auto same = [address](const auto& caller) { return caller->address == address; };
+  if (std::count_if(unopened.begin(), unopened.end(), same) >= static_cast<std::ptrdiff_t>(most_unopened_per_address)) {
+    auto oldest = std::find_if(unopened.begin(), unopened.end(), same);
+    close(**oldest);
+    unopened.erase(oldest);
+  }
+  if (unopened.size() >= most_unopened) forget_oldest();
 }
 
 Awaitable<void> HopServer::State::greet(std::shared_ptr<State> self, std::shared_ptr<Caller> caller) {

@@ -8,19 +8,20 @@
 #include "base/error.h"
 #include "base/random.h"
 #include "base/text.h"
+#include "net/clock.h"
 #include "net/control_connection.h"
 #include "net/discovery.h"
+#include "net/discovery_server.h"
 #include "net/hop_server.h"
 #include "net/signal.h"
 #include "server/chunk_source.h"
 #include "server/job_rules.h"
-#include "wire/discovery.h"
+#include "wire/address_budget.h"
 #include "wire/job_machine.h"
 
 namespace ka::server {
 
 using asio::ip::tcp;
-using asio::ip::udp;
 using Clock = std::chrono::steady_clock;
 
 namespace {
@@ -30,7 +31,11 @@ constexpr auto progress_every = std::chrono::milliseconds(250);
 constexpr auto farewell_limit = std::chrono::seconds(2);
 constexpr std::size_t most_unknown = 512;  // connections that have not said hello
 
-wire::Time now() { return std::chrono::duration_cast<wire::Time>(Clock::now().time_since_epoch()); }
+// A node connects once, and again some seconds after it was lost; a machine that hosts many nodes may bring them all at
+// once. Whoever comes more often is not looked at.
+constexpr double connections_per_second = 16, connections_at_once = 256;
+
+wire::Time now() { return net::steady_now(); }
 
 // Every node takes one file descriptor here, and strangers some more.
 void raise_file_limit() {
@@ -43,7 +48,7 @@ void raise_file_limit() {
 class JobRunner final : public Job, private wire::JobOutput, public std::enable_shared_from_this<JobRunner> {
  public:
   JobRunner(asio::io_context& io, JobPlan plan, JobObserver& observer)
-      : io_(io), plan_(std::move(plan)), observer_(observer), control_(io), discovery_(io), ended_(io), moved_(io) {}
+      : io_(io), plan_(std::move(plan)), observer_(observer), control_(io), ended_(io), moved_(io) {}
 
   Awaitable<JobResult> run() override;
   void stop() override;
@@ -54,7 +59,6 @@ class JobRunner final : public Job, private wire::JobOutput, public std::enable_
   Awaitable<void> refuse_to_be_second();
   Awaitable<void> accept(std::shared_ptr<JobRunner> self);
   Awaitable<void> converse(std::shared_ptr<JobRunner> self, wire::NodeId id);
-  Awaitable<void> answer_questions(std::shared_ptr<JobRunner> self);
   Awaitable<void> keep_time(std::shared_ptr<JobRunner> self);
   Awaitable<void> pump(std::shared_ptr<JobRunner> self, std::size_t session);
   Awaitable<void> send_source(std::uint64_t stream);
@@ -79,11 +83,12 @@ class JobRunner final : public Job, private wire::JobOutput, public std::enable_
   JobPlan plan_;
   JobObserver& observer_;
   tcp::acceptor control_;
-  udp::socket discovery_;
+  std::optional<net::DiscoveryServer> discovery_;
   std::optional<net::HopServer> hops_;
   std::optional<wire::JobMachine> machine_;
   std::map<wire::NodeId, std::shared_ptr<net::ControlConnection>> connections_;
   std::vector<std::shared_ptr<net::ControlConnection>> leaving_;
+  wire::AddressBudget budget_{connections_per_second, connections_at_once};
   wire::NodeId last_id_ = 0;
   const std::uint64_t server_id_ = random_number();
   wire::ChunkPool pool_;
@@ -99,7 +104,6 @@ class JobRunner final : public Job, private wire::JobOutput, public std::enable_
 Awaitable<JobResult> JobRunner::run() {
   auto self = shared_from_this();
   listen();
-  asio::co_spawn(io_, answer_questions(self), asio::detached);
   co_await refuse_to_be_second();
   asio::co_spawn(io_, accept(self), asio::detached);
   asio::co_spawn(io_, keep_time(self), asio::detached);
@@ -107,7 +111,7 @@ Awaitable<JobResult> JobRunner::run() {
   over_ = true;
   boost::system::error_code ignored;
   control_.close(ignored);
-  discovery_.close(ignored);
+  discovery_.reset();
   source_.reset();
   hops_->detach();
   moved_.notify();
@@ -134,13 +138,14 @@ void JobRunner::listen() {
     throw Error("listen on TCP port " + port, error == asio::error::address_in_use
                                                   ? "it is taken: does another ka-server run here?"
                                                   : error.message());
-  // Broadcasts reach only a socket that is bound to any address.
-  discovery_.open(udp::v4(), error);
-  discovery_.bind(udp::endpoint(udp::v4(), plan_.control_port), error);
-  if (error) throw Error("listen on UDP port " + port, error.message());
   hops_.emplace(io_, plan_.listen, plan_.data_port, false);
   wire::JobOutput& decisions = *this;
   machine_.emplace(rules_of(plan_, hops_->port()), decisions);
+  net::DiscoveryServer::Offer offer;
+  offer.server = server_id_;
+  offer.control_port = plan_.control_port;
+  offer.serves = [this](const std::string& session) { return !over_ && machine_->serves(session); };
+  discovery_.emplace(io_, plan_.listen, plan_.control_port, std::move(offer));
   event("Listening on TCP and UDP port " + port + ", data on TCP port " + std::to_string(hops_->port()));
 }
 
@@ -163,8 +168,7 @@ Awaitable<void> JobRunner::refuse_to_be_second() {
   if (!unasked.empty()) event("Whether another server is there is not known: " + unasked);
   if (found.empty()) co_return;
   over_ = true;
-  boost::system::error_code ignored;
-  discovery_.close(ignored);
+  discovery_.reset();
   throw Error("serve session " + session, "the KA server at " + found[0].address.to_string() + " does already");
 }
 
@@ -178,7 +182,10 @@ Awaitable<void> JobRunner::accept(std::shared_ptr<JobRunner> self) {
       co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
       continue;
     }
-    if (machine_->unknown() >= most_unknown) continue;  // the socket closes
+    boost::system::error_code gone;
+    const wire::Endpoint from = net::to_wire(socket.remote_endpoint(gone));
+    if (gone || !budget_.take(from.address, now())) continue;  // the socket closes
+    if (machine_->unknown() >= most_unknown) continue;
     wire::NodeId id = ++last_id_;
     auto connection = std::make_shared<net::ControlConnection>(std::move(socket));
     connections_.emplace(id, connection);
@@ -206,30 +213,6 @@ Awaitable<void> JobRunner::converse(std::shared_ptr<JobRunner>, wire::NodeId id)
   if (over_) co_return;
   machine_->disconnected(id, why, now());
   settle();
-}
-
-Awaitable<void> JobRunner::answer_questions(std::shared_ptr<JobRunner>) {
-  char room[512];
-  auto buffer = asio::buffer(room);
-  while (!over_) {
-    udp::endpoint from;
-    auto [error, size] = co_await discovery_.async_receive_from(buffer, from, asio::as_tuple(asio::use_awaitable));
-    if (error == asio::error::operation_aborted) co_return;
-    if (error) continue;  // an answer of ours could not be delivered
-    try {
-      wire::DiscoveryQuery query = wire::parse_discovery_query({room, size});
-      if (!machine_->serves(query.session)) continue;
-      wire::DiscoveryAnswer answer;
-      answer.token = query.token;
-      answer.server = server_id_;
-      answer.control_port = plan_.control_port;
-      answer.session = query.session;
-      boost::system::error_code ignored;
-      discovery_.send_to(asio::buffer(wire::encode(answer)), from, 0, ignored);
-    } catch (const wire::ProtocolError&) {
-      // Not a question for us.
-    }
-  }
 }
 
 Awaitable<void> JobRunner::keep_time(std::shared_ptr<JobRunner>) {
