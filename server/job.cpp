@@ -18,6 +18,7 @@
 #include "server/job_rules.h"
 #include "wire/address_budget.h"
 #include "wire/job_machine.h"
+#include "wire/visitors.h"
 
 namespace ka::server {
 
@@ -29,11 +30,15 @@ namespace {
 constexpr auto tick_every = std::chrono::milliseconds(50);
 constexpr auto progress_every = std::chrono::milliseconds(250);
 constexpr auto farewell_limit = std::chrono::seconds(2);
-constexpr std::size_t most_unknown = 512;  // connections that have not said hello
 
 // A node connects once, and again some seconds after it was lost; a machine that hosts many nodes may bring them all at
 // once. Whoever comes more often is not looked at.
 constexpr double connections_per_second = 16, connections_at_once = 256;
+// All nodes of one address tell their positions together less often than this; more is read later.
+constexpr double messages_per_second = 4000, messages_at_once = 20'000;
+constexpr auto read_later = std::chrono::milliseconds(50);
+// A guest has a hello and a join to say, and answers to pings.
+constexpr unsigned most_messages_of_guest = 200;
 
 wire::Time now() { return net::steady_now(); }
 
@@ -58,6 +63,8 @@ class JobRunner final : public Job, private wire::JobOutput, public std::enable_
   void listen();
   Awaitable<void> refuse_to_be_second();
   Awaitable<void> accept(std::shared_ptr<JobRunner> self);
+  bool may_stay(wire::NodeId id, std::uint32_t address);
+  void drop(wire::NodeId id, const std::string& why);
   Awaitable<void> converse(std::shared_ptr<JobRunner> self, wire::NodeId id);
   Awaitable<void> keep_time(std::shared_ptr<JobRunner> self);
   Awaitable<void> pump(std::shared_ptr<JobRunner> self, std::size_t session);
@@ -89,6 +96,9 @@ class JobRunner final : public Job, private wire::JobOutput, public std::enable_
   std::map<wire::NodeId, std::shared_ptr<net::ControlConnection>> connections_;
   std::vector<std::shared_ptr<net::ControlConnection>> leaving_;
   wire::AddressBudget budget_{connections_per_second, connections_at_once};
+  wire::AddressBudget messages_{messages_per_second, messages_at_once};
+  wire::Visitors visitors_;
+  wire::BoundedLog log_{[this](const std::string& text) { observer_.event(text); }};
   wire::NodeId last_id_ = 0;
   const std::uint64_t server_id_ = random_number();
   wire::ChunkPool pool_;
@@ -184,9 +194,12 @@ Awaitable<void> JobRunner::accept(std::shared_ptr<JobRunner> self) {
     }
     boost::system::error_code gone;
     const wire::Endpoint from = net::to_wire(socket.remote_endpoint(gone));
-    if (gone || !budget_.take(from.address, now())) continue;  // the socket closes
-    if (machine_->unknown() >= most_unknown) continue;
-    wire::NodeId id = ++last_id_;
+    if (gone) continue;
+    const wire::NodeId id = ++last_id_;
+    if (!may_stay(id, from.address)) {
+      log_.refused(from.address);
+      continue;  // the socket closes
+    }
     auto connection = std::make_shared<net::ControlConnection>(std::move(socket));
     connections_.emplace(id, connection);
     machine_->connected(id, connection->remote(), now());
@@ -194,25 +207,50 @@ Awaitable<void> JobRunner::accept(std::shared_ptr<JobRunner> self) {
   }
 }
 
+bool JobRunner::may_stay(wire::NodeId id, std::uint32_t address) {
+  if (!budget_.take(address, now())) return false;
+  const wire::Visitors::Answer answer = visitors_.come(id, address, now());
+  if (answer.instead) drop(*answer.instead, "it joined nothing, and others came");
+  return answer.welcome;
+}
+
+void JobRunner::drop(wire::NodeId id, const std::string& why) {
+  visitors_.gone(id);
+  auto found = connections_.find(id);
+  if (found == connections_.end()) return;
+  found->second->close();
+  connections_.erase(found);
+  machine_->disconnected(id, why, now());
+  settle();
+}
+
 Awaitable<void> JobRunner::converse(std::shared_ptr<JobRunner>, wire::NodeId id) {
   auto connection = connections_.at(id);
+  const std::uint32_t address = connection->remote().address;
+  asio::steady_timer pause(io_);
   std::string why;
+  unsigned guest_said = 0;
   try {
     for (;;) {
       wire::Message message = co_await connection->receive();
+      while (!over_ && !messages_.take(address, now())) {
+        pause.expires_after(read_later);
+        co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
+      }
       if (over_) co_return;
       machine_->message(id, message, now());
       settle();
       if (connections_.count(id) == 0) co_return;
+      if (std::holds_alternative<wire::Join>(message)) visitors_.joined(id);
+      if (visitors_.is_guest(id) && ++guest_said > most_messages_of_guest) throw Error("it says much and joins nothing");
     }
   } catch (const std::exception& error) {
     why = error.what();
   }
-  connection->close();
-  connections_.erase(id);
-  if (over_) co_return;
-  machine_->disconnected(id, why, now());
-  settle();
+  if (over_)
+    connection->close();
+  else
+    drop(id, why);
 }
 
 Awaitable<void> JobRunner::keep_time(std::shared_ptr<JobRunner>) {
@@ -222,6 +260,8 @@ Awaitable<void> JobRunner::keep_time(std::shared_ptr<JobRunner>) {
     co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
     if (over_) co_return;
     machine_->tick(now());
+    for (wire::NodeId id : visitors_.overdue(now())) drop(id, "it joined nothing");
+    log_.tick(now());
     if (Clock::now() - progress_told_ >= progress_every) tell_progress();
     std::erase_if(leaving_, [](const auto& connection) { return connection->idle(); });
     settle();
@@ -341,6 +381,7 @@ void JobRunner::send(wire::NodeId node, const wire::Message& message) {
 void JobRunner::close(wire::NodeId node) {
   auto found = connections_.find(node);
   if (found == connections_.end()) return;
+  visitors_.gone(node);
   found->second->close_after_sending();
   leaving_.push_back(found->second);
   connections_.erase(found);
@@ -355,6 +396,7 @@ Awaitable<void> JobRunner::say_farewell() {
     leaving_.push_back(connection);
   }
   connections_.clear();
+  log_.tick(now(), true);
   const auto deadline = Clock::now() + farewell_limit;
   asio::steady_timer timer(io_);
   auto unheard = [](const auto& connection) { return !connection->idle(); };
