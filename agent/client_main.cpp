@@ -68,9 +68,9 @@ Awaitable<ServerAddress> Client::find_server() {
 // Another round would be written behind what went out already.
 void Client::check_not_spent(const Error& why) const {
   if (target_.spent())
-    throw Error("the stream is cut after " + format_size(target_.taken()) +
-                    ", which went where they cannot be taken back from",
-                why.what());
+    throw Error(
+        "the stream is cut after " + format_size(target_.taken()) + ", which went where they cannot be taken back from",
+        why.what());
 }
 
 // Round after round, until one was received whole.

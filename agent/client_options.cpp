@@ -44,18 +44,13 @@ std::string not_empty(const char* option, const char* text) {
 }  // namespace
 
 std::optional<ClientOptions> parse_client_options(int argc, char** argv) {
-  static const option long_options[] = {{"session", required_argument, nullptr, 's'},
-                                        {"execute", required_argument, nullptr, 'e'},
-                                        {"output", required_argument, nullptr, 'o'},
-                                        {"server", required_argument, nullptr, 'H'},
-                                        {"interface", required_argument, nullptr, 'i'},
-                                        {"port", required_argument, nullptr, 'p'},
-                                        {"tries", required_argument, nullptr, 't'},
-                                        {"go", no_argument, nullptr, 'g'},
-                                        {"quiet", no_argument, nullptr, 'q'},
-                                        {"help", no_argument, nullptr, 'h'},
-                                        {"version", no_argument, nullptr, 'V'},
-                                        {nullptr, 0, nullptr, 0}};
+  static const option long_options[] = {
+      {"session", required_argument, nullptr, 's'},   {"execute", required_argument, nullptr, 'e'},
+      {"output", required_argument, nullptr, 'o'},    {"server", required_argument, nullptr, 'H'},
+      {"interface", required_argument, nullptr, 'i'}, {"port", required_argument, nullptr, 'p'},
+      {"tries", required_argument, nullptr, 't'},     {"go", no_argument, nullptr, 'g'},
+      {"quiet", no_argument, nullptr, 'q'},           {"help", no_argument, nullptr, 'h'},
+      {"version", no_argument, nullptr, 'V'},         {nullptr, 0, nullptr, 0}};
   ClientOptions options;
   options.discovery.session.clear();
   for (int c; (c = ::getopt_long(argc, argv, "s:e:o:H:i:p:t:gqhV", long_options, nullptr)) != -1;) {

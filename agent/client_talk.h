@@ -15,8 +15,8 @@ class ClientTalk {
   /// Never waits for whoever reads it.
   ClientTalk(asio::io_context& io, std::string session, bool quiet);
 
-  /// What went wrong; also when quiet. Control characters and broken UTF-8 are shown escaped: words of a server are among
-  /// what is said.
+  /// What went wrong; also when quiet. Control characters and broken UTF-8 are shown escaped: words of a server are
+  /// among what is said.
   void trouble(std::string_view text);
   /// What goes on.
   void news(std::string_view text);

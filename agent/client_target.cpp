@@ -24,7 +24,8 @@ void check_new_file(const std::string& path) {
   const std::unique_ptr<char, decltype(&::free)> real(::realpath(folder.c_str(), nullptr), &::free);
   if (!real) throw Error::from_errno(doing);
   const std::string where = std::string(real.get()) + "/";
-  if (where.starts_with("/dev/") && !where.starts_with("/dev/shm/")) throw Error("open " + path, "there is no such device");
+  if (where.starts_with("/dev/") && !where.starts_with("/dev/shm/"))
+    throw Error("open " + path, "there is no such device");
   if (::access(folder.c_str(), W_OK | X_OK) != 0) throw Error::from_errno(doing);
 }
 

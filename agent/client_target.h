@@ -12,14 +12,14 @@
 
 namespace ka::agent {
 
-/// A command, a file or device, or standard output. A command is started anew for each round, and a file or block device
-/// written from its beginning; what went to a pipe, a terminal or standard output cannot be taken back.
+/// A command, a file or device, or standard output. A command is started anew for each round, and a file or block
+/// device written from its beginning; what went to a pipe, a terminal or standard output cannot be taken back.
 class ClientTarget {
  public:
   using OnLine = std::function<void(std::string_view)>;
 
-  /// Opens what can be opened now, and changes nothing of it: a block device for this process alone. `command` and `file`
-  /// empty: standard output. Throws Error naming the file.
+  /// Opens what can be opened now, and changes nothing of it: a block device for this process alone. `command` and
+  /// `file` empty: standard output. Throws Error naming the file.
   ClientTarget(asio::io_context& io, std::string command, std::string file, OnLine on_line);
 
   /// For one round. Must not outlive this.

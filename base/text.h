@@ -23,8 +23,8 @@ std::optional<std::uint64_t> parse_unsigned(std::string_view text, int base = 10
 std::string escape_bytes(std::string_view bytes);
 std::optional<std::string> unescape_bytes(std::string_view text);
 
-/// Text of a stranger for a terminal or a log: UTF-8 stays readable; control characters (C0, DEL, C1) and bytes that are
-/// no UTF-8 become \xHH.
+/// Text of a stranger for a terminal or a log: UTF-8 stays readable; control characters (C0, DEL, C1) and bytes that
+/// are no UTF-8 become \xHH.
 std::string printable(std::string_view text);
 
 /// "12.3 MiB", "640 KiB": for people, not for parsing.

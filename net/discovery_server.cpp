@@ -126,9 +126,9 @@ void DiscoveryServer::State::listen(std::uint16_t port) {
   // Broadcasts reach only a socket that is bound to any address.
   socket.bind(udp::endpoint(udp::v4(), port), error);
   if (error)
-    throw Error("listen on UDP port " + std::to_string(port),
-                error == asio::error::address_in_use ? "it is taken: does another ka-server run here?"
-                                                     : error.message());
+    throw Error("listen on UDP port " + std::to_string(port), error == asio::error::address_in_use
+                                                                  ? "it is taken: does another ka-server run here?"
+                                                                  : error.message());
 }
 
 Awaitable<void> DiscoveryServer::State::run(std::shared_ptr<State>) {

@@ -18,8 +18,8 @@ class DiscoveryServer {
     std::function<bool(const std::string& session)> serves;
   };
 
-  /// Answers at once, from `address` alone: only questions that come in by the interface that has it, since whoever asks
-  /// elsewhere could not connect. The address any: on all interfaces. Throws Error if the port is taken.
+  /// Answers at once, from `address` alone: only questions that come in by the interface that has it, since whoever
+  /// asks elsewhere could not connect. The address any: on all interfaces. Throws Error if the port is taken.
   DiscoveryServer(asio::io_context& io, asio::ip::address_v4 address, std::uint16_t port, Offer offer);
   ~DiscoveryServer();
   DiscoveryServer(const DiscoveryServer&) = delete;

@@ -36,6 +36,7 @@ constexpr auto farewell_limit = std::chrono::seconds(2);
 constexpr double connections_per_second = 16, connections_at_once = 256;
 // All nodes of one address tell their positions together less often than this; more is read later.
 constexpr double messages_per_second = 4000, messages_at_once = 20'000;
+constexpr double stages_per_second = 20, stages_at_once = 500;  // the table gets no more of them
 constexpr auto read_later = std::chrono::milliseconds(50);
 // A guest has a hello and a join to say, and answers to pings.
 constexpr unsigned most_messages_of_guest = 200;
@@ -78,7 +79,7 @@ class JobRunner final : public Job, private wire::JobOutput, public std::enable_
   // What the machine decides.
   void send(wire::NodeId node, const wire::Message& message) override;
   void close(wire::NodeId node) override;
-  void event(const std::string& text) override { observer_.event(text); }
+  void event(const std::string& text) override;
   void changed(const wire::NodeRow& row) override { observer_.node(status_of(row)); }
   std::uint64_t random() override;
   void stream_started(std::size_t session, unsigned round, unsigned members) override;
@@ -97,7 +98,9 @@ class JobRunner final : public Job, private wire::JobOutput, public std::enable_
   std::vector<std::shared_ptr<net::ControlConnection>> leaving_;
   wire::AddressBudget budget_{connections_per_second, connections_at_once};
   wire::AddressBudget messages_{messages_per_second, messages_at_once};
+  wire::AddressBudget stages_{stages_per_second, stages_at_once};
   wire::Visitors visitors_;
+  std::optional<std::uint32_t> speaker_;  ///< whose word the machine is hearing
   wire::BoundedLog log_{[this](const std::string& text) { observer_.event(text); }};
   wire::NodeId last_id_ = 0;
   const std::uint64_t server_id_ = random_number();
@@ -218,9 +221,11 @@ void JobRunner::drop(wire::NodeId id, const std::string& why) {
   visitors_.gone(id);
   auto found = connections_.find(id);
   if (found == connections_.end()) return;
+  speaker_ = found->second->remote().address;
   found->second->close();
   connections_.erase(found);
   machine_->disconnected(id, why, now());
+  speaker_.reset();
   settle();
 }
 
@@ -238,11 +243,15 @@ Awaitable<void> JobRunner::converse(std::shared_ptr<JobRunner>, wire::NodeId id)
         co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
       }
       if (over_) co_return;
+      if (std::holds_alternative<wire::Stage>(message) && !stages_.take(address, now())) continue;
+      speaker_ = address;
       machine_->message(id, message, now());
+      speaker_.reset();
       settle();
       if (connections_.count(id) == 0) co_return;
       if (std::holds_alternative<wire::Join>(message)) visitors_.joined(id);
-      if (visitors_.is_guest(id) && ++guest_said > most_messages_of_guest) throw Error("it says much and joins nothing");
+      if (visitors_.is_guest(id) && ++guest_said > most_messages_of_guest)
+        throw Error("it says much and joins nothing");
     }
   } catch (const std::exception& error) {
     why = error.what();
@@ -372,6 +381,14 @@ void JobRunner::tell_progress() {
 }
 
 // Decisions.
+
+// What one address makes happen, as often as it likes, does not fill the log.
+void JobRunner::event(const std::string& text) {
+  if (speaker_)
+    log_.line(*speaker_, text, now());
+  else
+    observer_.event(text);
+}
 
 void JobRunner::send(wire::NodeId node, const wire::Message& message) {
   auto found = connections_.find(node);

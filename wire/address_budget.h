@@ -1,6 +1,7 @@
 #pragma once
-/// So much per second for each address, and what was refused because of it, as lines that can be counted: whoever floods
-/// one of our ports takes a fixed share of memory, log and processor time, however much it sends. No I/O, no clock.
+/// So much per second for each address, and what was refused because of it, as lines that can be counted: whoever
+/// floods one of our ports takes a fixed share of memory, log and processor time, however much it sends. No I/O, no
+/// clock.
 
 #include <cstdint>
 #include <functional>
@@ -54,7 +55,7 @@ class BoundedLog {
   Count& count(std::uint32_t address);
 
   std::function<void(const std::string&)> out_;
-  AddressBudget lines_{2, 8}, all_lines_{20, 200};
+  AddressBudget lines_{2, 64}, all_lines_{20, 2000};
   std::unordered_map<std::uint32_t, Count> counts_;
   Time told_{0};
 };

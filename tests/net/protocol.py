@@ -5,6 +5,8 @@ import re
 import select
 import socket
 import struct
+import sys
+import time
 
 CONTROL_PORT, DATA_PORT = 30765, 30764
 HELLO, JOIN, POSITION, UPSTREAM_LOST, FINISHED, PONG, GO = 1, 2, 3, 4, 5, 9, 10
@@ -41,7 +43,8 @@ def welcome():
 
 
 def start(stream, session, window, chunk=65536, packing="zstd"):
-    return frame(START, struct.pack(">Q", stream) + text(session) + struct.pack(">IQI", 1, window, chunk) + text(packing))
+    return frame(START, struct.pack(">Q", stream) + text(session) + struct.pack(">IQI", 1, window, chunk) +
+                 text(packing))
 
 
 def link(stream, epoch, address, port):
@@ -124,3 +127,21 @@ def crumb(offset, packed):
     """A chunk of one byte, its digest right."""
     seed = offset ^ (1 << 63 if packed else 0)
     return struct.pack(">BBHIQ", 1, packed, 0, 1, offset) + digest_of_byte(0x61, seed) + b"a"
+
+
+def greet(address, limit=60):
+    """Until a server there takes nodes in. It listens before, but greets nobody while it looks for others like it."""
+    end = time.monotonic() + limit
+    while time.monotonic() < end:
+        try:
+            node = Connection.to(address, timeout=1)
+            node.send(hello())
+            node.wait_for(WELCOME, timeout=end - time.monotonic())
+            return
+        except OSError:
+            time.sleep(0.01)
+    raise AssertionError(f"nobody greets at {address}")
+
+
+if __name__ == "__main__":
+    greet(sys.argv[1])

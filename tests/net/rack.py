@@ -134,6 +134,22 @@ class Rack:
 
         wait_until(listens, limit, f"{name} listens on port {port}")
 
+    def wait_for_greeting(self, name, address, limit=60):
+        """Until the server at that address takes nodes in, seen from that host."""
+        script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "protocol.py")
+        greeted = self.start(name, sys.executable, script, address)
+        status, said = finish(greeted, limit + 30)
+        check(status == 0, said)
+
+    def wait_until_still(self, name, limit=60):
+        """Until that file has not grown for a second."""
+        seen, since, end = self.size(name), time.monotonic(), time.monotonic() + limit
+        while time.monotonic() - since < 1:
+            check(time.monotonic() < end, f"{name} grows for ever")
+            time.sleep(0.01)
+            if self.size(name) != seen:
+                seen, since = self.size(name), time.monotonic()
+
     def wait_for_size(self, name, size, limit=60):
         """Until the node's sink has written so many bytes."""
         wait_until(lambda: self.size(name) >= size, limit, f"{name} has {size} bytes")

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Strangers on the network: whatever they send, and however much, takes a bounded share of a server and of a node, and
-keeps nobody else from being served. strangers_test.py NAME…, or all without a name. KA_SEED repeats the random bytes."""
+keeps nobody else from being served. strangers_test.py NAME…, or all without a name. KA_SEED repeats random bytes."""
 
 import os
 import random
