@@ -89,8 +89,9 @@ class Connection:
 
     def wait_for(self, wanted, timeout=30):
         """The fields of the next message of that kind; pings are answered meanwhile."""
+        end = time.monotonic() + timeout
         while True:
-            message = self.receive(timeout)
+            message = self.receive(max(0, end - time.monotonic()))
             if message is None:
                 raise ConnectionError("closed while a message was waited for")
             kind, fields = message
