@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "base/text.h"
+
 namespace ka::wire {
 
 namespace {
@@ -38,7 +40,8 @@ void JobMachine::disconnected(NodeId id, const std::string& why, Time now) {
     if (chain_) chain_->remove(id, now);  // the others may still have needed it
   } else if (node.phase != Phase::greeting) {
     // Of one that is out already, the first reason is the one that counts.
-    if (node.phase != Phase::out) leave(id, node, NodeRow::State::failed, "connection lost: " + why, now);
+    if (node.phase != Phase::out)
+      leave(id, node, NodeRow::State::failed, with_disks(node, "connection lost: " + why), now);
   }
   nodes_.erase(id);
   advance(now);
@@ -49,8 +52,12 @@ void JobMachine::refuse(NodeId id, const std::string& reason) {
   output_.close(id);
   auto found = nodes_.find(id);
   if (found == nodes_.end()) return;
-  output_.event(found->second.from.address_text() + " is refused: " + reason);
-  if (found->second.phase != Phase::greeting) leave(id, found->second, NodeRow::State::failed, reason, now_);
+  Node& node = found->second;
+  if (node.phase == Phase::greeting) {
+    output_.event(node.from.address_text() + " is refused: " + reason);
+  } else if (node.phase != Phase::out) {
+    leave(id, node, NodeRow::State::failed, with_disks(node, reason), now_);
+  }
   nodes_.erase(id);
 }
 
@@ -77,22 +84,20 @@ void JobMachine::message(NodeId id, const Message& message, Time now) {
         chain_->upstream_lost(id, m, now);
       },
       [&](const Finished& m) { member_finished(id, node, m); },
+      [&](const Ready& m) { asks_to_write(id, node, m); },
       [&](const Failed& m) {
         output_.send(id, Heard{});
-        leave(id, node, NodeRow::State::failed, m.reason, now);
+        if (node.phase != Phase::out) leave(id, node, NodeRow::State::failed, m.reason, now);
       },
       [&](const Stage& m) {
+        if (!node.row) return;
         row(node).stage = m.text;
         output_.changed(row(node));
       },
-      [&](const Done&) {
-        if (node.phase != Phase::finishing && !(node.phase == Phase::between && node.session == rules_.sessions.size()))
-          return;
-        set(node, Phase::done, NodeRow::State::done, "");
-        node.done_at = now;
-      },
-      [&](const Pong& m) { answered(Time(static_cast<Time::rep>(m.token)), now); },
-      [&](const Go&) { go_ = true; },
+      [&](const Done&) { done(id, node); },
+      [&](const Pong& m) { answered(m, now); },
+      // A clone wipes disks: when it begins is the operator's word alone.
+      [&](const Go&) { go_ = go_ || (!rules_.clone && node.phase == Phase::waiting); },
       [&](const auto&) { refuse(id, "it sent a message that only a server sends"); },
   };
   std::visit(handle, message);
@@ -105,44 +110,51 @@ void JobMachine::hello(NodeId id, Node& node, const Hello& hello) {
                    std::to_string(protocol_version) + ": use the programs of one release on both sides");
     return;
   }
-  if (hello.ring < least_chunks_in_window * rules_.chunk) {
-    refuse(id, "it offers " + std::to_string(hello.ring) + " bytes of memory for the stream, too little to take part");
+  if (hello.ring < least_ring(rules_)) {
+    refuse(id, "it can hold " + format_size(hello.ring) + " of the stream, and who takes part must hold " +
+                   format_size(least_ring(rules_)) +
+                   ": give it more memory, or start ka-server with a smaller --window");
+    return;
+  }
+  if (rules_.only && !rules_.only->holds(node.from.address, hello.hardware_address)) {
+    const std::string card = hello.hardware_address.empty() ? "" : " (" + hello.hardware_address + ")";
+    refuse(id,
+           node.from.address_text() + card + " is not in the file of --only, which names the machines that may come");
     return;
   }
   node.clones = hello.clones;
   node.ring = hello.ring;
   node.features = hello.features;
   node.data = {node.from.address, hello.data_port};
-  node.row = row_for(node, hello);
-  if (node.clones && row(node).state == NodeRow::State::done) {
-    refuse(id, "this machine is cloned already: let it boot from its own disk");
-    return;
-  }
-  NodeRow& row = rows_[node.row];
-  row.at = node.data;
-  row.host_name = hello.host_name;
-  row.hardware_address = hello.hardware_address;
+  node.host_name = hello.host_name;
+  node.hardware_address = hello.hardware_address;
+  if (!find_row(id, node)) return;
   node.phase = Phase::idle;
   output_.send(id, Welcome{});
-  set(node, Phase::idle, NodeRow::State::waiting, "");
+}
+
+// False: it is refused.
+bool JobMachine::find_row(NodeId id, Node& node) {
+  if (!node.row) node.row = known_row(node);
+  if (!node.row || !node.clones || row(node).state != NodeRow::State::done) return true;
+  node.row.reset();  // what it says there is true
+  refuse(id, "this machine is cloned already: let it boot from its own disk");
+  return false;
 }
 
 // A machine that comes back takes up its old row, unless another connection still has it.
-std::size_t JobMachine::row_for(const Node& node, const Hello& hello) {
+std::optional<std::size_t> JobMachine::known_row(const Node& node) const {
   for (std::size_t i = 0; i < rows_.size(); ++i) {
     // A machine is known by its network card, since it may get another address; without one, by its address.
-    const bool same_card = rows_[i].hardware_address == hello.hardware_address;
-    const bool known_by_card = node.clones && !hello.hardware_address.empty();
+    const bool same_card = rows_[i].hardware_address == node.hardware_address;
+    const bool known_by_card = node.clones && !node.hardware_address.empty();
     const bool same = same_card && (known_by_card || rows_[i].at.address == node.from.address);
-    bool taken = std::any_of(nodes_.begin(), nodes_.end(), [&](const auto& other) {
-      return &other.second != &node && other.second.phase != Phase::greeting && other.second.row == i;
-    });
+    bool taken = std::any_of(nodes_.begin(), nodes_.end(),
+                             [&](const auto& other) { return &other.second != &node && other.second.row == i; });
     bool finished_send = !rules_.clone && rows_[i].state == NodeRow::State::done;
     if (same && !taken && !finished_send) return i;
   }
-  const std::size_t number = rows_.size();
-  rows_.emplace_back().number = number;
-  return number;
+  return std::nullopt;
 }
 
 void JobMachine::join(NodeId id, Node& node, const Join& join, Time now) {
@@ -153,7 +165,11 @@ void JobMachine::join(NodeId id, Node& node, const Join& join, Time now) {
     return;
   }
   auto session = static_cast<std::size_t>(found - rules_.sessions.begin());
-  if (is_member(node) && node.phase == Phase::between && session == node.session) {
+  if (node.phase == Phase::between && session == node.session) {
+    if (found->writes && !node.may_write) {
+      refuse(id, "it wants session " + join.session + " without having asked whether it may write");
+      return;
+    }
     set(node, Phase::joined, NodeRow::State::running, join.session);
     return;
   }
@@ -162,16 +178,26 @@ void JobMachine::join(NodeId id, Node& node, const Join& join, Time now) {
     refuse(id, "it wants session " + join.session + " without the ones before it");
     return;
   }
-  if (is_member(node)) leave(id, node, NodeRow::State::put_out, "it began anew", now);
+  if (is_member(node)) leave(id, node, NodeRow::State::put_out, with_disks(node, "it began anew"), now);
+  if (!find_row(id, node)) return;
+  if (!node.row) {
+    node.row = rows_.size();
+    rows_.emplace_back().number = *node.row;
+  }
+  NodeRow& row = this->row(node);
+  row.at = node.data;
+  row.host_name = node.host_name;
+  row.hardware_address = node.hardware_address;
   node.session = session;
   node.phase = Phase::waiting;
-  if (row(node).state != NodeRow::State::put_out) row(node).state = NodeRow::State::waiting;
-  row(node).stage = join.session;
+  node.may_write = false;
+  if (row.state != NodeRow::State::put_out) row.state = NodeRow::State::waiting;
+  row.stage = join.session;
   last_wait_ = now;
   if (!first_wait_) first_wait_ = now;
   output_.event("Added client " + name(node) + ", " + std::to_string(waiting()) + " waiting, " +
                 std::to_string(missing()) + " wanted");
-  output_.changed(row(node));
+  output_.changed(row);
 }
 
 void JobMachine::position(NodeId id, Node& node, const Position& position, Time now) {
@@ -192,15 +218,22 @@ void JobMachine::position(NodeId id, Node& node, const Position& position, Time 
   if (nodes_.count(id) != 0 && node.phase == Phase::streaming) output_.changed(row);
 }
 
+// What it says here is compared before it may call the session received: see confirm_finished().
 void JobMachine::member_finished(NodeId id, Node& node, const Finished& finished) {
-  if (node.phase != Phase::streaming || !chain_ || finished.stream != chain_->stream()) return;
+  if (node.phase != Phase::streaming || !chain_) return;  // it was taken out of the stream, and told so
   const auto& end = chain_->end_mark();
-  if (!end || finished.bytes != end->offset || finished.digest != end->digest) {
-    leave(id, node, NodeRow::State::failed, "it says it has finished, but with other bytes than were sent", now_);
+  if (finished.stream != chain_->stream() || !end || finished.bytes != end->offset || finished.digest != end->digest) {
+    const std::string reason = "it says it has finished, but with other bytes than were sent";
+    output_.send(id, StreamFailed{finished.stream, reason});
+    leave(id, node, NodeRow::State::failed, reason, now_);
     return;
   }
   row(node).received = row(node).sunk = finished.bytes;
   chain_->position(id, {finished.stream, finished.bytes, finished.bytes, 0, 0, true}, now_);
+  --at_work_;
+  ++finished_members_;
+  newly_finished_ = true;
+  node.owed = finished.stream;
   ++node.session;
   bool last = node.session == rules_.sessions.size();
   if (!last) {
@@ -213,25 +246,49 @@ void JobMachine::member_finished(NodeId id, Node& node, const Finished& finished
   }
 }
 
+// A node that was taken out before must not believe that this server counts it.
+void JobMachine::done(NodeId id, Node& node) {
+  if (node.phase == Phase::done) return;
+  if (node.phase == Phase::finishing) {
+    set(node, Phase::done, NodeRow::State::done, "");
+    node.done_at = now_;
+  } else if (node.phase == Phase::out && node.row) {
+    refuse(id, "it says it is cloned, but is not counted here: " + row(node).reason);
+  } else {
+    refuse(id, "it says it is cloned before it received everything");
+  }
+}
+
 // Leaving a round.
 
+// By the chain, or for its silence. What a member has finished stays its own: it is needed as a sender no more.
 void JobMachine::put_out(NodeId id, const std::string& reason) {
   auto found = nodes_.find(id);
   if (found == nodes_.end()) return;
-  output_.event(name(found->second) + " is put out of the chain: " + reason);
-  leave(id, found->second, NodeRow::State::put_out, reason, now_);
-  output_.send(id, PutOut{reason});
+  Node& node = found->second;
+  if (node.phase == Phase::streaming) {
+    output_.event(name(node) + " is dropped from this round: " + reason);
+    leave(id, node, NodeRow::State::put_out, with_disks(node, reason), now_);
+    output_.send(id, PutOut{reason});
+    return;
+  }
+  output_.event(name(node) + " has finished, and passes on no more: " + reason);
+  chain_->remove(id, now_);
+  output_.stream_moved();
 }
 
 void JobMachine::leave(NodeId id, Node& node, NodeRow::State state, const std::string& reason, Time now) {
   bool member = is_member(node);
+  if (node.phase == Phase::streaming) --at_work_;
   node.phase = Phase::out;
-  if (member || state == NodeRow::State::failed) {
+  node.question.reset();
+  node.owed.reset();
+  if (state == NodeRow::State::failed) output_.event(name(node) + " failed: " + reason);
+  if (node.row && (member || state == NodeRow::State::failed)) {
     row(node).state = state;
     row(node).reason = reason;
     row(node).order = 0;
     row(node).rate = 0;
-    if (state == NodeRow::State::failed) output_.event(name(node) + " failed: " + reason);
     output_.changed(row(node));
   }
   if (chain_) {
@@ -243,8 +300,8 @@ void JobMachine::leave(NodeId id, Node& node, NodeRow::State state, const std::s
 // Small questions.
 
 bool JobMachine::is_member(const Node& node) {
-  return node.phase == Phase::between || node.phase == Phase::joined || node.phase == Phase::streaming ||
-         node.phase == Phase::finishing;
+  return node.phase == Phase::between || node.phase == Phase::ready || node.phase == Phase::joined ||
+         node.phase == Phase::streaming || node.phase == Phase::finishing;
 }
 
 unsigned JobMachine::waiting() const {
@@ -286,8 +343,7 @@ void JobMachine::set(Node& node, Phase phase, NodeRow::State state, const std::s
 
 std::string JobMachine::name(const Node& node) const {
   std::string text = node.from.address_text();
-  const std::string& host = rows_[node.row].host_name;
-  return host.empty() ? text : text + " (" + host + ")";
+  return node.host_name.empty() ? text : text + " (" + node.host_name + ")";
 }
 
 }  // namespace ka::wire

@@ -1,6 +1,7 @@
 // Rounds, their sessions and streams, releases: what is due. See wire/job_machine.h.
 
 #include <algorithm>
+#include <utility>
 
 #include "wire/job_machine.h"
 
@@ -15,8 +16,18 @@ constexpr Time settle = 2s;  // a later round waits this long for one more to jo
 // Enough for what is under way between the first node and the last of a long chain, so that it never runs dry.
 constexpr std::uint64_t window_base = 32u << 20;
 constexpr std::uint64_t window_per_member = 256u << 10;
+// In a chain each member holds at least the chunk that it passes on, and positions are told after an eighth of the
+// window.
+constexpr std::uint64_t least_ring_base = 8u << 20;
 
 }  // namespace
+
+std::uint64_t least_ring(const JobRules& rules) {
+  const std::uint64_t of_the_chain = std::max(least_ring_base, std::uint64_t{rules.chunk} * rules.nodes);
+  std::uint64_t wanted = rules.window != 0 ? rules.window : default_window(rules.nodes);
+  if (rules.memory != 0) wanted = std::min(wanted, rules.memory);
+  return std::max(std::min(of_the_chain, wanted), least_chunks_in_window * rules.chunk);
+}
 
 std::uint64_t default_window(std::size_t members) { return window_base + window_per_member * members; }
 
@@ -38,7 +49,7 @@ void JobMachine::release_due(Time now) {
 void JobMachine::advance(Time now) {
   if (finished_) return;
   release_due(now);
-  check_stream(now);
+  check_stream();
   while (in_round_ && !chain_) {
     bool members = std::any_of(nodes_.begin(), nodes_.end(), [](const auto& n) { return is_member(n.second); });
     if (!members) {
@@ -48,9 +59,10 @@ void JobMachine::advance(Time now) {
     }
   }
   if (!in_round_ && round_is_due(now)) {
-    start_round(now);
+    start_round();
     advance(now);
   }
+  if (in_round_) ask_operator();
   if (in_round_ || finished_) return;
   bool served = round_ > 0 && waiting() == 0;
   bool unreleased = std::any_of(nodes_.begin(), nodes_.end(),
@@ -73,7 +85,7 @@ bool JobMachine::round_is_due(Time now) const {
   return round_ > 0 && now - last_wait_ >= settle;
 }
 
-void JobMachine::start_round(Time now) {
+void JobMachine::start_round() {
   ++round_;
   in_round_ = true;
   go_ = false;
@@ -84,9 +96,9 @@ void JobMachine::start_round(Time now) {
     row(node).round = round_;
     row(node).reason.clear();
     row(node).received = row(node).sunk = 0;
+    node.may_write = false;
     set(node, Phase::joined, NodeRow::State::running, row(node).stage);
   }
-  (void)now;
 }
 
 void JobMachine::end_round(Time now) {
@@ -118,7 +130,7 @@ void JobMachine::start_session(std::size_t session, Time now) {
   }
   // Neighbours in the address space usually share a switch, unless the operator knows better.
   auto place = [this](const ChainMember& member) {
-    return std::pair(rules_.racks.of(member.at.address, row(nodes_.at(member.id)).hardware_address), member.at);
+    return std::pair(rules_.racks.of(member.at.address, nodes_.at(member.id).hardware_address), member.at);
   };
   auto before = [&](const ChainMember& a, const ChainMember& b) { return place(a) < place(b); };
   std::sort(members.begin(), members.end(), before);
@@ -145,11 +157,13 @@ void JobMachine::start_session(std::size_t session, Time now) {
   }
   unsigned count = static_cast<unsigned>(members.size());
   over_ = false;
+  at_work_ = static_cast<unsigned>(members.size());
+  finished_members_ = 0;
+  newly_finished_ = false;
+  order_seen_ = ~0u;
   ChainOutput& decisions = *this;
   chain_ = std::make_unique<Chain>(stream, window, rules_.chunk, rules_.data_port, std::move(members), decisions, now);
-  for (auto& [id, node] : nodes_) {
-    if (node.phase == Phase::streaming) row(node).order = chain_->order_of(id);
-  }
+  renew_order();
   output_.stream_started(session, round_, count);
 }
 
@@ -177,34 +191,56 @@ void JobMachine::fail_stream(const std::string& why, Time now) {
   std::uint64_t stream = chain_->stream();
   chain_.reset();
   output_.stream_ended(false);
+  confirm_finished();
   for (auto& [id, node] : nodes_) {
     if (node.phase != Phase::streaming) continue;
     output_.send(id, StreamFailed{stream, why});
-    leave(id, node, NodeRow::State::failed, why, now);
+    leave(id, node, NodeRow::State::failed, with_disks(node, why), now);
   }
 }
 
-void JobMachine::check_stream(Time) {
+// Called after every message: what takes a look at all nodes waits until there is a reason.
+void JobMachine::check_stream() {
   if (!chain_) return;
-  if (chain_->empty()) {
-    chain_.reset();
-    output_.stream_ended(over_);
-    return;
+  const bool moved = renew_order(), over = chain_->all_received();
+  if (moved || over != over_ || std::exchange(newly_finished_, false)) {
+    over_ = over;
+    confirm_finished();
   }
-  if (!chain_->all_received()) {
+  // Members whose sinks are still at work say Finished later; the chain is kept until they have.
+  if (at_work_ > 0) {
     output_.stream_moved();
     return;
   }
-  for (auto& [id, node] : nodes_) {
-    if (streams(id)) output_.send(id, Over{chain_->stream()});
-  }
-  over_ = true;
-  // Members whose sinks are still at work say Finished later; the chain is kept until they have.
-  for (const auto& [id, node] : nodes_) {
-    if (node.phase == Phase::streaming) return;
-  }
   chain_.reset();
-  output_.stream_ended(true);
+  confirm_finished();
+  for (auto& [id, node] : nodes_) {
+    if (node.row) row(node).order = 0;
+  }
+  output_.stream_ended(finished_members_ > 0);
+}
+
+// The last word on a session: its digest was right, and nobody needs this node's copy (any more).
+void JobMachine::confirm_finished() {
+  for (auto& [id, node] : nodes_) {
+    if (!node.owed || streams(id)) continue;
+    output_.send(id, Over{*node.owed});
+    node.owed.reset();
+  }
+}
+
+bool JobMachine::renew_order() {
+  if (order_seen_ == chain_->order_changes()) return false;
+  order_seen_ = chain_->order_changes();
+  unsigned place = 0;
+  for (auto& [id, node] : nodes_) {
+    if (node.row) row(node).order = 0;
+  }
+  for (NodeId id : chain_->order()) {
+    ++place;
+    if (auto found = nodes_.find(id); found != nodes_.end()) row(found->second).order = place;
+  }
+  return true;
 }
 
 void JobMachine::go(Time now) {
@@ -222,7 +258,7 @@ void JobMachine::stop(Time now) {
   release_due(now);
   std::vector<NodeId> rest;
   for (const auto& [id, node] : nodes_) {
-    if (node.phase != Phase::done && node.phase != Phase::out) rest.push_back(id);
+    if (node.phase != Phase::done) rest.push_back(id);
   }
   for (NodeId id : rest) refuse(id, why);
   in_round_ = false;
