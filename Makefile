@@ -104,6 +104,9 @@ check: initramfs stage2 check-packages pxe-packages rack-packages build/sanitize
 	@cmake --build --preset sanitize --target fuzzers
 	@ctest --preset sanitize
 
+format: check-packages
+	@tests/house/format.sh --fix .
+
 # Simulated chains, seed after seed, until it is interrupted or one goes wrong.
 soak: build/sanitize/build.ninja
 	@cmake --build --preset sanitize --target ka_sim

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # What mkinitramfs and mkstage2 share (bash): choosing and installing kernel modules, and the squashfs that holds them.
 #
 # depmod's files say what depends on what: modules.dep lists all of a module's dependencies, directly and
@@ -38,6 +39,7 @@ choose_modules() {
   for list in "$@"; do
     while read -r line; do
       [[ $line == '' || $line == '#'* ]] && continue
+      # shellcheck disable=SC2206
       local matches=("$modules"/kernel/${line#!}.ko*)
       if [[ $line == '!'* ]]; then
         for path in "${matches[@]}"; do unset "chosen[${path#"$modules"/}]"; done
