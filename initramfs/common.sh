@@ -103,9 +103,9 @@ install_modules() {
   rm -f "$base"/modules.order "$base"/modules.symbols* "$base"/modules.devname
 }
 
-# install_firmware FIRMWARE ROOT REPORT LIST: copies the firmware that the modules in ROOT name, unpacked, since not every
-# kernel reads every compression. What FIRMWARE does not have is listed in REPORT, "MODULE FILE EFFECT PACKAGE REMARK…" a
-# line as LIST (firmware.list) has it, and said.
+# install_firmware FIRMWARE ROOT REPORT LIST: copies the firmware that the modules in ROOT name, unpacked, since not
+# every kernel reads every compression. What FIRMWARE does not have is said, and listed in REPORT, a line
+# "MODULE FILE EFFECT PACKAGE REMARK…" for each, as LIST (firmware.list) has it.
 install_firmware() {
   local firmware=$1 root=$2 report=$3 list=$4 module file to
   while read -r module; do

@@ -1,6 +1,6 @@
 #!/bin/bash
-# scripts/need, with an apt-get and a dpkg of this test's own: two at once wait for each other and install once, a killed
-# one leaves nothing behind, a package with a server is never installed. As root (its lock is the machine's).
+# scripts/need, with an apt-get and a dpkg of this test's own: two at once wait for each other and install once, a
+# killed one leaves nothing behind, a package with a server is never installed. As root (its lock is the machine's).
 #   need.sh SOURCE
 set -euo pipefail
 source=$(realpath "$1")
@@ -70,13 +70,15 @@ done
 [ -z "$(tree/scripts/need one two 2>&1)" ] && [ ! -s log ] || fail "what is there was fetched again"
 [ "$(stat -c %i /usr/sbin/policy-rc.d 2> /dev/null || true)" = "$policy" ] || fail "policy-rc.d was touched"
 
-# Nothing that is installed starts by itself: no unit, no init script comes with a package (but with what every Debian has).
+# Nothing that is installed starts by itself: no unit, no init script comes with a package (but with what every Debian
+# has).
 if dpkg --version > /dev/null 2>&1; then
   PATH=${PATH#*:}
   while read -r package; do
-    dpkg-query -W -f '${db:Status-Status} ${Priority}\n' "$package" 2> /dev/null | grep -q '^installed [^ri]' || continue
+    dpkg-query -W -f '${db:Status-Status} ${Priority}\n' "$package" 2> /dev/null |
+      grep -q '^installed [^ri]' || continue
     ! dpkg -L "$package" | grep -E '^/etc/init.d/.|systemd/system/.*\.(service|socket|timer|path)$' ||
       fail "$package brings a daemon: list it as $package/unpacked"
-  done < <(sed 's/#.*//; s/^[a-z]*//' "$source/packages.txt" | tr -s ' ' '\n' | grep -v -e '/unpacked' -e '^$' | sort -u)
+  done < <(sed 's/#.*//; s/^[a-z]*//' "$source/packages.txt" | tr -s ' ' '\n' | sed '/\/unpacked/d; /^$/d' | sort -u)
 fi
 echo "scripts/need: one at a time, once each, no daemon"

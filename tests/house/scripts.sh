@@ -17,5 +17,6 @@ python3 -c '
 import sys
 for name in sys.argv[1:]:
     compile(open(name, encoding="utf-8").read(), name, "exec")' "${python[@]}"
-[ ${#shell[@]} -ge 10 ] && [ ${#python[@]} -ge 10 ] || { echo "only ${#shell[@]} and ${#python[@]} scripts found" >&2; exit 1; }
+[ ${#shell[@]} -ge 10 ] && [ ${#python[@]} -ge 10 ] ||
+  { echo "only ${#shell[@]} and ${#python[@]} scripts found" >&2; exit 1; }
 echo "shellcheck has nothing to say of ${#shell[@]} scripts; ${#python[@]} of Python compile"

@@ -107,8 +107,8 @@ cmp "$folder/firmware/tigon/tg3.bin" "$got/tigon/tg3.bin" || fail "tg3's firmwar
 
 # What is missing is listed with what the card is without it, and with Debian's package; also said when it is built.
 make_one --compress none --firmware "$folder/nosuch" --output "$folder/none"
-for line in 'bnx2 bnx2/[^ ]* needs firmware-bnx2' 'bnx2x bnx2x/[^ ]* needs firmware-bnx2x' "qed $qed needs firmware-qlogic" \
-  'r8169 rtl_nic/[^ ]* better firmware-realtek'; do
+for line in 'bnx2 bnx2/[^ ]* needs firmware-bnx2' 'bnx2x bnx2x/[^ ]* needs firmware-bnx2x' \
+  "qed $qed needs firmware-qlogic" 'r8169 rtl_nic/[^ ]* better firmware-realtek'; do
   grep -qx "$line" "$folder/none.firmware" || fail "the list of missing firmware has no line: $line"
 done
 grep -q 'do not work without it: .*bna qed qla1280 (firmware-qlogic)' "$folder/said" ||
