@@ -99,7 +99,9 @@ uninstall:
 	for page in $(manual_pages); do rm -f "$$to/share/man/man$${page##*.}/$${page##*/}"; done; \
 	echo "Removed KA from $$to; '$(DESTDIR)/etc/ka' stays, with what you wrote there"
 
-check: initramfs stage2 check-packages pxe-packages rack-packages build/sanitize/build.ninja
+# Every preset of CMakePresets.json is built, also the one that only the bench and debuggers use.
+check: initramfs stage2 check-packages pxe-packages rack-packages build/sanitize/build.ninja build/host/build.ninja
+	@cmake --build --preset host
 	@cmake --build --preset sanitize
 	@cmake --build --preset sanitize --target fuzzers
 	@ctest --preset sanitize
