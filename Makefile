@@ -8,12 +8,13 @@
 #   make pxe-config   build/pxe-config, for the boot servers              [INTERFACE=… SERVER=… RANGE=… …, VALUES=FILE]
 #   make install      all of it, on a golden node or a boot server        [DESTDIR=… PREFIX=/usr]
 #   make check        every test, one summary at the end
+#   make check-moments  servers and cables that go at twenty random moments before the first write [KA_SEED=…]
 #   make bench        the chain beside netcat and udpcast: docs/performance.md
 #   make bench-clone  a clone beside a script written by hand: docs/clone-times.md
 #   make demo         a virtual rack: a Debian clones itself onto two blank machines
 #   make clean        build/ is removed, with the packages that were fetched
 .DEFAULT_GOAL := all
-.PHONY: all check soak bench bench-clone demo initramfs stage2 pxe-config install clean
+.PHONY: all check check-moments soak bench bench-clone demo initramfs stage2 pxe-config install clean
 SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 
@@ -82,6 +83,9 @@ check: initramfs stage2 check-packages pxe-packages rack-packages build/sanitize
 	@cmake --build --preset sanitize
 	@cmake --build --preset sanitize --target fuzzers
 	@ctest --preset sanitize
+
+check-moments: initramfs stage2 pxe-packages rack-packages
+	@KA_MOMENTS=20 KA_SEED=$(KA_SEED) tests/vm/moments_test.py
 
 # Simulated chains, seed after seed, until it is interrupted or one goes wrong.
 soak: build/sanitize/build.ninja
