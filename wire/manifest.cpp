@@ -285,7 +285,7 @@ Manifest parse_manifest(std::string_view text) {
   m.removable_allowed = in.flag("removable_allowed");
   m.tar_compression = in.text("tar_compression");
   m.log_directory = in.text("log_directory");
-  if (in.has("firmware")) m.firmware = in.texts("firmware");
+  m.firmware = in.texts("firmware");
   check(m);
   return m;
 }
