@@ -75,6 +75,8 @@ Awaitable<Prepared> prepare(asio::io_context& io, const CloneOptions& options) {
   Prepared ready;
   ready.input = read_input(options);
   ready.racks = read_racks(options.racks);
+  ready.only = read_only(options.only);
+  if (options.confirm && !options.check) ready.confirm = std::make_unique<Confirm>(io);
   ready.listen = address_of(options.interface);
   check_ports(io, ready.listen, options);
   std::vector<std::string> drives;

@@ -59,6 +59,9 @@ void add_clone_options(CLI::App& app, CloneOptions& o) {
   add_number(app, "--start-after", o.start_after, "Start at latest so long after the first node came", 0, 1000000);
   add_number(app, "--linger", o.linger, "End so long after a round in which nodes failed", 0, 1000000);
   app.add_option("--racks", o.racks, "Which nodes shall be neighbours: lines RACK ADDRESS...")->type_name("FILE");
+  app.add_option("--only", o.only, "Which machines may be nodes: addresses and hardware addresses, as in --racks")
+      ->type_name("FILE");
+  app.add_flag("--confirm", o.confirm, "Show the nodes' disks and ask here, before the first of them is written to");
   add_number(app, "--sink-limit", o.sink_limit,
              "A node that writes nothing for so many seconds has failed (600; 0: no limit)", 0, 1000000);
   list("--target", o.targets, "DRIVE=SELECTOR",

@@ -44,6 +44,8 @@ struct CloneOptions {
   std::string compression = "auto";             ///< -z: of the file systems and raw partitions
   std::optional<unsigned> start_after, linger;  ///< seconds
   std::string racks;                            ///< file; empty: the chain follows the addresses
+  std::string only;                             ///< file; empty: whatever machine boots may be a node
+  bool confirm = false;                         ///< ask the operator before nodes write
   unsigned sink_limit = 600;                    ///< seconds; 0: none
   std::string json;                             ///< file for the report; empty: none
   bool check = false;                           ///< print the plan and end

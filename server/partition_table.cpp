@@ -18,7 +18,6 @@ constexpr std::uint64_t mib = 1024 * 1024;
 constexpr int first_logical = 5;
 constexpr std::uint8_t swap_type = 0x82;
 
-bool is_extended(std::uint8_t type) { return type == 0x05 || type == 0x0f || type == 0x85; }
 std::uint64_t round_up(std::uint64_t bytes) { return (bytes + mib - 1) / mib; }
 
 // "/dev/sda5" on "/dev/sda", "/dev/nvme0n1p5", "disk.img5": the digits at the end, which is where "p" may stand.
@@ -46,9 +45,9 @@ Partition plain(const PartitionTable::Entry& entry) {
   partition.number = entry.number;
   partition.type = entry.type;
   partition.bootable = entry.bootable;
-  partition.kind = entry.number >= first_logical ? Partition::Kind::logical
-                   : is_extended(entry.type)     ? Partition::Kind::extended
-                                                 : Partition::Kind::primary;
+  partition.kind = entry.number >= first_logical   ? Partition::Kind::logical
+                   : wire::is_extended(entry.type) ? Partition::Kind::extended
+                                                   : Partition::Kind::primary;
   partition.size_mib = round_up(entry.size);
   partition.golden_start = entry.start;
   partition.golden_size = entry.size;

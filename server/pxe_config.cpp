@@ -1,5 +1,7 @@
 #include "server/pxe_config.h"
 
+#include <sys/stat.h>
+
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <memory>
@@ -43,7 +45,7 @@ std::string folder_of(const std::string& path) { return path.substr(0, path.rfin
 /// All that the subcommand's options set.
 struct Request {
   PxeRequest values;
-  std::string values_file, output = "ka-pxe", templates = "/usr/share/ka/pxe-config";
+  std::string values_file, output = "ka-pxe", templates = installed("share/ka/pxe-config");
   bool with_boot_files = false;
   BootFiles boot_files;
 };
@@ -70,6 +72,7 @@ void add_value_options(CLI::App& app, PxeRequest& v) {
 }
 
 int run_pxe_config(CLI::App& app, Request& request) {
+  ::umask(022);  // a TFTP server is another user, who must reach the files
   if (!request.values_file.empty()) apply_conf(app, read_file(request.values_file), request.values_file);
   PxeValues values = pxe_values(request.values, network_facts(request.values.interface));
   write_pxe_config(request.templates, request.output, values);
@@ -125,13 +128,15 @@ void add_pxe_config_command(CLI::App& app, std::function<int()>& chosen) {
       ->add_option("--values", request->values_file, "Read values from FILE: NAME = VALUE, by the names of the options")
       ->type_name("FILE")
       ->configurable(false);
-  config->add_option("--templates", request->templates, "Templates (/usr/share/ka/pxe-config)")
+  config->add_option("--templates", request->templates, "Templates (" + request->templates + ")")
       ->type_name("DIR")
       ->configurable(false);
   add_value_options(*config, request->values);
   config->add_flag("--install-boot-files", request->with_boot_files,
                    "Also fill DIR/tftpboot with pxelinux, kernel and all.rdz");
-  config->add_option("--boot-files", request->boot_files.images, "Where vmlinuz and all.rdz are (/usr/lib/ka/boot)")
+  config
+      ->add_option("--boot-files", request->boot_files.images,
+                   "Where vmlinuz and all.rdz are (" + request->boot_files.images + ")")
       ->type_name("DIR");
   config->callback(
       [config, request, &chosen] { chosen = [config, request] { return run_pxe_config(*config, *request); }; });

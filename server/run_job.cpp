@@ -2,6 +2,7 @@
 
 #include <csignal>
 
+#include "base/error.h"
 #include "base/files.h"
 
 namespace ka::server {
@@ -27,6 +28,13 @@ Awaitable<void> watch_signals(asio::io_context& io, asio::signal_set& signals, J
 wire::Racks read_racks(const std::string& file) {
   constexpr std::size_t largest = 1 << 20;
   return file.empty() ? wire::Racks() : wire::Racks::parse(read_file(file, largest), file);
+}
+
+std::optional<wire::Racks> read_only(const std::string& file) {
+  if (file.empty()) return std::nullopt;
+  wire::Racks only = read_racks(file);
+  if (only.empty()) throw Error("--only " + file, "names no machine, so nobody could come");
+  return only;
 }
 
 Awaitable<JobResult> run_job(asio::io_context& io, JobPlan plan, Display& display) {

@@ -32,7 +32,7 @@ struct SendOptions {
   std::uint64_t window_mib = 0;
   int warning_status = 0;
   std::uint16_t control_port = wire::control_port, data_port = wire::data_port;
-  std::string json, racks;
+  std::string json, racks, only;
   bool quiet = false;
 };
 
@@ -65,6 +65,7 @@ JobPlan plan_of(asio::io_context& io, const SendOptions& options) {
   if (options.start_after) plan.start_after = std::chrono::seconds(*options.start_after);
   if (options.linger) plan.linger = std::chrono::seconds(*options.linger);
   plan.racks = read_racks(options.racks);
+  plan.only = read_only(options.only);
   plan.sink_limit = std::chrono::seconds(options.sink_limit);
   plan.window = options.window_mib << 20;
   plan.listen = asio::ip::make_address_v4(options.listen);
@@ -134,6 +135,7 @@ void add_send_command(CLI::App& app, std::function<int()>& chosen) {
   send->add_option("--linger", options->linger, "Wait this many seconds after a round for nodes that are missing");
   send->add_option("--racks", options->racks, "Which nodes shall be neighbours: lines RACK ADDRESS...")
       ->type_name("FILE");
+  send->add_option("--only", options->only, "Which machines may take part: addresses, as in --racks")->type_name("FILE");
   send->add_option("--sink-limit", options->sink_limit,
                    "A node whose command or file takes nothing for so many seconds has failed; 0: no limit")
       ->capture_default_str();

@@ -37,6 +37,7 @@ std::vector<Session> sessions_of(asio::io_context& io, const CloneOptions& optio
   };
   system.expected = ready.plan.expected;
   system.compression = options.compression;
+  system.writes = true;
   sessions.push_back(std::move(system));
 
   for (const wire::RawPartition& raw : ready.plan.manifest.raw_partitions) {
@@ -45,6 +46,7 @@ std::vector<Session> sessions_of(asio::io_context& io, const CloneOptions& optio
     session.open = [device = "/dev/" + partition_name(raw.disk, raw.partition)] { return file_source(device); };
     session.expected = raw.size;
     session.compression = options.compression;
+    session.writes = true;
     sessions.push_back(std::move(session));
   }
   return sessions;
@@ -57,6 +59,7 @@ JobPlan job_plan(asio::io_context& io, const CloneOptions& options, const Prepar
   if (options.start_after) plan.start_after = std::chrono::seconds(*options.start_after);
   if (options.linger) plan.linger = std::chrono::seconds(*options.linger);
   plan.racks = ready.racks;
+  plan.only = ready.only;
   plan.sink_limit = std::chrono::seconds(options.sink_limit);
   plan.release_delay = std::chrono::milliseconds(options.release_delay * 100);
   plan.window = options.window_mib * 1024 * 1024;
@@ -72,8 +75,13 @@ Awaitable<void> serve(asio::io_context& io, const CloneOptions& options, const P
   Display display(io, stdout, options.nodes);
   display.event("I want " + std::to_string(options.nodes) + (options.nodes == 1 ? " client" : " clients") +
                 "; switch them on now");
+  JobPlan plan = job_plan(io, options, ready);
+  if (ready.confirm)
+    plan.confirm = [&](std::vector<wire::WriteRequest> nodes) {
+      return ready.confirm->ask(std::move(nodes), [&display](const std::string& line) { display.event(line); });
+    };
   try {
-    report.result = co_await run_job(io, job_plan(io, options, ready), display);
+    report.result = co_await run_job(io, std::move(plan), display);
   } catch (...) {
     report.sessions = display.sessions();
     throw;

@@ -2,7 +2,9 @@
 /// From a machine that was checked to a job that ran.
 
 #include <memory>
+#include <optional>
 
+#include "server/confirm.h"
 #include "server/golden_tree.h"
 #include "server/plan.h"
 #include "server/report.h"
@@ -19,6 +21,8 @@ struct Prepared {
   Stage2 stage2;
   asio::ip::address_v4 listen;
   wire::Racks racks;
+  std::optional<wire::Racks> only;
+  std::unique_ptr<Confirm> confirm;  ///< nullptr: nobody is asked
 };
 
 /// Serves the sessions of a clone until as many nodes are done as were asked for, or until the operator ends it; shows
