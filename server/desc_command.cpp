@@ -62,8 +62,7 @@ Awaitable<void> print_desc(asio::io_context& io, std::string name) {
   Medium medium = find_medium(name);
   Command command({"sfdisk", "--json", medium.path});
   std::string json = co_await output_of(io, command);
-  std::vector<wire::Partition> partitions = partitions_of(parse_sfdisk(json), medium.size);
-  if (partitions.empty()) throw Error("desc " + medium.path, "its partition table is empty");
+  std::vector<wire::Partition> partitions = desc_of(medium.path, parse_sfdisk(json), medium.size);
   check_numbers(partitions, medium.path);
   std::printf("# %s as it is; sizes are MiB\n%s", medium.path.c_str(), wire::format_desc(partitions).c_str());
 }

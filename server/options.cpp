@@ -64,7 +64,8 @@ void add_clone_options(CLI::App& app, CloneOptions& o) {
   app.add_flag("--confirm", o.confirm, "Show the nodes' disks and ask here, before the first of them is written to");
   add_number(app, "--sink-limit", o.sink_limit,
              "A node that writes nothing for so many seconds has failed (600; 0: no limit)", 0, 1000000);
-  list("--target", o.targets, "DRIVE=SELECTOR", "Which disk of a node takes DRIVE's place: sda=name:vda");
+  list("--target", o.targets, "DRIVE=SELECTOR",
+       "Which disk of a node takes DRIVE's place: sda=path:pci-0000:00:1f.2-ata-1");
   app.add_flag("--allow-removable", o.allow_removable, "Removable drives too, here and on the nodes");
   app.add_option("--session", o.session, "Name of this clone, for logs")->type_name("NAME");
   app.add_option("--stage2", o.stage2, "Stage2 (squashfs), or a directory to make it of")->type_name("FILE");

@@ -32,7 +32,7 @@ struct CloneOptions {
   std::vector<Pair> descs;                   ///< -p: drive, desc file
   unsigned release_delay = 0;                ///< -d: tenths of a second between two releases
   std::string boot_loader;                   ///< -r: "grub --with=jfs"; empty: what is found here
-  std::vector<std::string> targets;          ///< "sda=name:vda"
+  std::vector<std::string> targets;          ///< "sda=path:pci-0000:00:1f.2-ata-1"
   bool allow_removable = false;
   std::string session = "ka";
   std::string stage2;  ///< empty: /mnt/ka, else the installed one

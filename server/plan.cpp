@@ -14,7 +14,7 @@ using wire::FileSystem;
 using wire::Partition;
 
 constexpr std::uint64_t mib = 1024 * 1024;
-constexpr std::uint8_t swap_type = 0x82;
+constexpr std::uint8_t swap_type = 0x82, efi_system_type = 0xef;
 
 bool is_ext(std::string_view type) { return type == "ext2" || type == "ext3" || type == "ext4"; }
 // A hibernated machine's swap space has another signature.
@@ -273,7 +273,11 @@ class Planner {
     disk.name = name;
     disk.golden_size = device->size;
     disk.identifier = table->second.identifier;
-    disk.partitions = partitions_for(name, *device, table->second);
+    try {
+      disk.partitions = partitions_for(name, *device, table->second);
+    } catch (const Error& error) {
+      return refuse(error.what());
+    }
     if (auto code = input_.boot_code.find(name); code != input_.boot_code.end())
       disk.boot_code = with_identifier(code->second, disk.identifier);
     for (const Partition& partition : disk.partitions) {
@@ -286,7 +290,7 @@ class Planner {
   std::vector<Partition> partitions_for(const std::string& name, const BlockDevice& device,
                                         const PartitionTable& table) {
     auto desc = input_.descs.find(name);
-    if (desc == input_.descs.end()) return partitions_of(table, device.size);
+    if (desc == input_.descs.end()) return partitions_of(name, table, device.size);
     std::vector<Partition> partitions = desc->second;
     for (Partition& partition : partitions) {
       const PartitionTable::Entry* entry = table.find(partition.number);
@@ -377,6 +381,8 @@ class Planner {
       refuse("-D " + name + ": is " + format_size(device->size) + ", the desc gives it " +
              std::to_string(*partition.size_mib) + " MiB");
     plan_.manifest.raw_partitions.push_back({drive, partition.number, "", device->size});
+    // An EFI system partition that goes along is what UEFI starts from, on an MBR disk too.
+    if (partition.type == efi_system_type) plan_.manifest.firmware = {"bios", "uefi"};
   }
 
   void check_all_mounted(const wire::Disk& disk) {
@@ -470,7 +476,8 @@ class Planner {
       std::size_t equals = rule.find('=');
       std::string disk(plain_name(std::string_view(rule).substr(0, equals)));
       if (equals == std::string::npos || !drives_.count(disk)) {
-        refuse("--target " + rule + ": expected DRIVE=SELECTOR with a drive that is cloned, such as sda=name:vda");
+        refuse("--target " + rule +
+               ": expected DRIVE=SELECTOR with a drive that is cloned, such as sda=path:pci-0000:00:1f.2-ata-1");
         continue;
       }
       plan_.manifest.targets.push_back({disk, rule.substr(equals + 1)});

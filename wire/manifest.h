@@ -24,6 +24,8 @@ struct Partition {
   std::uint8_t type = 0x83;               ///< MBR type: 0x83 linux, 0x82 swap, 0x05 extended, …
   std::optional<std::uint64_t> size_mib;  ///< nullopt: fill
   bool bootable = false;
+  /// Where it lies on the golden disk, in bytes; both 0 if a desc makes it.
+  std::uint64_t golden_start = 0, golden_size = 0;
 };
 
 /// The MBR types of an extended partition: CHS, LBA, Linux.
@@ -117,6 +119,7 @@ struct Manifest {
   bool removable_allowed = false;  ///< clone onto removable disks too
   std::string tar_compression;     ///< "zstd": the sessions that follow may be packed with it; empty: they are not
   std::string log_directory = "/var/log/ka";
+  std::vector<std::string> firmware = {"bios"};  ///< what can start the clone: "bios", "uefi"
 };
 
 /// Throws Error naming the field that does not go with the rest: a file system on a partition that is not
