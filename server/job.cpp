@@ -158,7 +158,7 @@ Awaitable<void> JobRunner::refuse_to_be_second() {
   try {
     found = co_await net::discover(io_, std::move(question), server_id_);
   } catch (const Error& error) {
-    unasked = error.what();
+    unasked = words_of(error);
   }
   if (!unasked.empty()) event("Whether another server is there is not known: " + unasked);
   if (found.empty()) co_return;
@@ -199,7 +199,7 @@ Awaitable<void> JobRunner::converse(std::shared_ptr<JobRunner>, wire::NodeId id)
       if (connections_.count(id) == 0) co_return;
     }
   } catch (const std::exception& error) {
-    why = error.what();
+    why = words_of(error);
   }
   connection->close();
   connections_.erase(id);
@@ -298,7 +298,7 @@ Awaitable<void> JobRunner::pump(std::shared_ptr<JobRunner>, std::size_t session)
       if (runs(stream)) session_warnings_ = std::move(warnings);
     }
   } catch (const std::exception& error) {
-    trouble = error.what();
+    trouble = words_of(error);
   }
   if (!runs(stream)) co_return;
   if (trouble.empty()) {

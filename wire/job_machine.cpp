@@ -62,8 +62,11 @@ void JobMachine::refuse(NodeId id, const std::string& reason) {
   output_.close(id);
   auto found = nodes_.find(id);
   if (found == nodes_.end()) return;
-  output_.event(found->second.from.address_text() + " is refused: " + reason);
-  if (found->second.phase != Phase::greeting) leave(id, found->second, NodeRow::State::failed, reason, now_);
+  // One that is known has a row, and its failure is told.
+  if (found->second.phase == Phase::greeting)
+    output_.event(found->second.from.address_text() + " is refused: " + reason);
+  else
+    leave(id, found->second, NodeRow::State::failed, reason, now_);
   nodes_.erase(id);
 }
 
@@ -231,7 +234,7 @@ void JobMachine::member_finished(NodeId id, Node& node, const Finished& finished
 void JobMachine::put_out(NodeId id, const std::string& reason) {
   auto found = nodes_.find(id);
   if (found == nodes_.end()) return;
-  output_.event(name(found->second) + " is put out of the chain: " + reason);
+  output_.event(name(found->second) + " is dropped from this round: " + reason);
   leave(id, found->second, NodeRow::State::put_out, reason, now_);
   output_.send(id, PutOut{reason});
 }
