@@ -18,8 +18,10 @@ json escaped(const std::vector<std::string>& texts) {
 }
 
 json head(const CloneOptions& options, const char* result) {
-  return {{"version", 1},        {"program", "ka-server " KA_VERSION},
-          {"result", result},    {"session", escape_bytes(options.session)},
+  return {{"version", 1},
+          {"program", "ka-server " KA_VERSION},
+          {"result", result},
+          {"session", escape_bytes(options.session)},
           {"nodes_wanted", options.nodes}};
 }
 

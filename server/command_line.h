@@ -1,5 +1,6 @@
 #pragma once
-/// All that ka-server takes on its command line, in one place: main runs it, and a test holds the manual pages against it.
+/// All that ka-server takes on its command line, in one place: main runs it, and a test holds the manual pages against
+/// it.
 
 #include <CLI/CLI.hpp>
 #include <functional>

@@ -36,7 +36,8 @@ Display::Display(asio::io_context& io, Output& out, unsigned wanted, bool quiet)
   asio::co_spawn(io, watch_size(), asio::detached);
 }
 
-Display::~Display() { close(); }
+// What a second signal leaves is destroyed after its output: nothing is written here.
+Display::~Display() { end(); }
 
 // Both loops end when close() cancels what they wait for.
 Awaitable<void> Display::redraw_loop() {
@@ -146,6 +147,10 @@ void Display::line(const std::string& text) {
 void Display::close() {
   if (closed_) return;
   out_.write(erasure());
+  end();
+}
+
+void Display::end() {
   closed_ = true;
   timer_.cancel();
   resized_.cancel();

@@ -18,7 +18,8 @@ namespace ka::server {
 
 class Display final : public JobObserver {
  public:
-  /// Writes to `out`; when `quiet`, only what went wrong. Must be destroyed before `io` and `out`.
+  /// Writes to `out`; when `quiet`, only what went wrong. Must be destroyed before `io`; `out` is not
+  /// touched by that.
   Display(asio::io_context& io, Output& out, unsigned wanted, bool quiet = false);
   ~Display() override;
 
@@ -46,6 +47,7 @@ class Display final : public JobObserver {
 
   Awaitable<void> redraw_loop();
   Awaitable<void> watch_size();
+  void end();
   void resize();
   void measure_rate();
   void draw();

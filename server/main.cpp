@@ -49,10 +49,11 @@ int run(int argc, char** argv) {
   std::string file;
   apply_conf(line.app, conf_text(line.clone.conf, file), file);
   if (!line.clone.check && line.app["--nodes"]->count() == 0)
-    throw UsageError("-n N is needed: onto how many nodes shall this machine be cloned?\n"
-                     "Usage: ka-server -n N [OPTIONS]\n"
-                     "For example: ka-server -n 3 -X sdb --check  shows what would be cloned onto three nodes, without sdb;\n"
-                     "without --check, it waits for them and clones. ka-server --help has all options");
+    throw UsageError(
+        "-n N is needed: onto how many nodes shall this machine be cloned?\n"
+        "Usage: ka-server -n N [OPTIONS]\n"
+        "For example: ka-server -n 3 -X sdb --check  shows what would be cloned onto three nodes, without sdb;\n"
+        "without --check, it waits for them and clones. ka-server --help has all options");
   return run_clone(line.clone);
 }
 

@@ -26,7 +26,8 @@ std::string check_packing(const std::string& given) {
 
 void add_job_options(CLI::App& app, JobOptions& o) {
   OptionTable table(app);
-  table.number("-n,--nodes", o.nodes, 1, 100000, "A round starts when this many nodes wait; all is well when as many are done");
+  table.number("-n,--nodes", o.nodes, 1, 100000,
+               "A round starts when this many nodes wait; all is well when as many are done");
   table.number("-T,--start-after", o.start_after, 0, 1000000,
                "A round starts at the latest this many seconds after the first node came");
   table.number("--linger", o.linger, 0, 1000000, "After a round, wait this many seconds for nodes that are missing");

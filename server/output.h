@@ -1,6 +1,6 @@
 #pragma once
-/// Where a command says what happens while nodes are served. Nothing here waits: a child writes to the terminal, pipe or
-/// file, which may be stopped (Ctrl-S), full, or on a server that does not answer, and the nodes do not feel it.
+/// Where a command says what happens while nodes are served. Nothing here waits: a child writes to the terminal, pipe
+/// or file, which may be stopped (Ctrl-S), full, or on a server that does not answer, and the nodes do not feel it.
 
 #include <chrono>
 #include <memory>

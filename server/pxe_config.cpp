@@ -55,7 +55,8 @@ struct Request {
 };
 
 void add_value_options(OptionTable& table, PxeRequest& v) {
-  table.text("-i,--interface", v.interface, "NAME", "Interface that nodes are on; without it, the one with the default route");
+  table.text("-i,--interface", v.interface, "NAME",
+             "Interface that nodes are on; without it, the one with the default route");
   table.text("--server", v.server, "ADDRESS", "Address of this machine for nodes; without it, that of the interface");
   table.text("--subnet", v.subnet, "ADDRESS/PREFIX", "Network of the nodes; without it, that of the interface");
   table.text("--range", v.range, "FIRST,LAST",
@@ -141,7 +142,7 @@ void write_files(const FileContents& files) {
   std::vector<std::string> folders, parts;
   try {
     for (const auto& [path, content] : files) {
-      if (struct stat status {}; ::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode))
+      if (struct stat status{}; ::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode))
         throw Error("write " + path, "it is a directory");
       const std::vector<std::string> missing = missing_folders(path);
       make_directories(folder_of(path));
@@ -165,7 +166,9 @@ void add_pxe_config_command(CLI::App& app, std::function<int()>& chosen) {
   add_help_and_version(*config);
   OptionTable table(*config);
   table.text("--output", request->output, "DIR", "Where to write it")->configurable(false);
-  table.text("--values", request->values_file, "FILE", "Read values from FILE: NAME = VALUE, by the names of the options")
+  table
+      .text("--values", request->values_file, "FILE",
+            "Read values from FILE: NAME = VALUE, by the names of the options")
       ->configurable(false);
   table.text("--templates", request->templates, "DIR", "Where the templates are")->configurable(false);
   add_value_options(table, request->values);

@@ -38,8 +38,7 @@ asio::ip::address_v4 address_of(const std::string& interface) {
   std::unique_ptr<ifaddrs, void (*)(ifaddrs*)> guard(list, ::freeifaddrs);
   for (const ifaddrs* entry = list; entry != nullptr; entry = entry->ifa_next) {
     if (entry->ifa_addr == nullptr || entry->ifa_addr->sa_family != AF_INET) continue;
-    const asio::ip::address_v4 address(
-        ntohl(reinterpret_cast<const sockaddr_in*>(entry->ifa_addr)->sin_addr.s_addr));
+    const asio::ip::address_v4 address(ntohl(reinterpret_cast<const sockaddr_in*>(entry->ifa_addr)->sin_addr.s_addr));
     if (no_address ? interface == entry->ifa_name : address == given) return address;
   }
   if (!no_address) throw Error("--interface " + interface, "this machine does not have that address");
@@ -52,8 +51,9 @@ void check_ports(asio::io_context& io, const JobPlan& plan) {
     try {
       asio::ip::tcp::acceptor(io, asio::ip::tcp::endpoint(plan.listen, port));
     } catch (const boost::system::system_error& error) {
-      const std::string why =
-          error.code() == asio::error::address_in_use ? "it is taken: does another ka-server run here?" : words_of(error);
+      const std::string why = error.code() == asio::error::address_in_use
+                                  ? "it is taken: does another ka-server run here?"
+                                  : words_of(error);
       throw Error("listen on TCP port " + std::to_string(port), why + " (--control-port and --data-port change it)");
     }
   }

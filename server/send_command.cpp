@@ -58,6 +58,7 @@ Awaitable<void> send(asio::io_context& io, const SendOptions& options, Output& o
   } catch (...) {
     failure = std::current_exception();
   }
+  display.close();
   report.sessions = display.sessions();
   if (failure) std::rethrow_exception(failure);
 }
@@ -91,8 +92,7 @@ void add_send_command(CLI::App& app, std::function<int()>& chosen) {
   add_help_and_version(*send);
   OptionTable table(*send);
   table.text("-s,--session", options->session, "NAME", "Name of the session", check_session)->required();
-  CLI::Option* command =
-      table.text("-e,--execute", options->command, "COMMAND", "Send what this shell command writes");
+  CLI::Option* command = table.text("-e,--execute", options->command, "COMMAND", "Send what this shell command writes");
   CLI::Option* file = table.text("-f,--file", options->file, "FILE", "Send this file, block device or FIFO");
   command->excludes(file);
   add_job_options(*send, *options);

@@ -40,7 +40,9 @@ std::vector<Session> sessions_of(asio::io_context& io, const CloneOptions& optio
   for (const wire::RawPartition& raw : ready.plan.manifest.raw_partitions) {
     Session session;
     session.name = raw.session;
-    session.open = [&io, device = "/dev/" + partition_name(raw.disk, raw.partition)] { return file_source(io, device); };
+    session.open = [&io, device = "/dev/" + partition_name(raw.disk, raw.partition)] {
+      return file_source(io, device);
+    };
     session.expected = raw.size;
     session.compression = options.compression;
     sessions.push_back(std::move(session));
@@ -58,13 +60,15 @@ Awaitable<void> serve(asio::io_context& io, const CloneOptions& options, const P
   Display display(io, output, options.nodes);
   display.event("I want " + std::to_string(options.nodes) + (options.nodes == 1 ? " client" : " clients") +
                 "; switch them on now");
+  std::exception_ptr failure;
   try {
     report.result = co_await run_job(io, std::move(plan), display);
   } catch (...) {
-    report.sessions = display.sessions();
-    throw;
+    failure = std::current_exception();
   }
+  display.close();
   report.sessions = display.sessions();
+  if (failure) std::rethrow_exception(failure);
 }
 
 }  // namespace ka::server

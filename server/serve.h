@@ -22,8 +22,8 @@ struct Prepared {
 };
 
 /// Serves the sessions of a clone until as many nodes are done as were asked for, or until the operator ends it; shows
-/// what happens on `output`. A second signal stops `io`. `report` gets the result, and the sessions also when this throws
-/// Error.
+/// what happens on `output`. A second signal stops `io`. `report` gets the result, and the sessions also when this
+/// throws Error.
 Awaitable<void> serve(asio::io_context& io, const CloneOptions& options, const Prepared& ready, Output& output,
                       Report& report);
 

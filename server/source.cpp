@@ -54,8 +54,8 @@ class PipeSource : public Source {
   std::shared_ptr<PipedProcess> program_;
 };
 
-// In the child, with its standard output and standard error. splice(2) hands on the pages of a file without a copy; what
-// cannot be spliced (a terminal, some file systems) is read and written.
+// In the child, with its standard output and standard error. splice(2) hands on the pages of a file without a copy;
+// what cannot be spliced (a terminal, some file systems) is read and written.
 int copy_file_out(const std::string& path) {
   auto failed = [&](const char* doing) {
     const std::string text = Error::from_errno(doing + path).what() + std::string("\n");

@@ -26,8 +26,8 @@ class Source {
 /// Bytes in memory (the manifest).
 std::unique_ptr<Source> buffer_source(std::string bytes);
 
-/// A file, a block device or a FIFO, opened and read by a child: what waits for a disk, a server of files or a writer is
-/// not this process. What fails is thrown by finish().
+/// A file, a block device or a FIFO, opened and read by a child: what waits for a disk, a server of files or a writer
+/// is not this process. What fails is thrown by finish().
 std::unique_ptr<Source> file_source(asio::io_context& io, const std::string& path);
 
 /// Can `path` be a file_source()? Asked before anybody waits. Throws Error if it is not there, may not be read, or is a

@@ -52,9 +52,7 @@ std::string percent_text(std::uint64_t part, std::uint64_t whole) {
   return std::to_string(percent) + "%";
 }
 
-std::string rate_text(double rate) {
-  return rate > 0 ? format_size(static_cast<std::uint64_t>(rate)) + "/s" : "";
-}
+std::string rate_text(double rate) { return rate > 0 ? format_size(static_cast<std::uint64_t>(rate)) + "/s" : ""; }
 
 std::string left_text(std::uint64_t part, std::uint64_t whole, double rate) {
   if (rate <= 0 || whole <= part) return "";
@@ -112,7 +110,40 @@ std::string packed_text(const Progress& progress) {
   return progress.packed_out > 0 ? "packed to " + percent_text(progress.packed_out, progress.packed_in) : "";
 }
 
-std::string node_line(const NodeStatus& node, const SessionView& session, std::size_t name_width(const std::vector<NodeStatus>& nodes) {
+std::string node_line(const NodeStatus& node, const SessionView& session, std::size_t name_width) {
+  std::string text = padded(name_of(node), name_width) + "  " + padded(state_name(node.state), 9) + "  ";
+  if (node.state == State::failed || node.state == State::put_out) return text + escape_bytes(node.reason);
+  text += padded(escape_bytes(node.stage), 12);
+  if (!session.name.empty() && node.state == State::running && node.stage == session.name) {
+    const std::string far = session.expected > 0 ? percent_text(node.sunk, session.expected) : format_size(node.sunk);
+    text += "  " + padded(far, 4) + "  " + padded(rate_text(node.rate), 12) + "  " +
+            left_text(node.sunk, session.expected, node.rate);
+  }
+  return without_blanks_at_its_end(std::move(text));
+}
+
+// "10.0.1.9" before "10.0.1.10".
+auto address_order(const NodeStatus& node) {
+  boost::system::error_code none;
+  return std::tuple(asio::ip::make_address_v4(node.address, none).to_uint(), node.number);
+}
+
+std::vector<const NodeStatus*> pointers_to(const std::vector<NodeStatus>& nodes) {
+  std::vector<const NodeStatus*> order;
+  for (const NodeStatus& node : nodes) order.push_back(&node);
+  return order;
+}
+
+std::vector<const NodeStatus*> by_urgency(const std::vector<NodeStatus>& nodes) {
+  std::vector<const NodeStatus*> order = pointers_to(nodes);
+  auto place = [](const NodeStatus* node) {
+    return std::tuple(urgency(node->state), node->order == 0, node->order, address_order(*node));
+  };
+  std::sort(order.begin(), order.end(), [&](const NodeStatus* a, const NodeStatus* b) { return place(a) < place(b); });
+  return order;
+}
+
+std::size_t name_width(const std::vector<NodeStatus>& nodes) {
   std::size_t width = 0;
   for (const NodeStatus& node : nodes) width = std::max(width, name_of(node).size());
   return std::min<std::size_t>(width, 40);
@@ -132,8 +163,8 @@ std::uint64_t written_on_average(const SessionView& session, const std::vector<N
   return members == 0 ? 0 : bytes / members;
 }
 
-std::vector<std::string> session_lines(const SessionView& session, const std::vector<NodeStatus>& nodes, unsigned wanted,
-                                       std::size_t width) {
+std::vector<std::string> session_lines(const SessionView& session, const std::vector<NodeStatus>& nodes,
+                                       unsigned wanted, std::size_t width) {
   if (session.name.empty()) return {idle_text(nodes, wanted) + ": " + counts_text(nodes, wanted)};
   std::string second = "  " + counts_text(nodes, wanted);
   add(second, packed_text(session.progress), width);

@@ -22,10 +22,10 @@ struct SessionView {
 /// What the nodes of the session have written, on the average: what the source gave and nobody has yet does not count.
 std::uint64_t written_on_average(const SessionView& session, const std::vector<NodeStatus>& nodes);
 
-/// The running session on one line, and on a second one how many nodes there are and what holds them up. What does not fit
-/// into `width` is left out, the least important first.
-std::vector<std::string> session_lines(const SessionView& session, const std::vector<NodeStatus>& nodes, unsigned wanted,
-                                       std::size_t width);
+/// The running session on one line, and on a second one how many nodes there are and what holds them up. What does not
+/// fit into `width` is left out, the least important first.
+std::vector<std::string> session_lines(const SessionView& session, const std::vector<NodeStatus>& nodes,
+                                       unsigned wanted, std::size_t width);
 
 /// Lines for a terminal so wide and high: the session's, then a row for each node: those in trouble first, then in the
 /// order of the chain. If they are more than fit, the last line counts the rest. No line is longer than `width`.

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""The operator's side, with the real programs: operator_test.py NAME…, or all without a name.
+"""The operator's side, with the real programs: operator_test.py NAME…, or all.
 
-A terminal that is stopped, a pipe that nobody reads and a source that says nothing hold up no node; what is wrong with a
-command is said before its first line, with the right exit status.
+A terminal that is stopped, a pipe that nobody reads and a source that says nothing hold up no node; what is wrong with
+a command is said before its first line, with the right exit status.
 """
 
 import fcntl
@@ -40,8 +40,8 @@ class Held:
     def __enter__(self):
         self.rack.__enter__()
         source, self.digest = self.rack.source(64)
-        self.server = self.rack.start("s", rack.program("ka-server"), "send", "-s", rack.SESSION, "-n", "4", "-f", source,
-                                      stderr=self.descriptor, env=dict(os.environ, TERM="xterm"))
+        self.server = self.rack.start("s", rack.program("ka-server"), "send", "-s", rack.SESSION, "-n", "4", "-f",
+                                      source, stderr=self.descriptor, env=dict(os.environ, TERM="xterm"))
         self.clients = {name: self.rack.client(name) for name in self.rack.names[1:]}
         return self
 

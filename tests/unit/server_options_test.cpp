@@ -76,8 +76,9 @@ void parse(CommandLine& line, const std::string& text) {
 // One rule for both faces of the program.
 TEST(CommandLineTest, NumbersAreDecimalAndInRange) {
   for (const char* face : {"", "send -s x -e true "}) {
-    for (const char* option : {"-n 0", "-n -1", "-n 1x", "-n 0x10", "-n 100001", "--control-port 65536",
-                               "--control-port 0", "--data-port 0", "-w -1", "--sink-limit 1.5", "--linger +3", "-T ''"}) {
+    for (const char* option :
+         {"-n 0", "-n -1", "-n 1x", "-n 0x10", "-n 100001", "--control-port 65536", "--control-port 0", "--data-port 0",
+          "-w -1", "--sink-limit 1.5", "--linger +3", "-T ''"}) {
       CommandLine line;
       EXPECT_THROW(parse(line, std::string(face) + option), CLI::ParseError) << face << option;
     }
@@ -165,7 +166,8 @@ TEST_F(ServerOptions, AWrongValueOfConfIsNamed) {
   EXPECT_EQ(conf_error("\ncontrol-port = ssh\n").substr(0, 46), "ka.conf:2: not a value for control-port: ssh (");
   EXPECT_EQ(conf_error("allow-removable = perhaps\n").substr(0, 48),
             "ka.conf:1: not a value for allow-removable: perh");
-  EXPECT_NE(conf_error("\ncontrol-port = 0\n").find("a whole number from 1 to 65535 is needed, not 0"), std::string::npos);
+  EXPECT_NE(conf_error("\ncontrol-port = 0\n").find("a whole number from 1 to 65535 is needed, not 0"),
+            std::string::npos);
 }
 
 TEST_F(ServerOptions, WhatConcernsOneRunIsNoKey) {

@@ -7,6 +7,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <csignal>
 #include <cstdlib>
 
 #include "base/error.h"
@@ -37,7 +39,6 @@ class OutputTest : public testing::Test {
     reader.reset(ends[0]);
     writer.reset(ends[1]);
   }
-  // The time that writing took, for "does not wait".
   void fill(Output& out, int lines) {
     for (int i = 0; i < lines; ++i) out.write("line " + std::to_string(i) + " " + std::string(80, '.') + "\n");
   }
@@ -63,7 +64,6 @@ TEST_F(OutputTest, APipeThatNobodyReadsIsNotWaitedFor) {
   writer.reset();
   // Read now: what was kept, and then how many lines were not.
   std::string got;
-  std::optional<std::string> rest;
   asio::posix::stream_descriptor pipe(io, reader.release());
   auto read = [&]() -> Awaitable<void> {
     char room[65536];
@@ -160,6 +160,32 @@ TEST_F(TerminalTest, ADumbTerminalGetsNoEscapes) {
   EXPECT_EQ(shown().find('\x1b'), std::string::npos);
   ::unsetenv("NO_COLOR");
   EXPECT_NE(shown().find('\x1b'), std::string::npos);
+}
+
+// A terminal that became narrow has wrapped the old rows: where they are nobody knows.
+TEST_F(TerminalTest, AResizeLeavesNoOldCopies) {
+  set_size(100, 24);
+  {
+    Output out(io, terminal.get());
+    Display display(io, out, 2);
+    display.event("hello");
+    io.run_for(50ms);
+    set_size(30, 24);
+    ::raise(SIGWINCH);
+    io.run_for(1s);
+    out.write("the end\n");
+  }
+  const std::string text = read_until(screen.get(), "the end");
+  const std::size_t cleared = text.rfind("\x1b[H\x1b[J");
+  ASSERT_NE(cleared, std::string::npos) << text;
+  const std::string screenful = text.substr(cleared, text.find("the end") - cleared);
+  auto count = [&](const std::string& what) {
+    unsigned times = 0;
+    for (std::size_t at = 0; (at = screenful.find(what, at)) != std::string::npos; ++at) ++times;
+    return times;
+  };
+  EXPECT_EQ(count(" hello"), 1u) << screenful;
+  EXPECT_EQ(count("Waiting for nodes"), 1u) << screenful;
 }
 
 // Ctrl-S: what is written to it waits.

@@ -75,9 +75,7 @@ TEST_F(FileSourceTest, EveryByteOfAFile) {
   EXPECT_EQ(read(scratch_.at("/empty")), "");
 }
 
-TEST_F(FileSourceTest, WhatCannotBeSplicedIsReadAllTheSame) {
-  EXPECT_EQ(read("/proc/self/mountinfo").empty(), false);
-}
+TEST_F(FileSourceTest, WhatCannotBeSplicedIsReadAllTheSame) { EXPECT_EQ(read("/proc/self/mountinfo").empty(), false); }
 
 TEST_F(FileSourceTest, WhatCannotBeReadIsSaidBeforeAnybodyWaits) {
   EXPECT_EQ(check_failure("/no/such/file"), "open /no/such/file: No such file or directory");

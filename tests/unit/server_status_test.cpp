@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "server/check_report.h"
 #include "server/report.h"
 
 namespace ka::server {
@@ -117,7 +118,8 @@ TEST(StatusTable, TheHeadFitsAnOrdinaryTerminalWhole) {
 TEST(StatusTable, WhileNoSessionRunsItSaysWhatIsWaitedFor) {
   EXPECT_EQ(live_table(SessionView(), {}, 2, 79, 24)[0], "Waiting for nodes: 0 here, 0 done, 2 wanted");
   NodeStatus done = node("10.0.1.35", State::done), running = node("10.0.1.36", State::finishing);
-  EXPECT_EQ(live_table(SessionView(), {done, running}, 2, 79, 24)[0], "The nodes are at work: 2 here, 1 done, 2 wanted");
+  EXPECT_EQ(live_table(SessionView(), {done, running}, 2, 79, 24)[0],
+            "The nodes are at work: 2 here, 1 done, 2 wanted");
   EXPECT_EQ(live_table(SessionView(), {done, done}, 2, 79, 24)[0], "All nodes are done: 2 here, 2 done, 2 wanted");
 }
 
@@ -190,6 +192,40 @@ TEST(ServerReport, ForPrograms) {
   EXPECT_EQ(nlohmann::json::parse(report_json(report))["result"], "done");
   report.error = "ports taken";
   EXPECT_EQ(nlohmann::json::parse(report_json(report))["result"], "failed");
+}
+
+TEST(ServerReport, OfACheckThatRefuses) {
+  CloneOptions options;
+  options.nodes = 3;
+  const Refusal why({"sdb: LVM", "sda: no room"}, {"a hook is not executable"});
+  auto json = nlohmann::json::parse(check_json(options, why));
+  EXPECT_EQ(json["result"], "refused");
+  EXPECT_EQ(json["refusals"], nlohmann::json({"sdb: LVM", "sda: no room"}));
+  EXPECT_EQ(json["warnings"], nlohmann::json({"a hook is not executable"}));
+  EXPECT_TRUE(json["plan"].is_null());
+  EXPECT_EQ(json["nodes_wanted"], 3);
+  EXPECT_EQ(nlohmann::json::parse(check_json(options, Error("run dumpe2fs", "it is not there")))["refusals"][0],
+            "run dumpe2fs: it is not there");
+}
+
+TEST(ServerReport, OfACheckThatFindsNothingInTheWay) {
+  Prepared ready;
+  wire::Disk disk;
+  disk.name = "sda";
+  disk.golden_size = 100 * mib;
+  ready.plan.manifest.disks = {disk};
+  ready.plan.excluded = {"/tmp"};
+  ready.plan.not_cloned = {{"/mnt/data (sdb1, ext4)", "left out by -X sdb"}};
+  ready.plan.warnings = {"/home is nearly full"};
+  ready.plan.expected = 1234;
+  auto json = nlohmann::json::parse(check_json(CloneOptions(), ready));
+  EXPECT_EQ(json["result"], "possible");
+  EXPECT_EQ(json["plan"]["disks"][0]["name"], "sda");
+  EXPECT_EQ(json["plan"]["excluded"][0], "/tmp");
+  EXPECT_EQ(json["plan"]["not_cloned"][0]["why"], "left out by -X sdb");
+  EXPECT_EQ(json["plan"]["expected_bytes"], 1234);
+  EXPECT_EQ(json["warnings"][0], "/home is nearly full");
+  EXPECT_TRUE(json["refusals"].empty());
 }
 
 }  // namespace
