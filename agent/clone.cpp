@@ -63,6 +63,7 @@ class Clone {
   Awaitable<void> steps() {
     co_await receive_manifest();
     co_await check_everything();
+    co_await ask_to_write();
 
     for (const Target& target : targets_) co_await partition(target);
     for (const wire::FileSystem& f : manifest_.file_systems) co_await format(f);
@@ -194,6 +195,19 @@ class Clone {
 
   wire::BootLoader::Kind loader() const {
     return manifest_.boot_loader ? manifest_.boot_loader->kind : wire::BootLoader::Kind::none;
+  }
+
+  // Nothing on any disk is changed before this has returned.
+  Awaitable<void> ask_to_write() {
+    std::vector<wire::DiskOffer> disks;
+    for (const Target& target : targets_) {
+      wire::DiskOffer offer;
+      offer.golden = target.golden->name;
+      offer.name = target.disk.name;
+      offer.size = target.disk.size;
+      disks.push_back(offer);
+    }
+    co_await context_.link.ask_to_write(std::move(disks));
   }
 
   // ---- The disks ----

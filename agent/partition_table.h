@@ -28,8 +28,7 @@ std::vector<PlacedPartition> place_partitions(const wire::Disk& golden, std::uin
 /// Input for sfdisk(8): label, identifier, and each partition by number.
 std::string sfdisk_script(const wire::Disk& golden, const std::vector<PlacedPartition>& partitions);
 
-/// The boot code proper: the six bytes up to the table hold the disk identifier, which is never overwritten.
-inline constexpr std::size_t boot_code_size = 440;
+using wire::boot_code_size;
 
 /// Boot code for a disk that is not a whole clone yet: says so on the screen and gives the machine back to its
 /// BIOS (INT 18h), which goes on with the next boot device: PXE.

@@ -35,6 +35,7 @@ Awaitable<Prepared> prepare(asio::io_context& io, const CloneOptions& options) {
   Prepared ready;
   ready.input = read_input(options);
   ready.job = job_plan(io, options);
+  if (options.confirm && !options.check) ready.confirm = std::make_unique<Confirm>(io);
   std::vector<std::string> drives;
   for (const auto& [drive, desc] : ready.input.descs) drives.push_back(drive);
   Golden golden = co_await inspect(io, drives);

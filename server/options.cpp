@@ -32,6 +32,7 @@ void add_job_options(CLI::App& app, JobOptions& o) {
                "A round starts at the latest this many seconds after the first node came");
   table.number("--linger", o.linger, 0, 1000000, "After a round, wait this many seconds for nodes that are missing");
   table.text("--racks", o.racks, "FILE", "Which nodes shall be neighbours: lines RACK ADDRESS...");
+  table.text("--only", o.only, "FILE", "Which machines may take part: addresses and hardware addresses, as in --racks");
   table.number("--sink-limit", o.sink_limit, 0, 1000000,
                "A node that accepts no data for this many seconds has failed; 0: no limit");
   table.number("-w,--window", o.window_mib, 0, 1u << 20,
@@ -65,6 +66,7 @@ void add_clone_options(CLI::App& app, CloneOptions& o) {
   table.text("--stage2", o.stage2, "FILE", "Stage2 (squashfs), or a directory to make it of");
   table.text("--hooks", o.hooks, "DIR", "Scripts to run inside each clone");
   table.text("--log-directory", o.log_directory, "DIR", "Where a clone keeps the log of its making");
+  table.flag("--confirm", o.confirm, "Show the nodes' disks and ask here, before the first of them is written to");
   table.flag("--check", o.check, "Check this machine, print the plan, and end")->configurable(false);
 }
 

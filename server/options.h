@@ -24,6 +24,7 @@ struct JobOptions {
   unsigned nodes = 1;                           ///< -n
   std::optional<unsigned> start_after, linger;  ///< seconds
   std::string racks;                            ///< file; empty: the chain follows the addresses
+  std::string only;                             ///< file; empty: whatever machine comes may take part
   unsigned sink_limit = 600;                    ///< seconds; 0: none
   std::uint64_t window_mib = 0;                 ///< 0: by the number of nodes and this machine's memory
   std::string compression;                      ///< -z
@@ -52,6 +53,7 @@ struct CloneOptions : JobOptions {
   std::string stage2;  ///< empty: /mnt/ka, else the installed one
   std::string hooks = "/etc/ka/hooks.d";
   std::string log_directory = "/var/log/ka";  ///< on the clone
+  bool confirm = false;                       ///< ask the operator before nodes write
   bool check = false;                         ///< print the plan and end
   std::string conf;                           ///< --config; empty: default_conf, if it is there
 };

@@ -16,7 +16,6 @@ using wire::Partition;
 constexpr std::uint64_t mib = 1024 * 1024;
 constexpr int first_logical = 5;
 
-bool is_extended(std::uint8_t type) { return type == 0x05 || type == 0x0f || type == 0x85; }
 std::uint64_t round_up(std::uint64_t bytes) { return (bytes + mib - 1) / mib; }
 
 // "/dev/sda5" on "/dev/sda", "/dev/nvme0n1p5", "disk.img5": the digits at the end, which is where "p" may stand.
@@ -44,9 +43,9 @@ Partition plain(const PartitionTable::Entry& entry) {
   partition.number = entry.number;
   partition.type = entry.type;
   partition.bootable = entry.bootable;
-  partition.kind = entry.number >= first_logical ? Partition::Kind::logical
-                   : is_extended(entry.type)     ? Partition::Kind::extended
-                                                 : Partition::Kind::primary;
+  partition.kind = entry.number >= first_logical   ? Partition::Kind::logical
+                   : wire::is_extended(entry.type) ? Partition::Kind::extended
+                                                   : Partition::Kind::primary;
   partition.size_mib = round_up(entry.size);
   return partition;
 }
@@ -114,7 +113,7 @@ std::vector<Partition> partitions_of(const PartitionTable& table, std::uint64_t 
   const PartitionTable::Entry* last = nullptr;  // on the disk, not by number
   for (const PartitionTable::Entry& entry : table.entries) {
     partitions.push_back(plain(entry));
-    if (!is_extended(entry.type) && (last == nullptr || entry.start > last->start)) last = &entry;
+    if (!wire::is_extended(entry.type) && (last == nullptr || entry.start > last->start)) last = &entry;
   }
   if (last == nullptr) return partitions;
   widen_extended(partitions);

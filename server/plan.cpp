@@ -292,7 +292,7 @@ class Planner {
 
   // The disk identifier lies in the last bytes of the boot code; PARTUUIDs are made of it, so it stays this disk's.
   static std::string with_identifier(std::string code, std::uint32_t identifier) {
-    for (int i = 0; i < 4; ++i) code[440 + i] = static_cast<char>(identifier >> (8 * i));
+    for (int i = 0; i < 4; ++i) code[wire::boot_code_size + i] = static_cast<char>(identifier >> (8 * i));
     return code;
   }
 

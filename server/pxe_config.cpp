@@ -49,7 +49,7 @@ std::string folder_of(const std::string& path) { return path.substr(0, path.rfin
 /// All that the subcommand's options set.
 struct Request {
   PxeRequest values;
-  std::string values_file, output = "ka-pxe", templates = "/usr/share/ka/pxe-config";
+  std::string values_file, output = "ka-pxe", templates = installed("share/ka/pxe-config");
   bool with_boot_files = false;
   BootFiles boot_files;
 };

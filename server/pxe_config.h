@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "server/installed.h"
 #include "server/pxe_values.h"
 
 namespace CLI {
@@ -21,14 +22,14 @@ void add_pxe_config_command(CLI::App& app, std::function<int()>& chosen);
 /// Paths and what is to stand there.
 using FileContents = std::vector<std::pair<std::string, std::string>>;
 
-/// Every template of `templates` (installed: /usr/share/ka/pxe-config), filled, for the folder `output`. Throws Error.
+/// Every template of `templates` (installed: share/ka/pxe-config), filled, for the folder `output`. Throws Error.
 FileContents pxe_config_files(const std::string& templates, const std::string& output, const PxeValues& values);
 
 /// Where boot files come from: pxelinux of Debian's packages, the kernel and all.rdz of `make initramfs`.
 struct BootFiles {
   std::string pxelinux = "/usr/lib/PXELINUX/pxelinux.0";
   std::string ldlinux = "/usr/lib/syslinux/modules/bios/ldlinux.c32";
-  std::string images = "/usr/lib/ka/boot";  ///< directory of vmlinuz and all.rdz
+  std::string images = installed("lib/ka/boot");  ///< directory of vmlinuz and all.rdz
 };
 
 /// The files that the configuration names, for `tftp_root`. Throws Error, with the package that a missing one is in.

@@ -23,10 +23,9 @@ bool made_of(std::string_view text, std::string_view allowed) {
 }
 
 Address parse_address(std::string_view name, std::string_view text) {
-  boost::system::error_code failed;
-  Address address = asio::ip::make_address_v4(text, failed);
-  if (failed) refuse(name, text, "an IPv4 address");
-  return address;
+  const std::optional<std::uint32_t> address = ka::parse_address(text);
+  if (!address) refuse(name, text, "an IPv4 address");
+  return Address(*address);
 }
 
 Network parse_subnet(std::string_view text) {

@@ -28,6 +28,17 @@ Awaitable<void> watch_signals(asio::io_context& io, asio::signal_set& signals, J
   }
 }
 
+wire::Racks read_racks(const std::string& file) {
+  constexpr std::size_t largest = 1 << 20;
+  return wire::Racks::parse(read_file(file, largest), file);
+}
+
+wire::Racks read_only(const std::string& file) {
+  wire::Racks only = read_racks(file);
+  if (only.empty()) throw Error("--only " + file, "names no machine, so nobody could come");
+  return only;
+}
+
 // An interface's name, or an address of this machine.
 asio::ip::address_v4 address_of(const std::string& interface) {
   boost::system::error_code no_address;
@@ -68,8 +79,8 @@ JobPlan job_plan(asio::io_context& io, const JobOptions& options) {
   plan.nodes = options.nodes;
   if (options.start_after) plan.start_after = std::chrono::seconds(*options.start_after);
   if (options.linger) plan.linger = std::chrono::seconds(*options.linger);
-  constexpr std::size_t largest_racks = 1 << 20;
-  if (!options.racks.empty()) plan.racks = wire::Racks::parse(read_file(options.racks, largest_racks), options.racks);
+  if (!options.racks.empty()) plan.racks = read_racks(options.racks);
+  if (!options.only.empty()) plan.only = read_only(options.only);
   plan.sink_limit = std::chrono::seconds(options.sink_limit);
   plan.window = options.window_mib << 20;
   plan.listen = address_of(options.interface);

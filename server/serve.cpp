@@ -35,6 +35,7 @@ std::vector<Session> sessions_of(asio::io_context& io, const CloneOptions& optio
   };
   system.expected = ready.plan.expected;
   system.compression = options.compression;
+  system.writes = true;
   sessions.push_back(std::move(system));
 
   for (const wire::RawPartition& raw : ready.plan.manifest.raw_partitions) {
@@ -45,6 +46,7 @@ std::vector<Session> sessions_of(asio::io_context& io, const CloneOptions& optio
     };
     session.expected = raw.size;
     session.compression = options.compression;
+    session.writes = true;
     sessions.push_back(std::move(session));
   }
   return sessions;
@@ -60,6 +62,10 @@ Awaitable<void> serve(asio::io_context& io, const CloneOptions& options, const P
   Display display(io, output, options.nodes);
   display.event("I want " + std::to_string(options.nodes) + (options.nodes == 1 ? " client" : " clients") +
                 "; switch them on now");
+  if (ready.confirm)
+    plan.confirm = [&](std::vector<wire::WriteRequest> nodes) {
+      return ready.confirm->ask(std::move(nodes), [&display](const std::string& line) { display.event(line); });
+    };
   std::exception_ptr failure;
   try {
     report.result = co_await run_job(io, std::move(plan), display);

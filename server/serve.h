@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "server/confirm.h"
 #include "server/golden_tree.h"
 #include "server/job.h"
 #include "server/output.h"
@@ -18,7 +19,8 @@ struct Prepared {
   Plan plan;
   std::unique_ptr<GoldenTree> tree;
   Stage2 stage2;
-  JobPlan job;  ///< all but its sessions
+  JobPlan job;                       ///< all but its sessions
+  std::unique_ptr<Confirm> confirm;  ///< nullptr: nobody is asked
 };
 
 /// Serves the sessions of a clone until as many nodes are done as were asked for, or until the operator ends it; shows

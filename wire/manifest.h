@@ -26,6 +26,14 @@ struct Partition {
   bool bootable = false;
 };
 
+/// The MBR types of an extended partition: CHS, LBA, Linux.
+constexpr bool is_extended(std::uint8_t type) { return type == 0x05 || type == 0x0f || type == 0x85; }
+
+/// What lies in front of the table in an MBR, as -m and -M take it: boot code, then the disk identifier and two bytes.
+inline constexpr std::size_t boot_record_size = 446;
+/// The boot code alone, which is all that a node writes: the identifier is its table's.
+inline constexpr std::size_t boot_code_size = 440;
+
 /// One disk of the golden node that the clone gets too.
 struct Disk {
   std::string name;               ///< the golden node's kernel name: "sda"
@@ -33,7 +41,7 @@ struct Disk {
   std::string label = "dos";      ///< partition table: "dos" ("gpt" is reserved and refused by the node)
   std::uint32_t identifier = 0;   ///< MBR disk identifier; kept, since PARTUUID= is made of it
   std::vector<Partition> partitions;
-  /// -m/-M: 446 bytes of boot code, else empty.
+  /// -m/-M: boot_record_size bytes, else empty.
   std::string boot_code;
 };
 

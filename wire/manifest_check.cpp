@@ -49,10 +49,9 @@ void check_path(const std::string& where, const std::string& path) {
 }
 
 void check_partition(const std::string& where, const Partition& p) {
-  bool extended_type = p.type == 0x05 || p.type == 0x0f || p.type == 0x85;
   bool logical = p.kind == Partition::Kind::logical;
   if (p.type == 0) fail(where + ".type", "0 means an empty slot");
-  if (extended_type != (p.kind == Partition::Kind::extended)) fail(where + ".type", "does not go with its kind");
+  if (is_extended(p.type) != (p.kind == Partition::Kind::extended)) fail(where + ".type", "does not go with its kind");
   if (logical ? p.number < 5 || p.number > last_logical : p.number < 1 || p.number > 4)
     fail(where + ".number", std::to_string(p.number) + (logical ? " is not 5 to 63" : " is not 1 to 4"));
   if (p.size_mib && (*p.size_mib == 0 || *p.size_mib > mbr_limit_mib))
@@ -90,7 +89,7 @@ void check_disks(const Manifest& m) {
     if (d.golden_size == 0 || d.golden_size > largest_size) fail(at("disks", i, "golden_size"), "is out of range");
     if (d.label != "dos")
       fail(at("disks", i, "label"), quoted(d.label) + " partition tables are not supported, only \"dos\" (MBR)");
-    if (!d.boot_code.empty() && d.boot_code.size() != 446)
+    if (!d.boot_code.empty() && d.boot_code.size() != boot_record_size)
       fail(at("disks", i, "boot_code"), "is " + std::to_string(d.boot_code.size()) + " bytes long, not 446");
     check_partitions(at("disks", i, "partitions"), d.partitions);
   }

@@ -3,6 +3,7 @@
 #   syntax.sh KA_SERVER TEMPLATES
 set -euo pipefail
 ka_server=$1 templates=$2
+PATH=$PATH:/usr/sbin:$(realpath "$(dirname "$0")/../../build")/unpacked/usr/sbin  # scripts/need puts servers there
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 fail() { echo "FAILED: $*" >&2; exit 1; }
