@@ -96,17 +96,21 @@ struct Output::State : std::enable_shared_from_this<State> {
 
   // As much as the pipe takes now; the rest when it takes more.
   void push();
+  void tell_dropped();
 };
+
+void Output::State::tell_dropped() {
+  if (dropped == 0) return;
+  pending += "... " + std::to_string(dropped) + " lines were dropped here: nobody took them\n";
+  dropped = 0;
+}
 
 void Output::State::push() {
   while (!broken && !pending.empty()) {
     const ssize_t size = ::write(pipe.native_handle(), pending.data(), pending.size());
     if (size > 0) {
       pending.erase(0, static_cast<std::size_t>(size));
-      if (pending.empty() && dropped != 0) {
-        pending = "... " + std::to_string(dropped) + " lines were dropped here: nobody took them\n";
-        dropped = 0;
-      }
+      if (pending.empty()) tell_dropped();
     } else if (errno == EAGAIN) {
       if (waiting) return;
       waiting = true;
@@ -126,7 +130,7 @@ void Output::State::push() {
 Output::Output(asio::io_context& io, int fd) : fd_(fd), state_(std::make_shared<State>(io)) {
   const char* kind = std::getenv("TERM");
   const char* plain = std::getenv("NO_COLOR");
-  const bool dumb = kind == nullptr || *kind == '\0' || std::string_view(kind) == "dumb";
+  const bool dumb = kind != nullptr && std::string_view(kind) == "dumb";
   screen_ = ::isatty(fd) == 1 && !dumb && (plain == nullptr || *plain == '\0');
   Pipe text, end;
   state_->child = ::fork();
@@ -141,12 +145,15 @@ Output::Output(asio::io_context& io, int fd) : fd_(fd), state_(std::make_shared<
 Output::~Output() { finish(); }
 
 void Output::write(std::string_view text) {
+  const bool room = state_->dropped == 0 && state_->pending.size() + text.size() <= most_pending;
+  if (room || idle()) return write_for_sure(text);
+  if (!state_->broken) state_->dropped += static_cast<std::uint64_t>(std::count(text.begin(), text.end(), '\n'));
+}
+
+void Output::write_for_sure(std::string_view text) {
   State& state = *state_;
   if (state.broken || !state.end.valid()) return;
-  if (state.pending.size() + text.size() > most_pending) {
-    state.dropped += static_cast<std::uint64_t>(std::count(text.begin(), text.end(), '\n'));
-    return;
-  }
+  state.tell_dropped();
   state.pending += text;
   state.push();
 }

@@ -1,6 +1,6 @@
 #pragma once
-/// Where a command says what happens while nodes are served. Nothing here waits: a child writes to the terminal, pipe or
-/// file, which may be stopped (Ctrl-S), full, or on a server that does not answer, and the nodes do not feel it.
+/// Where a command says what happens while nodes are served. Nothing here waits: a child writes to the terminal, pipe
+/// or file, which may be stopped (Ctrl-S), full, or on a server that does not answer, and the nodes do not feel it.
 
 #include <chrono>
 #include <memory>
@@ -23,6 +23,8 @@ class Output {
   /// Lines for people, each with its end. They are kept until they are taken; beyond 256 KiB of them the later ones are
   /// dropped, and a line says how many when there is room again.
   void write(std::string_view text);
+  /// What is never dropped: the plan, the result.
+  void write_for_sure(std::string_view text);
   /// All that was written before has been taken: what is drawn now will be seen now. Else drawing would only pile up.
   bool idle() const;
   /// Nobody reads it any more, and nobody will.

@@ -66,8 +66,8 @@ struct PipePair {
   }
 };
 
-// In the child, between fork and exec: only async-signal-safe calls. Returns errno's value of what failed, 0 if there is
-// a body to be run.
+// In the child, between fork and exec: only async-signal-safe calls. Returns errno's value of what failed, 0 if there
+// is a body to be run.
 int become(const Command& command, char* const* argv, char* const* environment, int in, int out, int err) {
   if (command.new_session || !command.controlling_terminal.empty()) ::setsid();
   if (!command.root.empty() && (::chroot(command.root.c_str()) != 0 || ::chdir("/") != 0)) return errno;

@@ -85,6 +85,8 @@ class JobRunner final : public Job, private wire::JobOutput, public std::enable_
   void stream_started(std::size_t session, unsigned round, unsigned members) override;
   void stream_moved() override;
   void stream_ended(bool whole) override;
+  void ask_operator(const std::vector<wire::WriteRequest>& nodes) override;
+  Awaitable<void> confirm(std::shared_ptr<JobRunner> self, std::vector<wire::WriteRequest> nodes);
   void settle();
 
   asio::io_context& io_;
@@ -176,7 +178,7 @@ Awaitable<void> JobRunner::refuse_to_be_second() {
   try {
     found = co_await net::discover(io_, std::move(question), server_id_);
   } catch (const Error& error) {
-    unasked = error.what();
+    unasked = words_of(error);
   }
   if (!unasked.empty()) event("Whether another server is there is not known: " + unasked);
   if (found.empty()) co_return;
@@ -254,7 +256,7 @@ Awaitable<void> JobRunner::converse(std::shared_ptr<JobRunner>, wire::NodeId id)
         throw Error("it says much and joins nothing");
     }
   } catch (const std::exception& error) {
-    why = error.what();
+    why = words_of(error);
   }
   if (over_)
     connection->close();
@@ -330,7 +332,7 @@ Awaitable<void> JobRunner::pump(std::shared_ptr<JobRunner>, std::size_t session)
       if (runs(stream)) session_warnings_ = std::move(warnings);
     }
   } catch (const std::exception& error) {
-    trouble = error.what();
+    trouble = words_of(error);
   }
   if (!runs(stream)) co_return;
   if (trouble.empty()) {
@@ -402,6 +404,23 @@ void JobRunner::close(wire::NodeId node) {
   found->second->close_after_sending();
   leaving_.push_back(found->second);
   connections_.erase(found);
+}
+
+void JobRunner::ask_operator(const std::vector<wire::WriteRequest>& nodes) {
+  asio::co_spawn(io_, confirm(shared_from_this(), nodes), asio::detached);
+}
+
+Awaitable<void> JobRunner::confirm(std::shared_ptr<JobRunner>, std::vector<wire::WriteRequest> nodes) {
+  bool yes = false;
+  try {
+    yes = co_await plan_.confirm(std::move(nodes));
+  } catch (const std::exception& error) {
+    event("The operator cannot be asked: " + words_of(error));
+  }
+  if (over_) co_return;
+  interrupted_ = interrupted_ || !yes;
+  machine_->confirmed(yes, now());
+  settle();
 }
 
 std::uint64_t JobRunner::random() { return random_number(); }
