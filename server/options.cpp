@@ -61,6 +61,12 @@ void add_clone_options(CLI::App& app, CloneOptions& o) {
   app.add_option("--racks", o.racks, "Which nodes shall be neighbours: lines RACK ADDRESS...")->type_name("FILE");
   add_number(app, "--sink-limit", o.sink_limit,
              "A node that writes nothing for so many seconds has failed (600; 0: no limit)", 0, 1000000);
+  add_number(app, "--step-limit", o.step_limit,
+             "A node on which one step or program takes so many seconds has failed (3600; 0: no limit)", 0, 1000000);
+  app.add_option("--verify", o.verify, "What a node reads back from its disk: files that boot it, or all files")
+      ->type_name("boot|all")
+      ->check(CLI::IsMember({"boot", "all"}))
+      ->capture_default_str();
   list("--target", o.targets, "DRIVE=SELECTOR", "Which disk of a node takes DRIVE's place: sda=name:vda");
   app.add_flag("--allow-removable", o.allow_removable, "Removable drives too, here and on the nodes");
   app.add_option("--session", o.session, "Name of this clone, for logs")->type_name("NAME");

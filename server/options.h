@@ -45,6 +45,8 @@ struct CloneOptions {
   std::optional<unsigned> start_after, linger;  ///< seconds
   std::string racks;                            ///< file; empty: the chain follows the addresses
   unsigned sink_limit = 600;                    ///< seconds; 0: none
+  unsigned step_limit = 3600;                   ///< seconds; 0: none
+  std::string verify = "boot";                  ///< what a node reads back from its disk: boot, all
   std::string json;                             ///< file for the report; empty: none
   bool check = false;                           ///< print the plan and end
   std::string conf;                             ///< --config; empty: default_conf, if it is there

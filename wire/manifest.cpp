@@ -249,7 +249,9 @@ std::string to_json(const Manifest& m) {
               {"targets", each<TargetRule>(m.targets, encode)},
               {"removable_allowed", m.removable_allowed},
               {"tar_compression", bytes(m.tar_compression)},
-              {"log_directory", bytes(m.log_directory)}};
+              {"log_directory", bytes(m.log_directory)},
+              {"verify_all", m.verify_all},
+              {"step_limit_s", m.step_limit_s}};
   if (m.boot_loader) out["boot_loader"] = encode(*m.boot_loader);
   return out.dump();
 }
@@ -276,6 +278,8 @@ Manifest parse_manifest(std::string_view text) {
   m.removable_allowed = in.flag("removable_allowed");
   m.tar_compression = in.text("tar_compression");
   m.log_directory = in.text("log_directory");
+  m.verify_all = in.flag("verify_all");
+  if (in.has("step_limit_s")) m.step_limit_s = in.number<std::uint32_t>("step_limit_s");
   check(m);
   return m;
 }
