@@ -12,7 +12,7 @@ namespace ka::agent {
 namespace {
 
 constexpr std::uint64_t block_size = 64 * 1024;
-const std::array<std::byte, 4096> zeros{};
+constexpr std::array<std::byte, 256> zeros{};
 
 // How many bytes are left without the zeros at the end.
 std::size_t without_zeros(std::span<const std::byte> bytes) {

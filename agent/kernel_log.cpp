@@ -87,10 +87,4 @@ std::uint64_t ext_errors(const std::string& sysfs, const std::string& partition)
       .value_or(0);
 }
 
-std::uint64_t failed_commands(const std::string& sysfs, const std::string& disk) {
-  const std::string text = read_file_if_any(sysfs + "/block/" + disk + "/device/ioerr_cnt").value_or("");
-  const std::string_view trimmed = trim(text);
-  return parse_unsigned(trimmed.substr(0, 2) == "0x" ? trimmed.substr(2) : trimmed, 16).value_or(0);
-}
-
 }  // namespace ka::agent

@@ -1,5 +1,5 @@
 #pragma once
-/// What the kernel says about a disk that fails: its log, and the counters that it keeps.
+/// What the kernel says about a disk that fails: its log, and the counter of a file system.
 
 #include <cstdint>
 #include <string>
@@ -32,8 +32,5 @@ bool tells_of_lost_write(const std::string& line);
 
 /// How many errors an ext file system has met since it was made: /sys/fs/ext4/sda1/errors_count; 0 where there is none.
 std::uint64_t ext_errors(const std::string& sysfs, const std::string& partition);
-
-/// Commands that a SCSI or ATA disk ended with an error, ever: /sys/block/sda/device/ioerr_cnt; 0 where there is none.
-std::uint64_t failed_commands(const std::string& sysfs, const std::string& disk);
 
 }  // namespace ka::agent

@@ -305,70 +305,85 @@ Command in_session(Command command) {
   return command;
 }
 
-// A program, what it prints, and the end of both.
+// A program, what it prints, and the end of both. Who works on it leaves news, and one coroutine looks at them: to
+// combine awaitables instead would make ka-init larger by a tenth.
 class WholeRun {
  public:
   WholeRun(asio::io_context& io, const Command& command, unsigned with)
-      : process(io, in_session(command), with), io_(io), command_(command) {}
-
-  // `reading` ends with the program's output. What holds that open after the program has ended was left behind by it.
-  Awaitable<ExitStatus> finish(Awaitable<void> reading, std::function<void(std::string_view)> line) {
-    using namespace asio::experimental::awaitable_operators;
-    bool heard_all = false;
-    auto hear = [](Awaitable<void> read, bool& all) -> Awaitable<void> {
-      co_await std::move(read);
-      all = true;
+      : process(io, in_session(command), with), state_(std::make_shared<State>(io)), command_(command) {
+    auto ended = [state = state_](std::exception_ptr, ExitStatus status) {
+      state->ended = true;
+      state->status = status;
+      state->news.cancel();
     };
-    auto hearing = hear(std::move(reading), heard_all);
-    auto ending = end_and_grace();
-    if (command_.limit.count() > 0) {
-      auto limit = pass_limit();
-      co_await (std::move(hearing) || std::move(ending) || std::move(limit));
-    } else {
-      co_await (std::move(hearing) || std::move(ending));
+    asio::co_spawn(io, process.wait(), std::move(ended));
+  }
+
+  // Somebody who reads a pipe of the program. finish() does not return before it has ended.
+  void hear(Awaitable<void> reading) {
+    ++state_->readers;
+    auto ended = [state = state_](std::exception_ptr) {
+      --state->readers;
+      state->news.cancel();
+    };
+    asio::co_spawn(state_->news.get_executor(), std::move(reading), std::move(ended));
+  }
+
+  // What holds a pipe open after the program has ended was left behind by it.
+  Awaitable<ExitStatus> finish(std::function<void(std::string_view)> line) {
+    std::exception_ptr stopped;
+    bool heard_all = false;
+    try {
+      const bool limited = command_.limit.count() > 0;
+      co_await until(limited ? Clock::now() + command_.limit : Clock::time_point::max(), false);
+      if (state_->ended) co_await until(Clock::now() + grace, true);
+      heard_all = state_->readers == 0;
+    } catch (...) {
+      stopped = std::current_exception();
     }
-    ExitStatus status = co_await wait_within_limit();
+    const bool in_time = state_->ended;
+    if (stopped) co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+    if (!in_time) process.kill(SIGKILL);
+    // One that waits for a dead device does not even die.
+    if (!in_time && !stopped) co_await until(Clock::now() + grace_after_kill, false);
+    boost::system::error_code ignored;
+    process.out().close(ignored);
+    process.err().close(ignored);
+    co_await until(Clock::time_point::max(), true);
+    if (stopped) std::rethrow_exception(stopped);
     for (const std::string& name : end_left_behind(process.pid(), !command_.root.empty() || !heard_all))
       if (line) line(command_.text() + " left " + name + " running: ended");
-    co_return status;
+    if (!in_time)
+      throw Error(command_.text(), "it did not end within the limit of " + std::to_string(command_.limit.count()) +
+                                       " s that each step has (--step-limit)");
+    co_return state_->status;
   }
 
   Process process;
 
  private:
-  Awaitable<void> end_and_grace() {
-    co_await process.wait();
-    asio::steady_timer timer(io_, grace);
-    co_await timer.async_wait(asio::use_awaitable);
+  using Clock = asio::steady_timer::clock_type;
+
+  struct State {
+    explicit State(asio::io_context& io) : news(io) {}
+    asio::steady_timer news;
+    unsigned readers = 0;
+    bool ended = false;
+    ExitStatus status;
+  };
+
+  // The program's end, or (`output`) that of all who read its pipes; at latest at `end`.
+  Awaitable<void> until(Clock::time_point end, bool output) {
+    while (!(output ? state_->readers == 0 : state_->ended) && Clock::now() < end) {
+      state_->news.expires_at(end);
+      co_await state_->news.async_wait(asio::as_tuple(asio::use_awaitable));
+      auto cancelled = (co_await asio::this_coro::cancellation_state).cancelled();
+      if (cancelled != asio::cancellation_type::none) throw boost::system::system_error(asio::error::operation_aborted);
+    }
   }
 
-  Awaitable<void> pass_limit() {
-    asio::steady_timer timer(io_, end_);
-    co_await timer.async_wait(asio::use_awaitable);
-  }
-
-  // Its output has ended, or it has, or the limit is over.
-  Awaitable<ExitStatus> wait_within_limit() {
-    using namespace asio::experimental::awaitable_operators;
-    if (command_.limit.count() == 0) co_return co_await process.wait();
-    auto ending = process.wait();
-    auto limit = pass_limit();
-    auto first = co_await (std::move(ending) || std::move(limit));
-    if (first.index() == 0) co_return std::get<0>(first);
-    process.kill(SIGKILL);
-    // One that waits for a dead device does not even die.
-    auto dying = process.wait();
-    asio::steady_timer timer(io_, grace_after_kill);
-    auto patience = timer.async_wait(asio::use_awaitable);
-    co_await (std::move(dying) || std::move(patience));
-    end_left_behind(process.pid(), true);
-    throw Error(command_.text(), "it did not end within the limit of " + std::to_string(command_.limit.count()) +
-                                     " s that each step has (--step-limit)");
-  }
-
-  asio::io_context& io_;
+  std::shared_ptr<State> state_;
   const Command& command_;
-  const asio::steady_timer::time_point end_ = asio::steady_timer::clock_type::now() + command_.limit;
 };
 
 }  // namespace
@@ -380,8 +395,8 @@ bool is_running_child(pid_t pid) {
 
 Awaitable<ExitStatus> run(asio::io_context& io, const Command& command, std::function<void(std::string_view)> line) {
   WholeRun whole(io, command, Process::out_pipe | Process::err_with_out);
-  auto reading = for_each_line(whole.process.out(), line);
-  co_return co_await whole.finish(std::move(reading), line);
+  whole.hear(for_each_line(whole.process.out(), line));
+  co_return co_await whole.finish(line);
 }
 
 namespace {
@@ -407,17 +422,14 @@ Awaitable<std::string> output_of(asio::io_context& io, const Command& command) {
   LastLines last;
   auto keep = [&last](std::string_view text) { last.add(text); };
   std::string output;
-  auto buffer = asio::dynamic_buffer(output);
-  // Read side by side, so that neither pipe can fill up and stop the program.
-  auto read_out = [&whole, &buffer]() -> Awaitable<void> {
+  auto read_out = [&whole, &output]() -> Awaitable<void> {
+    auto buffer = asio::dynamic_buffer(output);
     co_await asio::async_read(whole.process.out(), buffer, asio::transfer_all(), asio::as_tuple(asio::use_awaitable));
   };
-  auto read_both = [&]() -> Awaitable<void> {
-    using namespace asio::experimental::awaitable_operators;
-    co_await (read_out() && for_each_line(whole.process.err(), keep));
-  };
-  auto reading = read_both();
-  ExitStatus status = co_await whole.finish(std::move(reading), {});
+  // Read side by side, so that neither pipe can fill up and stop the program.
+  whole.hear(read_out());
+  whole.hear(for_each_line(whole.process.err(), keep));
+  ExitStatus status = co_await whole.finish({});
   if (!status.ok()) fail(command, status, last);
   co_return output;
 }
