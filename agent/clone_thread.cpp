@@ -160,7 +160,7 @@ struct CloneRun {
     context.procfs = home.procfs;
     context.host_name = home.host_name;
     context.log_file = home.log_file;
-    context.boot_device = home.boot_device;
+    context.booted_by_network = home.booted_by_network;
     context.target_rules = home.target_rules;
     context.kernel_log = home.kernel_log;
     context.load_module = [this](std::string name) { return load_module(std::move(name)); };
@@ -175,7 +175,7 @@ struct CloneRun {
     auto task = home.load_module(std::move(name));
     co_await at_home(threads, std::move(task));
   }
-  Awaitable<std::vector<std::string>> settle_drivers() {
+  Awaitable<SettledDrivers> settle_drivers() {
     auto task = home.settle_drivers();
     co_return co_await at_home(threads, std::move(task));
   }

@@ -67,9 +67,10 @@ class CloneThreadTest : public CoroutineTest {
     context_.settle_drivers = [this] { return settle_drivers(); };
   }
 
-  Awaitable<std::vector<std::string>> settle_drivers() {
+  Awaitable<SettledDrivers> settle_drivers() {
     EXPECT_TRUE(::pthread_equal(link_.loop, ::pthread_self()));
-    co_return std::vector<std::string>{};
+    SettledDrivers none;
+    co_return none;
   }
 
   static std::string manifest() {
