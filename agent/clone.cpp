@@ -15,13 +15,18 @@
 #include "agent/fstab.h"
 #include "agent/identity.h"
 #include "agent/initrd.h"
+#include "agent/kernel_log.h"
+#include "agent/memory.h"
 #include "agent/mounts.h"
 #include "agent/partition_table.h"
+#include "agent/proof.h"
+#include "agent/repeat.h"
 #include "agent/sink.h"
 #include "agent/targets.h"
 #include "base/error.h"
 #include "base/files.h"
 #include "base/text.h"
+#include "base/thread.h"
 #include "wire/manifest.h"
 #include "wire/partition_places.h"
 
@@ -31,6 +36,7 @@ namespace {
 
 constexpr std::size_t largest_manifest = 64 << 20;
 constexpr std::uint64_t mib = 1 << 20;
+constexpr auto between_news = std::chrono::seconds(2);
 
 // A golden partition's place on this machine.
 struct Place {
@@ -47,7 +53,8 @@ class Clone {
         log_(context.log),
         mounts_(context.io, context.machine, context.log),
         stage2_(context.machine, context.stage2_root),
-        clone_(context.machine, context.target) {}
+        clone_(context.machine, context.target),
+        kernel_log_(context.kernel_log) {}
 
   Awaitable<void> run() {
     std::exception_ptr failure;
@@ -57,6 +64,9 @@ class Clone {
       failure = std::current_exception();
     }
     if (failure) {
+      // What was stopped has to unmount all the same.
+      co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+      failure = with_words_of_kernel(failure);
       co_await mounts_.give_up();
       leave_unbootable();
     }
@@ -88,6 +98,8 @@ class Clone {
     co_await prepare_boot_loader();
 
     co_await unmount_and_check();
+    co_await read_back();
+    check_kernel_log();
     write_boot_code();
     log_.line("Installation finished. No error reported.");
   }
@@ -108,6 +120,7 @@ class Clone {
     std::string session = wire::manifest_session;
     co_await context_.link.receive(session, sink);
     manifest_ = wire::parse_manifest(sink.content());
+    if (context_.limit_steps) context_.limit_steps(std::chrono::seconds(manifest_.step_limit_s));
     step.ok();
   }
 
@@ -373,7 +386,7 @@ class Clone {
       const std::string target = context_.target + (f.mount_point == "/" ? "" : f.mount_point);
       Log::Step step(log_, "Mounting " + device + " as " + context_.target + f.mount_point + " ");
       if (f.mount_point != "/") machine_.make_directories(target);
-      mounts_.mount(device, target, f.type, MS_NOATIME, mount_data(f));
+      mounts_.mount_disk(device, target, f.type, MS_NOATIME, mount_data(f));
       step.ok();
     }
   }
@@ -395,9 +408,11 @@ class Clone {
       log_.line(line);
       if (lost.empty() && line.find("Cannot ") != std::string_view::npos) lost = line;
     };
-    auto sink = machine_.command_sink(tar, show);
+    proof_ = std::make_shared<Proof>(manifest_.verify_all);
+    auto sink = proof_->listen(machine_.command_sink(tar, show));
     std::string session = wire::system_session;
     ReceiveStats stats = co_await context_.link.receive(session, *sink);
+    proof_->copied();
     log_received(stats);
     if (!lost.empty()) throw Error("copy the system", lost);
     log_.line("Linux copy done.");
@@ -408,6 +423,7 @@ class Clone {
     stage("copying " + device);
     log_.line(" - Copying " + device + " byte for byte");
     auto sink = machine_.device_sink(device);
+    if (manifest_.verify_all) sink = proof_->listen_raw(std::move(sink), device);
     std::string session = raw.session;
     ReceiveStats stats = co_await context_.link.receive(session, *sink);
     log_received(stats);
@@ -524,18 +540,108 @@ class Clone {
   Awaitable<void> unmount_and_check() {
     stage("unmounting");
     copy_log();
+    mounts_.unmount_others();
+    auto note = [proof = proof_, target = context_.target] { proof->note_changes(target); };
+    co_await run_beside(context_.io, std::move(note));
     Log::Step syncing(log_, "Syncing disks");
-    machine_.sync();
+    const std::vector<std::string> mounted = mounts_.disks();
+    for (const std::string& target : mounted) {
+      auto news = tell_of_write_back();
+      co_await machine_.write_back(target);
+    }
     syncing.ok();
+    for (const std::string& device : mounted_devices())
+      if (std::uint64_t errors = ext_errors(context_.sysfs, device.substr(device.rfind('/') + 1)))
+        throw Error("write " + device, "its file system met " + std::to_string(errors) + " errors");
     Log::Step unmounting(log_, "Umounting " + context_.target);
     mounts_.unmount_all();
     unmounting.ok();
     for (const wire::FileSystem& f : manifest_.file_systems) {
-      auto command = check_command(f, place(f.disk, f.partition).device);
+      const std::string device = place(f.disk, f.partition).device;
+      if (!f.mount_point.empty()) co_await finish_writes(device);
+      auto command = check_command(f, device);
       if (!command) continue;
       command->root = context_.stage2_root;
       co_await machine_.run(*command);
     }
+  }
+
+  Awaitable<void> finish_writes(const std::string& device) {
+    auto news = tell_of_write_back();
+    co_await machine_.finish_writes(device);
+  }
+
+  std::unique_ptr<Repeat> tell_of_write_back() {
+    // The same figure twice is no sign of life.
+    auto tell = [this, before = std::string()]() mutable {
+      const std::string now = "writing back, " + format_size(memory_to_write_back(context_.procfs)) + " left";
+      if (now != before) stage(now);
+      before = now;
+    };
+    return std::make_unique<Repeat>(context_.io, between_news, std::move(tell));
+  }
+
+  // What was sent or written, against what the disk gives back: mounted anew, nothing of it is in memory.
+  Awaitable<void> read_back() {
+    stage("reading back");
+    Log::Step step(log_, manifest_.verify_all ? "Reading all files back from the disk"
+                                              : "Reading the files of /boot back from the disk");
+    for (const std::string& device : mounted_devices()) co_await finish_writes(device);  // e2fsck has read some of it
+    for (const wire::FileSystem& f : manifest_.file_systems) {
+      if (f.mount_point.empty()) continue;
+      const std::string target = context_.target + (f.mount_point == "/" ? "" : f.mount_point);
+      mounts_.mount(place(f.disk, f.partition).device, target, f.type, MS_RDONLY | MS_NOATIME, "");
+    }
+    {
+      auto tell = [this, before = std::uint64_t{0}]() mutable {
+        const std::uint64_t now = proof_->bytes_read();
+        if (now != before) stage("reading back, " + format_size(now) + " of " + format_size(proof_->bytes()));
+        before = now;
+      };
+      Repeat news(context_.io, between_news, std::move(tell));
+      auto read = [proof = proof_, target = context_.target] { proof->read_back(target); };
+      co_await run_beside(context_.io, std::move(read));
+    }
+    mounts_.unmount_all();
+    step.ok();
+    log_.line(" - " + std::to_string(proof_->files()) + " files, " + format_size(proof_->bytes()) +
+              " are as they were written");
+  }
+
+  // A write that failed, and that no file system spoke of.
+  void check_kernel_log() {
+    for (const std::string& line : kernel_log_.errors_of(disk_names()))
+      if (tells_of_lost_write(line)) throw Error("write the disk", "the kernel says: " + line);
+  }
+
+  std::exception_ptr with_words_of_kernel(std::exception_ptr failure) {
+    std::string words;
+    for (const std::string& line : kernel_log_.errors_of(disk_names())) words += (words.empty() ? "" : "; ") + line;
+    if (words.empty()) return failure;
+    try {
+      std::rethrow_exception(failure);
+    } catch (const PutOut&) {
+    } catch (const ServerLost&) {
+    } catch (const Error& error) {
+      if (std::string(error.what()).find("the kernel says: ") == std::string::npos)
+        return std::make_exception_ptr(Error(std::string(error.what()) + " (the kernel says: " + words + ")"));
+    } catch (...) {
+    }
+    return failure;
+  }
+
+  // Disks that were written to: "vda".
+  std::vector<std::string> disk_names() const {
+    std::vector<std::string> names;
+    for (const std::string& device : changed_) names.push_back(device.substr(device.rfind('/') + 1));
+    return names;
+  }
+
+  std::vector<std::string> mounted_devices() const {
+    std::vector<std::string> devices;
+    for (const wire::FileSystem& f : manifest_.file_systems)
+      if (!f.mount_point.empty()) devices.push_back(place(f.disk, f.partition).device);
+    return devices;
   }
 
   void copy_log() {
@@ -554,7 +660,6 @@ class Clone {
       if (machine_.read_device("/dev/" + disk, 0, boot_code_size) != code)
         throw Error("write the boot code of /dev/" + disk, "what is read back is not what was written");
     }
-    machine_.sync();
   }
 
   void leave_unbootable() {
@@ -572,6 +677,8 @@ class Clone {
   Log& log_;
   Mounts mounts_;
   CloneTree stage2_, clone_;
+  KernelLog kernel_log_;          // from before the first write
+  std::shared_ptr<Proof> proof_;  // shared with the thread that reads
 
   wire::Manifest manifest_;
   std::vector<Target> targets_;

@@ -2,6 +2,7 @@
 /// The clone itself: from the manifest to an unmounted, bootable copy. Called once stage2 is mounted; knows nothing of
 /// PID 1, DHCP, how the bytes travel or how drivers are found.
 
+#include <chrono>
 #include <functional>
 #include <string>
 #include <vector>
@@ -39,8 +40,12 @@ struct CloneContext {
   /// Called once, before anything is asked about this machine's disks: returns when its drivers are in and no device
   /// appears any more, or no longer waits.
   std::function<Awaitable<SettledDrivers>()> settle_drivers;
+  std::string kernel_log = "/dev/kmsg";  ///< where the kernel says why a disk failed
+  /// Called once the server's limit for a step is known; may be empty.
+  std::function<void(std::chrono::seconds)> limit_steps = {};
 };
 
+/// Every call that it makes may wait for a disk (agent/clone_thread.h runs it where nobody waits for it).
 /// Receives kainstall1, kainstall2, … and does the whole of docs/design.md "The order of a clone". Nothing outside of
 /// this machine's RAM is changed before link.ask_to_write() has returned. On return all file systems are unmounted and
 /// link.done() has not been called yet. Throws PutOut and ServerLost as the link gives them, Error for all else;

@@ -81,10 +81,20 @@ Command ext_dry_run(const FileSystem& f, const std::string& file, std::uint64_t 
 
 Command ext_check(const std::string& device) { return Command({"e2fsck", "-n", device}); }
 
-// The kernel would fill the inode tables with zeros while the data comes in; it does so after the first boot.
+bool ext_journals(const FileSystem& f) {
+  if (f.type == "ext2") return false;
+  return f.features.empty() || std::find(f.features.begin(), f.features.end(), "has_journal") != f.features.end();
+}
+
 std::string ext_mount_data(const FileSystem& f) {
-  if (f.type != "ext4") return f.options;
-  return f.options + (f.options.empty() ? "" : ",") + "noinit_itable";
+  std::string data = f.options + (f.options.empty() ? "" : ",");
+  // A clone is of no use after the first error, whatever the golden file system is told to do then.
+  data += "errors=remount-ro";
+  // Else a block of data that could not be written is nobody's business.
+  if (ext_journals(f)) data += ",data_err=abort";
+  // The kernel would fill the inode tables with zeros while the data comes in; it does so after the first boot.
+  if (f.type == "ext4") data += ",noinit_itable";
+  return data;
 }
 
 Command swap_format(const FileSystem& f, const std::string& device, std::uint64_t) {

@@ -9,14 +9,24 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/thread.h"
 
 namespace ka::agent {
 
 Awaitable<void> LinuxMachine::run(const Command& command, std::function<void(std::string_view)> line) {
-  return run_checked(io_, command, std::move(line));
+  const Command with_limit = limited(command);
+  co_await run_checked(io_, with_limit, std::move(line));
 }
 
-Awaitable<std::string> LinuxMachine::output_of(const Command& command) { return ka::output_of(io_, command); }
+Awaitable<std::string> LinuxMachine::output_of(const Command& command) {
+  const Command with_limit = limited(command);
+  co_return co_await ka::output_of(io_, with_limit);
+}
+
+Command LinuxMachine::limited(Command command) const {
+  if (command.limit.count() == 0) command.limit = program_limit_;
+  return command;
+}
 
 std::unique_ptr<Sink> LinuxMachine::command_sink(const Command& command, std::function<void(std::string_view)> line) {
   return std::make_unique<CommandSink>(io_, command, std::move(line));
@@ -39,7 +49,37 @@ void LinuxMachine::bind(const std::string& source, const std::string& target) {
   }
 }
 
+void LinuxMachine::watch_writes(const std::string& target, const std::string& device) {
+  auto open_for = [](const std::string& path, int flags) {
+    auto fd = std::make_shared<UniqueFd>(::open(path.c_str(), O_RDONLY | O_CLOEXEC | flags));
+    if (!fd->valid()) throw Error::from_errno("open " + path);
+    return fd;
+  };
+  devices_[device] = open_for(device, 0);
+  file_systems_[target] = open_for(target, O_DIRECTORY);
+}
+
+Awaitable<void> LinuxMachine::write_back(const std::string& target) {
+  const auto found = file_systems_.find(target);
+  if (found == file_systems_.end()) throw Error("write " + target + " back to its disk", "it is not watched");
+  auto work = [fd = found->second, target] {
+    if (::syncfs(fd->get()) != 0) throw Error::from_errno("write " + target + " back to its disk");
+  };
+  co_await run_beside(io_, std::move(work));
+}
+
+Awaitable<void> LinuxMachine::finish_writes(const std::string& device) {
+  const auto found = devices_.find(device);
+  if (found == devices_.end()) throw Error("write " + device + " back", "it is not watched");
+  auto work = [fd = found->second, device] {
+    if (::fsync(fd->get()) != 0) throw Error::from_errno("write " + device + " back");
+    if (::ioctl(fd->get(), BLKFLSBUF, 0) != 0) throw Error::from_errno("drop what is in memory of " + device);
+  };
+  co_await run_beside(io_, std::move(work));
+}
+
 void LinuxMachine::unmount(const std::string& target) {
+  file_systems_.erase(target);  // it would be busy
   if (::umount2(target.c_str(), UMOUNT_NOFOLLOW) != 0) throw Error::from_errno("unmount " + target);
 }
 
@@ -96,7 +136,10 @@ DeviceFacts LinuxMachine::claim_disk(const std::string& path) {
 
 void LinuxMachine::share_disk(const std::string& path) { disks_[path] = open_device_again(disk(path), path); }
 
-void LinuxMachine::close_disks() noexcept { disks_.clear(); }
+void LinuxMachine::close_disks() noexcept {
+  disks_.clear();
+  devices_.clear();
+}
 
 void LinuxMachine::write_device(const std::string& path, std::uint64_t offset, std::string_view bytes) {
   const std::string doing = "write " + std::to_string(bytes.size()) + " bytes to " + path;
@@ -115,6 +158,8 @@ void LinuxMachine::write_device(const std::string& path, std::uint64_t offset, s
 std::string LinuxMachine::read_device(const std::string& path, std::uint64_t offset, std::size_t size) {
   const std::string doing = "read " + std::to_string(size) + " bytes from " + path;
   const int fd = disk(path).get();
+  // What is in memory proves nothing. (Fails for what is no block device.)
+  ::ioctl(fd, BLKFLSBUF, 0);
   std::string bytes(size, '\0');
   for (std::size_t have = 0; have < size;) {
     const ssize_t got = ::pread(fd, bytes.data() + have, size - have, static_cast<off_t>(offset + have));
@@ -130,7 +175,5 @@ void LinuxMachine::reread_partitions(const std::string& path) {
   if (::ioctl(disk(path).get(), BLKRRPART) != 0)
     throw Error::from_errno("have the kernel read the partition table of " + path);
 }
-
-void LinuxMachine::sync() { ::sync(); }
 
 }  // namespace ka::agent

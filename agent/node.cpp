@@ -3,7 +3,7 @@
 #include <cstdio>
 #include <ctime>
 
-#include "agent/clone.h"
+#include "agent/clone_thread.h"
 #include "agent/disks.h"
 #include "agent/server_lookup.h"
 #include "agent/squashfs.h"
@@ -172,7 +172,7 @@ Awaitable<void> Node::clone_once(ServerLink& link) {
                        .target_rules = options_.target_rules,
                        .load_module = [this](std::string name) { return drivers_.load({std::move(name)}); },
                        .settle_drivers = [this] { return settle_drivers(); }};
-  co_await clone(context);
+  co_await clone_beside(std::move(context));
 }
 
 void Node::use_drivers_of_stage2() {

@@ -22,6 +22,8 @@ std::vector<Session> sessions_of(asio::io_context& io, const CloneOptions& optio
   manifest.name = wire::manifest_session;
   wire::Manifest told = ready.plan.manifest;
   if (options.compression != "off" && can_pack()) told.tar_compression = wire::zstd_packing;
+  told.verify_all = options.verify == "all";
+  told.step_limit_s = options.step_limit;
   std::string json = wire::to_json(told);
   manifest.expected = json.size();
   manifest.open = [json = std::move(json)] { return buffer_source(json); };

@@ -258,6 +258,8 @@ std::string to_json(const Manifest& m) {
               {"removable_allowed", m.removable_allowed},
               {"tar_compression", bytes(m.tar_compression)},
               {"log_directory", bytes(m.log_directory)},
+              {"verify_all", m.verify_all},
+              {"step_limit_s", m.step_limit_s},
               {"firmware", strings(m.firmware)}};
   if (m.boot_loader) out["boot_loader"] = encode(*m.boot_loader);
   return out.dump();
@@ -285,6 +287,8 @@ Manifest parse_manifest(std::string_view text) {
   m.removable_allowed = in.flag("removable_allowed");
   m.tar_compression = in.text("tar_compression");
   m.log_directory = in.text("log_directory");
+  m.verify_all = in.flag("verify_all");
+  if (in.has("step_limit_s")) m.step_limit_s = in.number<std::uint32_t>("step_limit_s");
   m.firmware = in.texts("firmware");
   check(m);
   return m;

@@ -119,6 +119,8 @@ struct Manifest {
   bool removable_allowed = false;  ///< clone onto removable disks too
   std::string tar_compression;     ///< "zstd": the sessions that follow may be packed with it; empty: they are not
   std::string log_directory = "/var/log/ka";
+  bool verify_all = false;            ///< every file is read back from the clone's disk, not only those of /boot
+  std::uint32_t step_limit_s = 3600;  ///< how long one step of a clone may take on a node; 0: as long as it likes
   std::vector<std::string> firmware = {"bios"};  ///< what can start the clone: "bios", "uefi"
 };
 

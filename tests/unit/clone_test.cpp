@@ -90,6 +90,18 @@ class FakeMachine final : public Machine {
     call("mount " + source + " " + short_path(target) + " " + type + " " + data, true);
     if (source.starts_with("/dev/")) need_shared(source);
     mounted.push_back(target);
+    if (data.empty() && source == "/dev/vda1" && !lost_write.empty()) target_.file(lost_write, "what was there before");
+  }
+  void watch_writes(const std::string& target, const std::string& device) override {
+    call("watch_writes " + short_path(target) + " " + device);
+  }
+  Awaitable<void> write_back(const std::string& target) override {
+    call("write_back " + short_path(target));
+    co_return;
+  }
+  Awaitable<void> finish_writes(const std::string& device) override {
+    call("finish_writes " + device);
+    co_return;
   }
   void bind(const std::string&, const std::string&) override { FAIL(); }
   void unmount(const std::string& target) override {
@@ -154,13 +166,13 @@ class FakeMachine final : public Machine {
     call("reread_partitions " + device, true);
     EXPECT_TRUE(open_disks.at(device)) << device << " is anybody's while its table changes";
   }
-  void sync() override { call("sync", true); }
 
   std::string boot_code() const { return devices.at("/dev/vda").substr(0, boot_code_size); }
 
   std::vector<std::string> calls;
   std::vector<std::string> mounted;
   std::map<std::string, std::string> devices;
+  std::string lost_write;                    // a file of the clone that is another one when its disk is mounted again
   std::map<std::string, DeviceFacts> facts;  // by path
   std::map<std::string, bool> open_disks;    // and whether nobody else may have them
   std::string on_the_disk = R"({"blockdevices": [{"name":"vda", "fstype":null, "label":null, "children": [
@@ -238,7 +250,10 @@ class FakeLink final : public ServerLink {
   Awaitable<ReceiveStats> receive(std::string session, Sink& sink) override {
     sessions.push_back(session);
     if (session == put_out_in) throw PutOut("session " + session, "too slow");
-    std::string bytes = session == wire::manifest_session ? manifest_ : "data";
+    const std::string empty_archive(1024, '\0');
+    std::string bytes = session == wire::manifest_session ? manifest_
+                        : session == wire::system_session ? empty_archive
+                                                          : "data";
     auto span = std::as_bytes(std::span(bytes));
     co_await sink.write(span);
     co_await sink.close();
@@ -326,6 +341,7 @@ class Attempt {
     context.procfs = proc.root();
     context.host_name = "node7";
     context.log_file = log_file.at("/ka_log-10.0.1.35");
+    context.kernel_log = "";
     context.load_module = [this](std::string name) { return load_module(std::move(name)); };
     context.settle_drivers = [this] { return settle_drivers(); };
   }
@@ -398,23 +414,27 @@ TEST(CloneTest, DoesWhatTheDesignSaysInThatOrder) {
   ASSERT_EQ(attempt.run(), "");
   std::vector<std::string> steps;
   for (const std::string& call : attempt.machine.calls)
-    for (const char* verb : {"run ", "output_of", "start", "mount", "unmount", "write_device", "reread", "sync",
-                             "claim_disk", "share_disk", "close_disks"})
+    for (const char* verb : {"run ", "output_of", "start", "mount", "unmount", "write_device", "reread", "claim_disk",
+                             "share_disk", "close_disks", "watch", "write_back", "finish"})
       if (call.find(verb) == 0) steps.push_back(call.substr(0, call.find(" -")));
-  EXPECT_THAT(steps, ElementsAre(StartsWith("run sh"), "run mke2fs", "run mke2fs",  // asked only
-                                 "claim_disk /dev/vda", "output_of lsblk", "write_device /dev/vda 0+1048576",
-                                 "write_device /dev/vda 8588886016+1048576", StartsWith("run sh"),
-                                 "write_device /dev/vda 0+440", "reread_partitions /dev/vda", "share_disk /dev/vda",
-                                 StartsWith("run mke2fs"), StartsWith("run mke2fs"), StartsWith("run mkswap"),
-                                 "mount /dev/vda1 T ext4 noinit_itable", "mount /dev/vda6 T/var ext4 noinit_itable",
-                                 "start tar", "mount proc T/proc proc ", "mount sysfs T/sys sysfs ",
-                                 "mount devtmpfs T/dev devtmpfs ", "mount tmpfs T/run tmpfs mode=0755",
-                                 "run ssh-keygen", "output_of lsinitramfs /boot/initrd.img-6.1", "run update-initramfs",
-                                 "output_of lsinitramfs /boot/initrd.img-6.1", "run /run/ka-hooks/10-first",
-                                 "run /run/ka-hooks/20-second", "run grub-install", "write_device /dev/vda 0+440",
-                                 "sync", "unmount T/run", "unmount T/dev", "unmount T/sys", "unmount T/proc",
-                                 "unmount T/var", "unmount T", "run e2fsck", "run e2fsck", "claim_disk /dev/vda",
-                                 "write_device /dev/vda 0+440", "sync", "close_disks"));
+  EXPECT_THAT(
+      steps,
+      ElementsAre(
+          StartsWith("run sh"), "run mke2fs", "run mke2fs",  // asked only
+          "claim_disk /dev/vda", "output_of lsblk", "write_device /dev/vda 0+1048576",
+          "write_device /dev/vda 8588886016+1048576", StartsWith("run sh"), "write_device /dev/vda 0+440",
+          "reread_partitions /dev/vda", "share_disk /dev/vda", StartsWith("run mke2fs"), StartsWith("run mke2fs"),
+          StartsWith("run mkswap"), "mount /dev/vda1 T ext4 errors=remount-ro,data_err=abort,noinit_itable",
+          "watch_writes T /dev/vda1", "mount /dev/vda6 T/var ext4 errors=remount-ro,data_err=abort,noinit_itable",
+          "watch_writes T/var /dev/vda6", "start tar", "mount proc T/proc proc ", "mount sysfs T/sys sysfs ",
+          "mount devtmpfs T/dev devtmpfs ", "mount tmpfs T/run tmpfs mode=0755", "run ssh-keygen",
+          "output_of lsinitramfs /boot/initrd.img-6.1", "run update-initramfs",
+          "output_of lsinitramfs /boot/initrd.img-6.1", "run /run/ka-hooks/10-first", "run /run/ka-hooks/20-second",
+          "run grub-install", "write_device /dev/vda 0+440", "unmount T/run", "unmount T/dev", "unmount T/sys",
+          "unmount T/proc", "write_back T", "write_back T/var", "unmount T/var", "unmount T", "finish_writes /dev/vda1",
+          "run e2fsck", "finish_writes /dev/vda6", "run e2fsck", "finish_writes /dev/vda1", "finish_writes /dev/vda6",
+          "mount /dev/vda1 T ext4 ", "mount /dev/vda6 T/var ext4 ", "unmount T/var", "unmount T", "claim_disk /dev/vda",
+          "write_device /dev/vda 0+440", "close_disks"));
   EXPECT_THAT(attempt.machine.written_early, IsEmpty());
   EXPECT_THAT(attempt.link.sessions, ElementsAre("kainstall1", "kainstall2"));
   EXPECT_EQ(attempt.machine.boot_code().substr(0, 4), "GRUB");
@@ -508,6 +528,39 @@ TEST(CloneTest, WhateverFailsNothingStaysMountedAndTheDiskDoesNotBoot) {
     else
       ASSERT_EQ(attempt.machine.boot_code(), std::string(440, 'x')) << failed;
   }
+}
+
+TEST(CloneTest, ABootFileThatIsNotOnTheDiskFailsTheCloneByItsName) {
+  Attempt attempt(sample());
+  attempt.machine.lost_write = "/boot/grub/grub.cfg";
+  EXPECT_THAT(attempt.run(), HasSubstr("read /boot/grub/grub.cfg back from the disk"));
+  EXPECT_EQ(attempt.machine.boot_code(), unfinished_boot_code());
+}
+
+TEST(CloneTest, OtherFilesAreReadBackIfTheServerWantsIt) {
+  wire::Manifest manifest = sample();
+  for (bool all : {false, true}) {
+    manifest.verify_all = all;
+    Attempt attempt(manifest);
+    attempt.machine.lost_write = "/etc/hosts";
+    EXPECT_EQ(attempt.run().substr(0, 43), all ? "read /etc/hosts back from the disk: it has " : "");
+  }
+}
+
+TEST(CloneTest, ErrorsThatTheFileSystemMetFailTheClone) {
+  Attempt attempt(sample());
+  attempt.sys.file("/fs/ext4/vda6/errors_count", "2\n");
+  EXPECT_THAT(attempt.run(), HasSubstr("write /dev/vda6: its file system met 2 errors"));
+}
+
+TEST(CloneTest, TheServersLimitForAStepIsTold) {
+  wire::Manifest manifest = sample();
+  manifest.step_limit_s = 77;
+  Attempt attempt(manifest);
+  std::chrono::seconds told{0};
+  attempt.context.limit_steps = [&told](std::chrono::seconds limit) { told = limit; };
+  ASSERT_EQ(attempt.run(), "");
+  EXPECT_EQ(told.count(), 77);
 }
 
 TEST(CloneTest, ANodePutOutOfItsRoundCanTryAgain) {
