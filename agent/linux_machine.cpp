@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/extended_attributes.h"
 #include "base/files.h"
 #include "base/unique_fd.h"
 
@@ -44,8 +45,26 @@ void LinuxMachine::unmount(const std::string& target) {
 
 void LinuxMachine::make_directories(const std::string& path, mode_t mode) { ka::make_directories(path, mode); }
 
+// In place: a new file under the old name would be another inode, without links and attributes. A power cut in between
+// leaves half a file on a clone that is not finished.
 void LinuxMachine::write_file(const std::string& path, std::string_view content, mode_t mode) {
-  ka::write_file(path, content, mode);
+  const int flags = O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;  // a FIFO without a reader is an error at once
+  UniqueFd fd(::open(path.c_str(), flags));
+  const bool there = fd.valid();
+  if (!there && errno == ENOENT) fd.reset(::open(path.c_str(), flags | O_CREAT | O_EXCL, mode));
+  if (!fd.valid()) throw Error::from_errno("write " + path);
+  struct stat status {};
+  if (::fstat(fd.get(), &status) != 0) throw Error::from_errno("write " + path);
+  if (!S_ISREG(status.st_mode)) throw Error("write " + path, "it is not a regular file");
+  const ExtendedAttributes before = there ? read_extended_attributes(path) : ExtendedAttributes();
+  if (::ftruncate(fd.get(), 0) != 0) throw Error::from_errno("write " + path);
+  write_all(fd.get(), content, path);
+  if (!there && ::fchmod(fd.get(), mode) != 0) throw Error::from_errno("chmod " + path);
+  // Writing takes setuid and capabilities away, from root too.
+  const ExtendedAttributes after = there ? read_extended_attributes(path) : ExtendedAttributes();
+  for (const auto& [name, value] : before)
+    if (!after.count(name)) set_extended_attribute(path, name, value);
+  if (there && ::fchmod(fd.get(), status.st_mode & 07777) != 0) throw Error::from_errno("chmod " + path);
 }
 
 void LinuxMachine::remove_file(const std::string& path) {

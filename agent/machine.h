@@ -37,6 +37,8 @@ class Machine {
   virtual void unmount(const std::string& target) = 0;
 
   virtual void make_directories(const std::string& path, mode_t mode = 0755) = 0;
+  /// A regular file that is there gets another content and keeps everything else: owner, mode, hard links, ACLs and
+  /// other extended attributes. One that is not there is made with `mode`.
   virtual void write_file(const std::string& path, std::string_view content, mode_t mode = 0644) = 0;
   virtual void remove_file(const std::string& path) = 0;  ///< no error if it is not there
   virtual void make_socket(const std::string& path) = 0;  ///< a UNIX socket's inode, as mknod(2) makes it

@@ -28,6 +28,8 @@ std::string read_all(int fd, const std::string& path, std::size_t limit) {
   }
 }
 
+}  // namespace
+
 void write_all(int fd, std::string_view content, const std::string& path) {
   while (!content.empty()) {
     ssize_t n = ::write(fd, content.data(), content.size());
@@ -36,8 +38,6 @@ void write_all(int fd, std::string_view content, const std::string& path) {
     content.remove_prefix(static_cast<std::size_t>(n));
   }
 }
-
-}  // namespace
 
 std::string read_file(const std::string& path, std::size_t limit) {
   UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
