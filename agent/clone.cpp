@@ -13,6 +13,7 @@
 #include "agent/fstab.h"
 #include "agent/identity.h"
 #include "agent/initrd.h"
+#include "agent/inodes.h"
 #include "agent/mounts.h"
 #include "agent/partition_table.h"
 #include "agent/sink.h"
@@ -70,7 +71,7 @@ class Clone {
     co_await copy_system();
     for (const wire::RawPartition& raw : manifest_.raw_partitions) co_await copy_raw(raw);
 
-    remake_directories();
+    make_bare_inodes(machine_, clone_, log_, manifest_);
     correct_fstab();
     renew_identity(clone_, log_, manifest_.golden_host, context_.host_name);
     mount_kernel_file_systems();
@@ -246,6 +247,10 @@ class Clone {
     Command command = format_command(f, here.device, here.size);
     command.root = context_.stage2_root;
     co_await machine_.run(command);
+    if (auto tune = tune_command(f, here.device, here.size)) {
+      tune->root = context_.stage2_root;
+      co_await machine_.run(*tune);
+    }
     step.ok();
   }
 
@@ -306,29 +311,6 @@ class Clone {
               format_size(static_cast<std::uint64_t>(static_cast<double>(stats.bytes) / seconds)) + "/sec)");
   }
 
-  void remake_directories() {
-    log_.line("Creating excluded directories");
-    for (const wire::BareDirectory& d : manifest_.bare_directories) {
-      clone_.make_directory(d.path, d.mode);
-      take_after(d);
-    }
-    for (const wire::Socket& s : manifest_.sockets) {
-      clone_.make_socket(s.path);
-      take_after(s);
-    }
-    clone_.make_directory("/proc", 0555);
-    clone_.make_directory("/sys", 0555);
-    clone_.make_directory("/dev");
-    clone_.make_directory("/run");
-  }
-
-  void take_after(const wire::BareDirectory& golden) {
-    std::string path = clone_.outside(golden.path);
-    machine_.set_owner(path, golden.uid, golden.gid);
-    machine_.set_mode(path, golden.mode);
-    machine_.set_mtime(path, golden.mtime, golden.mtime_nsec);
-  }
-
   // ---- What must fit this machine ----
 
   void correct_fstab() {
@@ -348,6 +330,7 @@ class Clone {
       const char *type, *place, *data;
     } needed[] = {
         {"proc", "/proc", ""}, {"sysfs", "/sys", ""}, {"devtmpfs", "/dev", ""}, {"tmpfs", "/run", "mode=0755"}};
+    own_mounts_ = mounts_.count();
     for (const auto& n : needed) mounts_.mount(n.type, clone_.outside(n.place, true), n.type, 0, n.data);
   }
 
@@ -408,6 +391,8 @@ class Clone {
   Awaitable<void> unmount_and_check() {
     stage("unmounting");
     copy_log();
+    mounts_.unmount_down_to(own_mounts_);  // they hide directories that may have flags too
+    set_inode_flags(machine_, clone_, log_, manifest_);
     Log::Step syncing(log_, "Syncing disks");
     machine_.sync();
     syncing.ok();
@@ -462,6 +447,7 @@ class Clone {
   std::map<std::pair<std::string, int>, Place> places_;         // by golden disk and partition
   std::map<std::string, std::string> boot_code_;                // by disk of this machine
   std::vector<std::string> modules_in_use_;
+  std::size_t own_mounts_ = 0;        // of the clone's file systems, not the kernel's
   std::vector<std::string> changed_;  // devices of disks that were written to
 };
 

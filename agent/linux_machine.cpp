@@ -11,6 +11,7 @@
 #include "base/extended_attributes.h"
 #include "base/files.h"
 #include "base/unique_fd.h"
+#include "wire/manifest.h"
 
 namespace ka::agent {
 
@@ -95,6 +96,28 @@ void LinuxMachine::set_mtime(const std::string& path, std::int64_t seconds, std:
   if (::utimensat(AT_FDCWD, path.c_str(), times, AT_SYMLINK_NOFOLLOW) != 0) {
     throw Error::from_errno("set the time of " + path);
   }
+}
+
+void LinuxMachine::set_attribute(const std::string& path, const std::string& name, const std::string& value) {
+  set_extended_attribute(path, name, value);
+}
+
+void LinuxMachine::set_inode_flags(const std::string& path, std::uint32_t flags, std::uint32_t project) {
+  const std::string doing = "set the flags of " + path;
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  if (!fd.valid()) throw Error::from_errno(doing);
+  // First the project: of an immutable file it cannot be changed.
+  fsxattr attributes{};
+  const bool has_project = ::ioctl(fd.get(), FS_IOC_FSGETXATTR, &attributes) == 0;
+  if (has_project ? attributes.fsx_projid != project : project != 0) {
+    attributes.fsx_projid = project;
+    if (::ioctl(fd.get(), FS_IOC_FSSETXATTR, &attributes) != 0)
+      throw Error::from_errno("set the project id of " + path);
+  }
+  unsigned now = 0;  // the kernel takes an int, whatever the header says
+  if (::ioctl(fd.get(), FS_IOC_GETFLAGS, &now) != 0) throw Error::from_errno(doing);
+  unsigned wanted = (now & ~wire::carried_inode_flags) | flags;
+  if (wanted != now && ::ioctl(fd.get(), FS_IOC_SETFLAGS, &wanted) != 0) throw Error::from_errno(doing);
 }
 
 void LinuxMachine::write_device(const std::string& path, std::uint64_t offset, std::string_view bytes) {

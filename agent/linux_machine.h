@@ -25,6 +25,8 @@ class LinuxMachine final : public Machine {
   void set_owner(const std::string& path, std::uint32_t uid, std::uint32_t gid) override;
   void set_mode(const std::string& path, mode_t mode) override;
   void set_mtime(const std::string& path, std::int64_t seconds, std::uint32_t nanoseconds) override;
+  void set_attribute(const std::string& path, const std::string& name, const std::string& value) override;
+  void set_inode_flags(const std::string& path, std::uint32_t flags, std::uint32_t project) override;
   void write_device(const std::string& path, std::uint64_t offset, std::string_view bytes) override;
   std::string read_device(const std::string& path, std::uint64_t offset, std::size_t size) override;
   void reread_partitions(const std::string& device) override;

@@ -45,6 +45,9 @@ class Machine {
   virtual void set_owner(const std::string& path, std::uint32_t uid, std::uint32_t gid) = 0;
   virtual void set_mode(const std::string& path, mode_t mode) = 0;
   virtual void set_mtime(const std::string& path, std::int64_t seconds, std::uint32_t nanoseconds) = 0;
+  virtual void set_attribute(const std::string& path, const std::string& name, const std::string& value) = 0;
+  /// Of chattr(1) those in wire::carried_inode_flags, all others as they are; and the project id.
+  virtual void set_inode_flags(const std::string& path, std::uint32_t flags, std::uint32_t project) = 0;
   virtual void write_device(const std::string& path, std::uint64_t offset, std::string_view bytes) = 0;  ///< and fsync
   /// Exactly `size` bytes. Here, since what is read back decides what is written next.
   virtual std::string read_device(const std::string& path, std::uint64_t offset, std::size_t size) = 0;

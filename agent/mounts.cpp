@@ -12,20 +12,20 @@ void Mounts::mount(const std::string& source, const std::string& target, const s
   targets_.push_back(target);
 }
 
-void Mounts::unmount_all() {
+void Mounts::unmount_down_to(std::size_t left) {
   std::optional<Error> first;
-  std::vector<std::string> left;
-  while (!targets_.empty()) {
+  std::vector<std::string> busy;
+  while (targets_.size() > left) {
     std::string target = std::move(targets_.back());
     targets_.pop_back();
     try {
       machine_.unmount(target);
     } catch (const Error& error) {
       if (!first) first = error;
-      left.insert(left.begin(), std::move(target));
+      busy.insert(busy.begin(), std::move(target));
     }
   }
-  targets_ = std::move(left);
+  targets_.insert(targets_.end(), busy.begin(), busy.end());
   if (first) throw *first;
 }
 

@@ -16,8 +16,12 @@ class Mounts {
   void mount(const std::string& source, const std::string& target, const std::string& type, unsigned long flags,
              const std::string& data);
 
-  /// Reverse order; throws the first Error after all were tried. What could not be unmounted stays on the list.
-  void unmount_all();
+  std::size_t count() const { return targets_.size(); }
+
+  /// Down to the first `left`, in reverse order; throws the first Error after all were tried. What could not be
+  /// unmounted stays on the list.
+  void unmount_down_to(std::size_t left);
+  void unmount_all() { unmount_down_to(0); }
 
   /// As unmount_all, after something failed: waits for programs that were just killed to let go, tries again for
   /// a while, and logs what stays mounted. Never throws.
