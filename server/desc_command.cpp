@@ -11,6 +11,7 @@
 #include "base/files.h"
 #include "base/process.h"
 #include "server/golden.h"
+#include "server/programs.h"
 #include "server/mounts.h"
 #include "wire/desc.h"
 
@@ -60,6 +61,8 @@ void check_numbers(const std::vector<wire::Partition>& partitions, const std::st
 
 Awaitable<void> print_desc(asio::io_context& io, std::string name) {
   Medium medium = find_medium(name);
+  extend_path();
+  require_programs({"sfdisk"});
   Command command({"sfdisk", "--json", medium.path});
   std::string json = co_await output_of(io, command);
   std::vector<wire::Partition> partitions = partitions_of(parse_sfdisk(json), medium.size);

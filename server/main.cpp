@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/text.h"
 #include "server/clone_command.h"
 #include "server/desc_command.h"
 #include "server/options.h"
@@ -44,7 +45,8 @@ int run(int argc, char** argv) {
   }
   if (chosen) return chosen();
   std::string file;
-  apply_conf(app, conf_text(options.conf, file), file);
+  for (const ConfEntry& entry : apply_conf(app, conf_text(options.conf, file), file))
+    options.from_file.insert({entry.key, std::string(words(entry.value).front())});
   return run_clone(options);
 }
 

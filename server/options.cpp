@@ -93,12 +93,13 @@ void add_compression_option(CLI::App& app, std::string& value) {
       ->capture_default_str();
 }
 
-void apply_conf(CLI::App& app, std::string_view text, const std::string& file) {
+std::vector<ConfEntry> apply_conf(CLI::App& app, std::string_view text, const std::string& file) {
   // Whether the command line gave an option is asked before the first line is applied.
   std::set<const CLI::Option*> given, in_file;
   for (const CLI::Option* option : app.get_options()) {
     if (option->count() > 0) given.insert(option);
   }
+  std::vector<ConfEntry> applied;
   for (const ConfEntry& entry : parse_conf(text, file)) {
     std::string where = file + ":" + std::to_string(entry.line);
     CLI::Option* option = app.get_option_no_throw("--" + entry.key);
@@ -116,10 +117,12 @@ void apply_conf(CLI::App& app, std::string_view text, const std::string& file) {
         option->add_result(entry.value);
       }
       option->run_callback();
+      applied.push_back(entry);
     } catch (const std::exception& error) {
       throw Error(where, "not a value for " + entry.key + ": " + entry.value + " (" + error.what() + ")");
     }
   }
+  return applied;
 }
 
 }  // namespace ka::server

@@ -3,15 +3,74 @@
 #include <cstdio>
 
 #include "base/error.h"
+#include "base/files.h"
 #include "server/chunk_source.h"
 #include "server/run_job.h"
+#include "server/tar_warnings.h"
 #include "wire/messages.h"
 
 namespace ka::server {
 
 namespace {
 
-std::vector<Session> sessions_of(asio::io_context& io, const CloneOptions& options, const Prepared& ready) {
+std::string manifest_of_now(Plan plan, const std::string& root) {
+  std::vector<std::string> points;
+  for (const wire::FileSystem& fs : plan.manifest.file_systems) {
+    if (!fs.mount_point.empty()) points.push_back(fs.mount_point);
+  }
+  // A directory of -x that went meanwhile is not missed.
+  plan.excluded_by_conf.insert(plan.excluded.begin(), plan.excluded.end());
+  add_survey(plan, survey(root, points, plan.excluded));
+  return wire::to_json(plan.manifest);
+}
+
+// What tar said in all rounds, and the file that it goes to at the end.
+struct Said {
+  std::string file, text;
+};
+
+// tar, and what it says: also with status 0 it may have lost something.
+class TarSource final : public Source {
+ public:
+  TarSource(asio::io_context& io, const Command& tar, std::shared_ptr<Said> said)
+      : said_(std::move(said)), warnings_(std::make_shared<TarWarnings>()) {
+    constexpr int file_changed = 1;  // tar's status when a file changed while it was read
+    auto keep = [warnings = warnings_](std::string_view line) { warnings->add(line); };
+    stream_ = command_source(io, tar, file_changed, keep);
+  }
+
+  Awaitable<std::size_t> read(std::span<std::byte> room) override { return stream_->read(room); }
+
+  Awaitable<std::vector<std::string>> finish() override {
+    co_await stream_->finish();
+    for (const std::string& line : warnings_->lines()) said_->text += line + "\n";
+    co_return warnings_->summary(said_->file);
+  }
+
+ private:
+  std::shared_ptr<Said> said_;
+  std::shared_ptr<TarWarnings> warnings_;
+  std::unique_ptr<Source> stream_;
+};
+
+// Beside the report, else with the logs. Never while tar reads: the folder may be among what it sends.
+std::string warnings_file(const CloneOptions& options) {
+  return options.json.empty() ? "/var/log/ka/" + options.session + ".warnings" : options.json + ".warnings";
+}
+
+void keep_warnings(const Said& said, Report& report) {
+  if (said.text.empty()) return;
+  try {
+    if (auto slash = said.file.rfind('/'); slash != std::string::npos && slash > 0)
+      make_directories(said.file.substr(0, slash));
+    write_file(said.file, said.text);
+  } catch (const Error& error) {
+    report.result.warnings.push_back(error.what());
+  }
+}
+
+std::vector<Session> sessions_of(asio::io_context& io, const CloneOptions& options, const Prepared& ready,
+                                 std::shared_ptr<Said> said) {
   std::vector<Session> sessions;
   Session stage2;
   stage2.name = wire::stage2_session;
@@ -22,18 +81,20 @@ std::vector<Session> sessions_of(asio::io_context& io, const CloneOptions& optio
 
   Session manifest;
   manifest.name = wire::manifest_session;
-  wire::Manifest told = ready.plan.manifest;
-  if (options.compression != "off" && can_pack()) told.tar_compression = wire::zstd_packing;
-  std::string json = wire::to_json(told);
-  manifest.expected = json.size();
-  manifest.open = [json = std::move(json)] { return buffer_source(json); };
+  Plan told = ready.plan;
+  if (options.compression != "off" && can_pack()) told.manifest.tar_compression = wire::zstd_packing;
+  manifest.expected = wire::to_json(told.manifest).size();
+  // Each round is told what is there then: sockets and directories come and go.
+  manifest.open = [&io, told = std::move(told), root = ready.tree->root()] {
+    std::function<std::string()> work = [told, root] { return manifest_of_now(told, root); };
+    return computed_source(io, "look at the files again", work);
+  };
   sessions.push_back(std::move(manifest));
 
   Session system;
   system.name = wire::system_session;
-  constexpr int file_changed = 1;  // tar's status when a file changed while it was read
-  system.open = [&io, tar = tar_command(ready.tree->root(), left_out_of_stream(ready.plan))] {
-    return command_source(io, tar, file_changed);
+  system.open = [&io, said, tar = tar_command(ready.tree->root(), left_out_of_stream(ready.plan))] {
+    return std::make_unique<TarSource>(io, tar, said);
   };
   system.expected = ready.plan.expected;
   system.compression = options.compression;
@@ -50,9 +111,9 @@ std::vector<Session> sessions_of(asio::io_context& io, const CloneOptions& optio
   return sessions;
 }
 
-JobPlan job_plan(asio::io_context& io, const CloneOptions& options, const Prepared& ready) {
+JobPlan job_plan(asio::io_context& io, const CloneOptions& options, const Prepared& ready, std::shared_ptr<Said> said) {
   JobPlan plan;
-  plan.sessions = sessions_of(io, options, ready);
+  plan.sessions = sessions_of(io, options, ready, std::move(said));
   plan.nodes = options.nodes;
   if (options.start_after) plan.start_after = std::chrono::seconds(*options.start_after);
   if (options.linger) plan.linger = std::chrono::seconds(*options.linger);
@@ -72,13 +133,17 @@ Awaitable<void> serve(asio::io_context& io, const CloneOptions& options, const P
   Display display(io, stdout, options.nodes);
   display.event("I want " + std::to_string(options.nodes) + (options.nodes == 1 ? " client" : " clients") +
                 "; switch them on now");
+  auto said = std::make_shared<Said>();
+  said->file = warnings_file(options);
   try {
-    report.result = co_await run_job(io, job_plan(io, options, ready), display);
+    report.result = co_await run_job(io, job_plan(io, options, ready, said), display);
   } catch (...) {
     report.sessions = display.sessions();
+    keep_warnings(*said, report);
     throw;
   }
   report.sessions = display.sessions();
+  keep_warnings(*said, report);
 }
 
 }  // namespace ka::server

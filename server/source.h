@@ -2,9 +2,11 @@
 /// Where the bytes of a session come from.
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/asio.h"
@@ -26,11 +28,17 @@ class Source {
 /// Bytes in memory (the manifest).
 std::unique_ptr<Source> buffer_source(std::string bytes);
 
+/// Bytes that `work` makes, in a child process (base/child_work.h), when they are first read. What it throws fails the
+/// stream.
+std::unique_ptr<Source> computed_source(asio::io_context& io, std::string doing, std::function<std::string()> work);
+
 /// A file or a block device. Throws Error if it cannot be opened.
 std::unique_ptr<Source> file_source(const std::string& path);
 
 /// A program's standard output. Exit status 0 is right; `warning_status`, if not 0, is right with a warning
-/// that carries what the program said last; all others fail the stream.
-std::unique_ptr<Source> command_source(asio::io_context& io, const Command& command, int warning_status = 0);
+/// that carries what the program said last; all others fail the stream. Each line of its standard error goes to
+/// `on_line`, if there is one, and finish() leaves the warning to it then.
+std::unique_ptr<Source> command_source(asio::io_context& io, const Command& command, int warning_status = 0,
+                                       std::function<void(std::string_view)> on_line = {});
 
 }  // namespace ka::server
