@@ -148,8 +148,7 @@ Awaitable<Golden> inspect(asio::io_context& io, std::vector<std::string> drives)
       return m.major == device.major && m.minor == device.minor && wire::is_ext(m.type);
     };
     const bool mounted_ext = std::any_of(golden.mounts.begin(), golden.mounts.end(), is_here);
-    if (entry != nullptr && entry->type != 0x05 && entry->type != 0x0f && entry->type != 0x85)
-      co_await probe(io, golden, device.name, mounted_ext);
+    if (entry != nullptr && !wire::is_extended(entry->type)) co_await probe(io, golden, device.name, mounted_ext);
   }
   co_return golden;
 }

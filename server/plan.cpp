@@ -27,6 +27,13 @@ wire::Hook swap_file_hook(const Swap& swap, std::size_t number) {
   return {"00-ka-swap-file-" + std::to_string(number), script};
 }
 
+std::string in_one(const std::vector<std::string>& reasons) {
+  if (reasons.size() == 1) return reasons.front();
+  std::string all;
+  for (const std::string& reason : reasons) all += "\n  - " + reason;
+  return all;
+}
+
 }  // namespace
 
 bool is_from_file(const CloneOptions& options, std::string_view key, std::string_view value) {
@@ -54,12 +61,13 @@ const Probe* PlanDraft::probe(const std::string& partition) const {
 }
 
 void PlanDraft::stop_if_refused() const {
-  if (refusals.empty()) return;
-  if (refusals.size() == 1) throw Error("cannot clone this machine", refusals.front());
-  std::string all;
-  for (const std::string& reason : refusals) all += "\n  - " + reason;
-  throw Error("cannot clone this machine", all);
+  if (!refusals.empty()) throw Refusal(refusals, plan.warnings);
 }
+
+Refusal::Refusal(std::vector<std::string> reasons, std::vector<std::string> warnings)
+    : Error("cannot clone this machine", in_one(reasons)),
+      reasons_(std::move(reasons)),
+      warnings_(std::move(warnings)) {}
 
 std::vector<std::string> left_out_of_stream(const Plan& plan) {
   std::vector<std::string> paths = plan.excluded;

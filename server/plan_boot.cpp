@@ -100,7 +100,7 @@ void add_targets(PlanDraft& draft) {
     if (!known || selector.size() <= kind.size() + 1) {
       draft.refuse("--target " + rule +
                    ": expected DRIVE=SELECTOR, and as SELECTOR name:, serial:, wwn: or path: and " +
-                   "what follows there, such as sda=serial:S3Z8NB0K");
+                   "what follows there, such as sda=path:pci-0000:00:1f.2-ata-1");
     } else if (!draft.drives.count(disk)) {
       draft.not_there(
           "target", rule,

@@ -1,6 +1,7 @@
 // The partitions of the drives that are cloned, and what is made on them.
 #include <algorithm>
 
+#include "base/text.h"
 #include "server/plan_draft.h"
 #include "wire/ext.h"
 
@@ -12,14 +13,14 @@ using wire::FileSystem;
 using wire::Partition;
 
 constexpr std::uint64_t mib = 1024 * 1024;
-constexpr std::uint8_t swap_type = 0x82;
+constexpr std::uint8_t swap_type = 0x82, efi_system_type = 0xef;
 
 // A hibernated machine's swap space has another signature.
 bool is_swap(std::string_view type) { return type == "swap" || type == "swsuspend"; }
 
 // The disk identifier lies in the last bytes of the boot code; PARTUUIDs are made of it, so it stays this disk's.
 std::string with_identifier(std::string code, std::uint32_t identifier) {
-  for (int i = 0; i < 4; ++i) code[440 + i] = static_cast<char>(identifier >> (8 * i));
+  for (int i = 0; i < 4; ++i) code[wire::boot_code_size + i] = static_cast<char>(identifier >> (8 * i));
   return code;
 }
 
@@ -51,7 +52,12 @@ class DriveAdder {
     disk.name = name;
     disk.golden_size = device->size;
     disk.identifier = table->second.identifier;
-    disk.partitions = partitions_for(name, *device, table->second);
+    try {
+      disk.partitions = partitions_for(name, *device, table->second);
+    } catch (const Error& error) {
+      draft_.refuse(error.what());
+      return;
+    }
     add_links(disk, name, 0);
     if (auto code = draft_.boot_code.find(name); code != draft_.boot_code.end())
       disk.boot_code = with_identifier(code->second, disk.identifier);
@@ -87,7 +93,7 @@ class DriveAdder {
   std::vector<Partition> partitions_for(const std::string& name, const BlockDevice& device,
                                         const PartitionTable& table) {
     auto desc = draft_.input.descs.find(name);
-    if (desc == draft_.input.descs.end()) return partitions_of(table, device.size);
+    if (desc == draft_.input.descs.end()) return partitions_of(name, table, device.size);
     std::vector<Partition> partitions = desc->second;
     for (Partition& partition : partitions) {
       const PartitionTable::Entry* entry = table.find(partition.number);
@@ -195,6 +201,8 @@ class DriveAdder {
       draft_.refuse("-D " + name + ": is " + format_size(device->size) + ", the desc gives it " +
                     std::to_string(*partition.size_mib) + " MiB");
     manifest_.raw_partitions.push_back({drive, partition.number, "", device->size, probe.uuid, probe.label});
+    // An EFI system partition that goes along is what UEFI starts from, on an MBR disk too.
+    if (partition.type == efi_system_type) manifest_.firmware = {"bios", "uefi"};
   }
 
   void check_all_mounted(const wire::Disk& disk) {

@@ -110,11 +110,7 @@ void add_survey(Plan& plan, const Survey& survey) {
       refusals.push_back(name + " gets " + std::to_string(*size / mib) + " MiB, but " + needs +
                          ": give it more, or leave something out with -x");
   }
-  if (!refusals.empty()) {
-    std::string all;
-    for (const std::string& refusal : refusals) all += "\n  - " + refusal;
-    throw Error("cannot clone this machine", refusals.size() == 1 ? refusals.front() : all);
-  }
+  if (!refusals.empty()) throw Refusal(refusals, plan.warnings);
   wire::check(plan.manifest);
 }
 

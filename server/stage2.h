@@ -14,7 +14,6 @@ struct Stage2 {
 };
 
 inline constexpr const char* stage2_mount = "/mnt/ka";  ///< where the KA method mounts it
-inline constexpr const char* stage2_installed = "/usr/lib/ka/rescue.sqfs";
 
 /// Will find_stage2 have to make a squashfs of a directory?
 bool packs_stage2(const std::string& asked);

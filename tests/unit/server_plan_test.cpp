@@ -56,7 +56,8 @@ TEST_F(ServerPlan, ThePlanInTheWordsOfTheKaMethod) {
             "+ Excluded directories : /tmp /var/cache\n"
             "+ Not cloned :\n"
             "     /mnt/ka (loop0, squashfs): not a drive\n"
-            "+ Bootloader is: grub --with=jfs --with=ata_piix (on sda)\n");
+            "+ Bootloader is: grub --with=jfs --with=ata_piix (on sda)\n"
+            "+ Nodes : any machine that boots the PXE label becomes one (--only FILE names those that may)\n");
 }
 
 TEST_F(ServerPlan, ADescMustHaveEveryMountedPartition) {
