@@ -17,6 +17,7 @@
 #include "agent/initrd.h"
 #include "agent/kernel_log.h"
 #include "agent/memory.h"
+#include "agent/inodes.h"
 #include "agent/mounts.h"
 #include "agent/partition_table.h"
 #include "agent/proof.h"
@@ -88,7 +89,7 @@ class Clone {
     co_await copy_system();
     for (const wire::RawPartition& raw : manifest_.raw_partitions) co_await copy_raw(raw);
 
-    remake_directories();
+    make_bare_inodes(machine_, clone_, log_, manifest_);
     correct_fstab();
     renew_identity(clone_, log_, manifest_.golden_host, context_.host_name);
     mount_kernel_file_systems();
@@ -375,6 +376,10 @@ class Clone {
     Command command = format_command(f, here.device, here.size);
     command.root = context_.stage2_root;
     co_await machine_.run(command);
+    if (auto tune = tune_command(f, here.device, here.size)) {
+      tune->root = context_.stage2_root;
+      co_await machine_.run(*tune);
+    }
     step.ok();
   }
 
@@ -436,29 +441,6 @@ class Clone {
     double seconds = std::max(stats.elapsed.count(), 0.001);
     log_.line("Total data received = " + format_size(stats.bytes) + " (" +
               format_size(static_cast<std::uint64_t>(static_cast<double>(stats.bytes) / seconds)) + "/sec)");
-  }
-
-  void remake_directories() {
-    log_.line("Creating excluded directories");
-    for (const wire::BareDirectory& d : manifest_.bare_directories) {
-      clone_.make_directory(d.path, d.mode);
-      take_after(d);
-    }
-    for (const wire::Socket& s : manifest_.sockets) {
-      clone_.make_socket(s.path);
-      take_after(s);
-    }
-    clone_.make_directory("/proc", 0555);
-    clone_.make_directory("/sys", 0555);
-    clone_.make_directory("/dev");
-    clone_.make_directory("/run");
-  }
-
-  void take_after(const wire::BareDirectory& golden) {
-    std::string path = clone_.outside(golden.path);
-    machine_.set_owner(path, golden.uid, golden.gid);
-    machine_.set_mode(path, golden.mode);
-    machine_.set_mtime(path, golden.mtime, golden.mtime_nsec);
   }
 
   // ---- What must fit this machine ----
@@ -543,6 +525,8 @@ class Clone {
     mounts_.unmount_others();
     auto note = [proof = proof_, target = context_.target] { proof->note_changes(target); };
     co_await run_beside(context_.io, std::move(note));
+    // After the note, which takes a changed ctime for changed content.
+    set_inode_flags(machine_, clone_, log_, manifest_);
     Log::Step syncing(log_, "Syncing disks");
     const std::vector<std::string> mounted = mounts_.disks();
     for (const std::string& target : mounted) {

@@ -47,7 +47,8 @@ int run(int argc, char** argv) {
   }
   if (line.chosen) return line.chosen();
   std::string file;
-  apply_conf(line.app, conf_text(line.clone.conf, file), file);
+  for (const ConfEntry& entry : apply_conf(line.app, conf_text(line.clone.conf, file), file))
+    line.clone.from_file.insert({entry.key, std::string(words(entry.value).front())});
   if (!line.clone.check && line.app["--nodes"]->count() == 0)
     throw UsageError(
         "-n N is needed: onto how many nodes shall this machine be cloned?\n"
