@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "wire/device_name.h"
+
 namespace ka::agent {
 
 struct MachineDisk {
@@ -29,7 +31,6 @@ std::vector<MachineDisk> read_disks(const std::string& sysfs, const std::string&
 /// "ahci". What is built into the running kernel has no module and is not listed.
 std::vector<std::string> driver_modules(const std::string& sysfs, const std::string& disk);
 
-/// The name of a partition of a disk: sda1, nvme0n1p1, mmcblk0p1.
-std::string partition_name(const std::string& disk, int number);
+using wire::partition_name;
 
 }  // namespace ka::agent

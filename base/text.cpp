@@ -78,6 +78,20 @@ std::optional<std::string> unescape_bytes(std::string_view text) {
   return bytes;
 }
 
+std::string unescape_octal(std::string_view text) {
+  std::string bytes;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    auto value = text[i] == '\\' && i + 3 < text.size() ? parse_unsigned(text.substr(i + 1, 3), 8) : std::nullopt;
+    if (value && *value < 256) {
+      bytes += static_cast<char>(*value);
+      i += 3;
+    } else {
+      bytes += text[i];
+    }
+  }
+  return bytes;
+}
+
 std::string format_size(std::uint64_t bytes) {
   const char* units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
   double value = static_cast<double>(bytes);

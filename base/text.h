@@ -23,6 +23,9 @@ std::optional<std::uint64_t> parse_unsigned(std::string_view text, int base = 10
 std::string escape_bytes(std::string_view bytes);
 std::optional<std::string> unescape_bytes(std::string_view text);
 
+/// \ooo, as mountinfo and fstab write blanks and backslashes of names, made bytes again; anything else stays.
+std::string unescape_octal(std::string_view text);
+
 /// "12.3 MiB", "640 KiB": for people, not for parsing.
 std::string format_size(std::uint64_t bytes);
 

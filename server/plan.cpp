@@ -376,7 +376,7 @@ class Planner {
     if (partition.size_mib && *partition.size_mib * mib < device->size)
       refuse("-D " + name + ": is " + format_size(device->size) + ", the desc gives it " +
              std::to_string(*partition.size_mib) + " MiB");
-    plan_.manifest.raw_partitions.push_back({drive, partition.number, "", device->size});
+    plan_.manifest.raw_partitions.push_back({drive, partition.number, "", device->size, "", ""});
   }
 
   void check_all_mounted(const wire::Disk& disk) {

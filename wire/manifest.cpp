@@ -38,10 +38,16 @@ json encode(const Partition& p) {
   return out;
 }
 
+json encode(const DeviceLink& l) { return {{"partition", l.partition}, {"path", bytes(l.path)}}; }
+
 json encode(const Disk& d) {
-  return {{"name", bytes(d.name)},           {"golden_size", d.golden_size},
-          {"label", bytes(d.label)},         {"identifier", d.identifier},
-          {"boot_code", bytes(d.boot_code)}, {"partitions", each<Partition>(d.partitions, encode)}};
+  return {{"name", bytes(d.name)},
+          {"golden_size", d.golden_size},
+          {"label", bytes(d.label)},
+          {"identifier", d.identifier},
+          {"boot_code", bytes(d.boot_code)},
+          {"partitions", each<Partition>(d.partitions, encode)},
+          {"links", each<DeviceLink>(d.links, encode)}};
 }
 
 json encode(const FileSystem& f) {
@@ -59,7 +65,8 @@ json encode(const BareDirectory& d) {
 }
 
 json encode(const RawPartition& r) {
-  return {{"disk", bytes(r.disk)}, {"partition", r.partition}, {"session", bytes(r.session)}, {"size", r.size}};
+  return {{"disk", bytes(r.disk)}, {"partition", r.partition}, {"session", bytes(r.session)},
+          {"size", r.size},        {"uuid", bytes(r.uuid)},    {"label", bytes(r.label)}};
 }
 
 json encode(const BootLoader& b) {
@@ -173,6 +180,8 @@ Partition decode_partition(const Reader& in) {
   return p;
 }
 
+DeviceLink decode_link(const Reader& in) { return {in.number<int>("partition"), in.text("path")}; }
+
 Disk decode_disk(const Reader& in) {
   Disk d;
   d.name = in.text("name");
@@ -181,6 +190,7 @@ Disk decode_disk(const Reader& in) {
   d.identifier = in.number<std::uint32_t>("identifier");
   d.boot_code = in.text("boot_code");
   d.partitions = in.each<Partition>("partitions", decode_partition);
+  d.links = in.each<DeviceLink>("links", decode_link);
   return d;
 }
 
@@ -218,6 +228,8 @@ RawPartition decode_raw(const Reader& in) {
   r.partition = in.number<int>("partition");
   r.session = in.text("session");
   r.size = in.number<std::uint64_t>("size");
+  r.uuid = in.text("uuid");
+  r.label = in.text("label");
   return r;
 }
 

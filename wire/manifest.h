@@ -26,6 +26,13 @@ struct Partition {
   bool bootable = false;
 };
 
+/// Another name that the golden node has for a disk or partition: a link that udev made from its serial number or
+/// place. No clone has them; what is called so in its files is looked up here.
+struct DeviceLink {
+  int partition = 0;  ///< 0: the whole disk
+  std::string path;   ///< "/dev/disk/by-id/ata-QEMU_HARDDISK_QM00001-part1"
+};
+
 /// One disk of the golden node that the clone gets too.
 struct Disk {
   std::string name;               ///< the golden node's kernel name: "sda"
@@ -35,6 +42,7 @@ struct Disk {
   std::vector<Partition> partitions;
   /// -m/-M: 446 bytes of boot code, else empty.
   std::string boot_code;
+  std::vector<DeviceLink> links;
 };
 
 /// A file system or swap space of the golden node, made anew on the clone under the same UUID.
@@ -70,6 +78,7 @@ struct RawPartition {
   int partition = 0;
   std::string session;  ///< "kainstall3", …
   std::uint64_t size = 0;
+  std::string uuid, label;  ///< of what it holds; empty: none, or unknown
 };
 
 struct BootLoader {
@@ -93,7 +102,7 @@ struct TargetRule {
 };
 
 struct Manifest {
-  static constexpr int version = 1;
+  static constexpr int version = 2;
 
   std::string golden_host;  ///< the golden node's host name
   std::string server_version;

@@ -93,6 +93,8 @@ void check_disks(const Manifest& m) {
     if (!d.boot_code.empty() && d.boot_code.size() != 446)
       fail(at("disks", i, "boot_code"), "is " + std::to_string(d.boot_code.size()) + " bytes long, not 446");
     check_partitions(at("disks", i, "partitions"), d.partitions);
+    for (std::size_t k = 0; k < d.links.size(); ++k)
+      check_path(at("disks", i, "links") + "[" + std::to_string(k) + "].path", d.links[k].path);
   }
 }
 

@@ -421,7 +421,7 @@ TEST(CloneTest, WithoutAnyBootLoaderTheDiskSaysNothing) {
 TEST(CloneTest, RawPartitionsFollowInSessionsOfTheirOwn) {
   wire::Manifest manifest = sample();
   manifest.file_systems.erase(manifest.file_systems.begin() + 1);
-  manifest.raw_partitions = {{"sda", 6, "kainstall3", 4}};
+  manifest.raw_partitions = {{"sda", 6, "kainstall3", 4, "", ""}};
   Attempt attempt(manifest);
   ASSERT_EQ(attempt.run(), "");
   EXPECT_THAT(attempt.link.sessions, ElementsAre("kainstall1", "kainstall2", "kainstall3"));
@@ -498,7 +498,7 @@ TEST_F(RefusedTest, AFillTooSmallForItsData) {
 TEST_F(RefusedTest, ARawPartitionTooSmall) {
   wire::Manifest manifest = sample();
   manifest.file_systems.erase(manifest.file_systems.begin() + 1);
-  manifest.raw_partitions = {{"sda", 6, "kainstall3", 8ull << 30}};
+  manifest.raw_partitions = {{"sda", 6, "kainstall3", 8ull << 30, "", ""}};
   Attempt attempt(manifest);
   expect_refused(attempt, "fit the raw partition 6");
 }

@@ -38,6 +38,7 @@ Manifest sample() {
       partition(5, Partition::Kind::logical, 0x82, 500), partition(6, Partition::Kind::logical, 0x83, 2000),
       partition(7, Partition::Kind::logical, 0x83, std::nullopt)};
   sda.partitions[0].bootable = true;
+  sda.links = {{0, "/dev/disk/by-id/ata-KA_1"}, {7, "/dev/disk/by-id/ata-KA_1-part7"}};
   m.disks = {sda};
 
   FileSystem root;
@@ -75,7 +76,9 @@ Manifest sample() {
   odd.mtime_nsec = 999999999;
   m.bare_directories = {proc, odd};
   m.sockets = {odd};
-  m.raw_partitions = {{"sda", 7, "kainstall3", 40'000'000'000}};
+  m.raw_partitions = {{"sda", 7, "kainstall3", 40'000'000'000, "77aa",
+                       "donn\xe9"
+                       "es"}};
   BootLoader grub;
   grub.disk = "sda";
   grub.modules = {"ata_piix", "jfs"};
@@ -179,8 +182,8 @@ TEST(ManifestTest, AnErrorNamesTheFieldInTheList) {
 
 TEST(ManifestTest, ANewerVersionIsRefusedWithTheRemedy) {
   json whole = json::parse(to_json(sample()));
-  whole["version"] = 2;
-  EXPECT_THAT(why_refused(whole.dump()), HasSubstr("manifest: version: is 2, this node understands 1"));
+  whole["version"] = 3;
+  EXPECT_THAT(why_refused(whole.dump()), HasSubstr("manifest: version: is 3, this node understands 2"));
 }
 
 TEST(ManifestTest, AFieldOfALaterServerIsLeftAlone) {
