@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "agent/fstab.h"
 #include "agent/partition_table.h"
 #include "base/error.h"
 #include "base/text.h"
@@ -58,22 +57,11 @@ Awaitable<std::string> install_grub(Machine& machine, Log& log, GrubPlace place)
   co_return code;
 }
 
-void correct_grub_names(CloneTree& clone, Log& log, const wire::Manifest& manifest, const std::string& disk) {
+void correct_grub_names(CloneTree& clone, Log& log, const std::string& disk) {
   const GrubNames* names = grub_of(clone);
   if (!names) return;
   const std::string directory = names->directory;
   if (clone.remove(directory + "/device.map")) log.line(" - Removed " + directory + "/device.map of the golden node");
-
-  const std::string file = directory + "/grub.cfg";
-  Rewritten grub_cfg = rewrite_grub_cfg(clone.read(file).value_or(""), manifest.file_systems);
-  bool initrd_knows_uuid = clone.has_program("update-initramfs") || clone.has_program("dracut");
-  if (!grub_cfg.changes.empty() && initrd_knows_uuid) clone.write(file, grub_cfg.text);
-  for (const std::string& change : grub_cfg.changes)
-    log.line(initrd_knows_uuid ? " - " + file + ": " + change
-                               : " - WARNING: " + file +
-                                     " boots from a device name; kept, since its initrd may not "
-                                     "know better. It would be right if " +
-                                     change);
 
   const std::string database_file = "/var/cache/debconf/config.dat";
   if (auto database = clone.read(database_file)) {

@@ -16,8 +16,8 @@ using Renewal = std::optional<std::string> (*)(const std::string& old);
 
 struct BoundFile {
   const char *directory, *pattern;  // no directory: a line for the log
-  Renewal renewal = nullptr;      // else it is removed,
-  const char* warning = nullptr;  // or kept, and this is said of it
+  Renewal renewal = nullptr;        // else it is removed,
+  const char* warning = nullptr;    // or kept, and this is said of it
 };
 
 std::string random_hex(std::size_t digits) {

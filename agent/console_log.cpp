@@ -23,17 +23,36 @@ constexpr std::size_t most_pending = 64 * 1024;
 // In RAM, beside stage2: a tool that runs wild must not fill it.
 constexpr std::size_t largest_file = 8u << 20;
 
+// How many bytes at the start of `text` are one character of UTF-8 beyond ASCII; 0: none, or C1's control characters
+// (U+0080 to U+009F), of which a terminal takes some as the start of an escape sequence.
+std::size_t utf8_character(std::string_view text) {
+  const auto byte = [text](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
+  const unsigned first = byte(0);
+  const std::size_t size = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+  if (first < 0xc2 || first > 0xf4) return 0;
+  for (std::size_t i = 1; i < size; ++i)
+    if (byte(i) < 0x80 || byte(i) > 0xbf) return 0;
+  const unsigned second = byte(1);
+  const bool control = first == 0xc2 && second < 0xa0;
+  const bool too_long = (first == 0xe0 && second < 0xa0) || (first == 0xf0 && second < 0x90);
+  const bool no_character = (first == 0xed && second > 0x9f) || (first == 0xf4 && second > 0x8f);
+  return control || too_long || no_character ? 0 : size;
+}
+
 std::string printable(std::string_view text) {
   std::string result;
-  for (char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '\t' || byte >= 0x80 || (byte >= 0x20 && byte != 0x7f)) {
-      result += c;
+  while (!text.empty()) {
+    const auto byte = static_cast<unsigned char>(text[0]);
+    const bool plain = byte == '\t' || (byte >= 0x20 && byte < 0x7f);
+    const std::size_t size = plain ? 1 : utf8_character(text);
+    if (size > 0) {
+      result += text.substr(0, size);
     } else {
       char escaped[5];
       std::snprintf(escaped, sizeof escaped, "\\x%02x", byte);
       result += escaped;
     }
+    text.remove_prefix(std::max<std::size_t>(size, 1));
   }
   return result;
 }

@@ -25,27 +25,14 @@ struct StableName {
   std::string kernels_tag() const;  ///< "PARTUUID=…", which the kernel knows without an initrd
 };
 
-class DeviceNames {
- public:
-  explicit DeviceNames(const wire::Manifest& manifest) : manifest_(manifest) {}
-
-  /// The partition that the golden node called "/dev/sda1", "/dev/disk/by-id/…-part1", "/dev/disk/by-path/…-part1";
-  /// nullopt if it is none that is cloned, or has no name that stays right.
-  std::optional<StableName> find(std::string_view device) const;
-  /// The one cloned file system that is mounted there, or the one swap space.
-  std::optional<StableName> used_as(std::string_view mount_point, std::string_view type) const;
-  /// Whether "UUID=…", "LABEL=…" is one of a cloned file system; true also for tags that are not looked for.
-  bool is_cloned(std::string_view tag) const;
-
- private:
-  std::optional<StableName> name_of(const wire::Disk& disk, int number) const;
-  const wire::Manifest& manifest_;
-};
+/// The name that stays right of what the golden node called `device` ("/dev/sda1", "/dev/disk/by-id/…-part1"); nullopt
+/// if it is no cloned partition, or has no such name.
+std::optional<StableName> stable_name(const wire::Manifest& manifest, std::string_view device);
 
 /// /etc/fstab: the first field of lines that name a cloned file system by /dev/sda1, or by its place or serial
 /// number (/dev/disk/by-path, by-id), becomes UUID=. Everything else stays byte for byte; lines that this machine
 /// may wait for in vain at boot are warned of.
-Rewritten rewrite_fstab(std::string_view text, const DeviceNames& names);
+Rewritten rewrite_fstab(std::string_view text, const wire::Manifest& manifest);
 
 /// What reads a file, and so which names it understands.
 enum class DeviceReader {
@@ -53,8 +40,9 @@ enum class DeviceReader {
   program,      ///< one that runs beside udev: /dev/disk/by-uuid/…; RESUME=UUID=, ROOT=UUID=
 };
 
-/// Every name of a partition in lines that are no comment. Names of hardware that cannot be replaced are warned of.
-Rewritten rewrite_device_names(std::string_view text, const DeviceNames& names, DeviceReader reader);
+/// Every kernel's name of a partition, and every name made of a serial number or place, in lines that are no comment.
+/// What cannot be replaced, and a root= or resume= that the clone would wait for, is warned of.
+Rewritten rewrite_device_names(std::string_view text, const wire::Manifest& manifest, DeviceReader reader);
 
 /// The files that hold kernel command lines, as they are in the clone: GRUB's, boot loader entries, extlinux's, ….
 std::vector<std::string> command_line_files(const CloneTree& clone);

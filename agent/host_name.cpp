@@ -48,18 +48,27 @@ std::string name_in(const std::string& text) {
 constexpr struct {
   const char *file, *key;
 } name_settings[] = {
-    {"/etc/sysconfig/network", "HOSTNAME="}, {"/etc/conf.d/hostname", "hostname="},
-    {"/etc/rc.conf", "HOSTNAME="},           {"/etc/cloud/cloud.cfg", "hostname:"},
-    {"/etc/cloud/cloud.cfg", "fqdn:"},
+    {"/etc/sysconfig/network", "HOSTNAME="}, {"/etc/conf.d/hostname", "hostname="}, {"/etc/rc.conf", "HOSTNAME="},
+    {"/etc/cloud/cloud.cfg", "hostname:"},   {"/etc/cloud/cloud.cfg", "fqdn:"},
 };
 
 // Files that programs read their own idea of this machine's name from. Only a person knows what they should say.
 const char* const files_that_may_name_it[] = {
-    "/etc/postfix/main.cf",         "/etc/exim4/update-exim4.conf.conf",   "/etc/mail/sendmail.mc",
-    "/etc/samba/smb.conf",          "/etc/puppet/puppet.conf",             "/etc/puppetlabs/puppet/puppet.conf",
-    "/etc/salt/minion",             "/etc/chef/client.rb",                 "/etc/zabbix/zabbix_agentd.conf",
-    "/etc/zabbix/zabbix_agent2.conf", "/etc/munin/munin-node.conf",        "/etc/telegraf/telegraf.conf",
-    "/etc/rsyslog.conf",            "/etc/krb5.conf",                      "/etc/sssd/sssd.conf",
+    "/etc/postfix/main.cf",
+    "/etc/exim4/update-exim4.conf.conf",
+    "/etc/mail/sendmail.mc",
+    "/etc/samba/smb.conf",
+    "/etc/puppet/puppet.conf",
+    "/etc/puppetlabs/puppet/puppet.conf",
+    "/etc/salt/minion",
+    "/etc/chef/client.rb",
+    "/etc/zabbix/zabbix_agentd.conf",
+    "/etc/zabbix/zabbix_agent2.conf",
+    "/etc/munin/munin-node.conf",
+    "/etc/telegraf/telegraf.conf",
+    "/etc/rsyslog.conf",
+    "/etc/krb5.conf",
+    "/etc/sssd/sssd.conf",
 };
 
 void rename_setting(CloneTree& clone, const std::string& file, std::string_view key, const std::string& written) {
@@ -89,8 +98,8 @@ void warn_of_the_golden_name(CloneTree& clone, Log& log, const HostNames& names)
       ++number;
       std::string_view setting = trim(line);
       if (setting.starts_with('#') || setting.starts_with(';') || names.rename_words(setting) == setting) continue;
-      log.line(std::string(" - WARNING: ") + file + ", line " + std::to_string(number) + ": \"" +
-               std::string(setting) + "\" has the golden node's name and is kept; a script in hooks.d can change it");
+      log.line(std::string(" - WARNING: ") + file + ", line " + std::to_string(number) + ": \"" + std::string(setting) +
+               "\" has the golden node's name and is kept; a script in hooks.d can change it");
     }
   }
 }
@@ -99,11 +108,27 @@ void warn_of_the_golden_name(CloneTree& clone, Log& log, const HostNames& names)
 
 bool is_nobodys_name(std::string_view name) {
   const std::string label = lowered(first_label(name));
-  for (const char* known :
-       {"", "(none)", "localhost", "localhost4", "localhost6", "loopback", "broadcasthost", "ip6-localhost",
-        "ip6-loopback", "ip6-localnet", "ip6-mcastprefix", "ip6-allnodes", "ip6-allrouters", "ip6-allhosts",
-        "ipv6-localhost", "ipv6-loopback", "ipv6-localnet", "ipv6-mcastprefix", "ipv6-allnodes", "ipv6-allrouters",
-        "ipv6-allhosts"})
+  for (const char* known : {"",
+                            "(none)",
+                            "localhost",
+                            "localhost4",
+                            "localhost6",
+                            "loopback",
+                            "broadcasthost",
+                            "ip6-localhost",
+                            "ip6-loopback",
+                            "ip6-localnet",
+                            "ip6-mcastprefix",
+                            "ip6-allnodes",
+                            "ip6-allrouters",
+                            "ip6-allhosts",
+                            "ipv6-localhost",
+                            "ipv6-loopback",
+                            "ipv6-localnet",
+                            "ipv6-mcastprefix",
+                            "ipv6-allnodes",
+                            "ipv6-allrouters",
+                            "ipv6-allhosts"})
     if (label == known) return true;
   return false;
 }
@@ -145,8 +170,8 @@ std::string rewrite_hosts(std::string_view text, const std::string& golden, cons
     if (fields.size() >= 2 && is_loopback(fields[0])) {
       std::string changed = rewrite_hosts_line(entry, names);
       auto changed_fields = words(changed);
-      named = named || std::find(changed_fields.begin() + 1, changed_fields.end(), names.short_name()) !=
-                           changed_fields.end();
+      named = named ||
+              std::find(changed_fields.begin() + 1, changed_fields.end(), names.short_name()) != changed_fields.end();
       result += changed + std::string(line.substr(entry.size()));
     } else {
       result += line;

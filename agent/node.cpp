@@ -162,6 +162,7 @@ Awaitable<void> Node::clone_once(ServerLink& link) {
                        .link = link,
                        .stage2_root = Stage2::root,
                        .host_name = up.empty() ? "" : up.front().lease.host_name,
+                       .hardware_address = up.empty() ? "" : up.front().link.address.text(),
                        .log_file = log_.file(),
                        .boot_device = "",
                        .target_rules = options_.target_rules,

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/asio.h"
+#include "base/network_cards.h"
 #include "server/block_devices.h"
 #include "server/mounts.h"
 #include "server/partition_table.h"
@@ -34,6 +35,7 @@ struct Usage {
 
 struct Golden {
   std::string host_name;
+  std::vector<NetworkCard> network_cards;
   std::vector<BlockDevice> devices;
   std::vector<Mount> mounts;  ///< those that can be seen: not under another mount
   std::vector<Swap> swaps;

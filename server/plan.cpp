@@ -68,6 +68,8 @@ class Planner {
     if (!refusals_.empty()) refuse_all();
     wire::Manifest& manifest = plan_.manifest;
     manifest.golden_host = golden_.host_name;
+    for (const NetworkCard& card : golden_.network_cards)
+      manifest.network_cards.push_back({card.address, card.place});
     manifest.server_version = KA_VERSION;
     manifest.session = options_.session;
     for (const Swap& swap : plan_.swap_files) manifest.hooks.push_back(swap_file_hook(swap, manifest.hooks.size() + 1));
