@@ -2,7 +2,8 @@
 # and says so. Everything is made under build/, and again only when what it is made of has changed.
 #
 #   make              the programs, static: build/musl-static/agent/ka-init, build/musl-static/server/ka-server
-#   make initramfs    build/all.rdz and build/vmlinuz, which nodes boot   [KERNEL=… MODULES=… FIRMWARE=… WITH_USB_STORAGE=1]
+#   make initramfs    build/all.rdz and build/vmlinuz, which nodes boot
+#                     [KERNEL=… MODULES=… FIRMWARE=… WITH_USB_STORAGE=1]
 #   make stage2       build/rescue.sqfs, the tools of a clone             [KERNEL=… MODULES=… FIRMWARE=…]
 #   make pxe-config   build/pxe-config, for the boot servers              [INTERFACE=… SERVER=… RANGE=… …, VALUES=FILE]
 #   make install      all of it, on a golden node or a boot server        [DESTDIR=… PREFIX=/usr]
@@ -28,7 +29,7 @@ $(package_groups): %-packages:
 # Ninja configures again by itself when that is needed.
 build/%/build.ninja: | build-packages
 	@mkdir -p build
-	@echo "Configuring $*$(if $(filter musl%,$*), (a C++ library for musl is made first if there is none: a minute or two))"
+	@echo "Configuring $*$(if $(filter musl%,$*), (a C++ library for musl is made first: a minute or two))"
 	@cmake --preset $* > build/$*.log 2>&1 || { cat build/$*.log; rm -f $@; exit 1; }
 
 # The kernel of the nodes, and its modules: Debian's newest unless both are named.
@@ -57,7 +58,8 @@ lower = $(shell echo '$1' | tr A-Z_ a-z-)
 pxe-config: initramfs pxe-packages
 	@build/musl-static/server/ka-server pxe-config --templates pxe-config --output build/pxe-config \
 	  --install-boot-files --boot-files build \
-	  $(foreach option,$(PXE_OPTIONS),$(if $(findstring command,$(origin $(option))),--$(call lower,$(option)) '$($(option))'))
+	  $(foreach option,$(PXE_OPTIONS),\
+	    $(if $(findstring command,$(origin $(option))),--$(call lower,$(option)) '$($(option))'))
 
 # A ka.conf that is there stays as it is.
 PREFIX = /usr

@@ -15,6 +15,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 from pathlib import Path
 
@@ -188,8 +189,8 @@ def packing():
 
 def many():
     result = run(Ka, 64, mbit=0, mib=64)
-    return [row("64 nodes on one machine, 64 MiB, links unshaped", f"{result.seconds:.1f} s, {result.said()}", "all right",
-                result.right == 64)]
+    return [row("64 nodes on one machine, 64 MiB, links unshaped", f"{result.seconds:.1f} s, {result.said()}",
+                "all right", result.right == 64)]
 
 
 def thousand():
@@ -246,7 +247,8 @@ Machine: {machine()}. All hosts of a run share its processors.
         for one in result["rows"]:
             text += f"| {one['what']} | {one['value']} | {one['must']} | {marks[one['holds']]} |\n"
     when = ", ".join(f"{name} {result['when']} ({result['load']:.1f})" for name, result in results.items())
-    text += f"\nMeasured (and how much else the machine had to do then, as its load): {when}.\n"
+    measured = f"Measured (and how much else the machine had to do then, as its load): {when}."
+    text += "\n" + textwrap.fill(measured, 120, break_on_hyphens=False) + "\n"
     (TOP / "docs" / "performance.md").write_text(text)
 
 

@@ -9,12 +9,13 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 fail() { echo "FAILED: $*" >&2; exit 1; }
 
-# unpack FILE FOLDER: as the kernel does, archive after archive: one that is not packed, with the drivers' squashfs, and two
-# that are. What the squashfs holds goes to FOLDER/drivers.
+# unpack FILE FOLDER: as the kernel does, archive after archive: one that is not packed, with the drivers' squashfs, and
+# two that are. What the squashfs holds goes to FOLDER/drivers.
 unpack() {
   mkdir -p "$2"
   cpio -id --quiet -D "$2" < "$1"
-  # An archive without packing ends on a multiple of 512 bytes; a zstd frame begins with its magic number (RFC 8878 §3.1.1).
+  # An archive without packing ends on a multiple of 512 bytes; a zstd frame begins with its magic number
+  # (RFC 8878 §3.1.1).
   local plain=$(($(stat -c %s "$2/lib.sqfs") / 512 * 512))
   until [ "$(od -An -tx4 -N4 -j $plain "$1")" = " fd2fb528" ]; do plain=$((plain + 512)); done
   tail -c +$((plain + 1)) "$1" | zstd -qdc | (cd "$2" && cpio -id --quiet && cpio -id --quiet)
@@ -43,7 +44,8 @@ cmp "$root/init" "$build/musl-static/agent/ka-init"
 
 # Drivers that machines of all kinds need.
 for driver in e1000 e1000e igb igc ixgbe i40e ice r8169 tg3 bnx2 bnx2x bnxt_en mlx4_en mlx5_core 8139too 8139cp \
-  pcnet32 tulip ne2k-pci sky2 forcedeth atl1c alx via-rhine sfc atlantic ena virtio_net vmxnet3 hv_netvsc xen-netfront r8152 \
+  pcnet32 tulip ne2k-pci sky2 forcedeth atl1c alx via-rhine sfc atlantic ena virtio_net vmxnet3 hv_netvsc \
+  xen-netfront r8152 \
   ahci ata_piix ata_generic pata_via sata_nv nvme mptspi mptsas mpt3sas megaraid_sas megaraid_mbox aacraid hpsa \
   smartpqi \
   aic7xxx aic79xx sym53c8xx BusLogic am53c974 3w-9xxx arcmsr virtio_blk virtio_scsi virtio_pci vmw_pvscsi hv_storvsc \
@@ -52,7 +54,7 @@ for driver in e1000 e1000e igb igc ixgbe i40e ice r8169 tg3 bnx2 bnx2x bnxt_en m
 done
 ! grep -q usb-storage "$drivers/modules.dep" || fail "USB storage is in though nobody asked for it"
 
-# Every module is the kernel's own, bytes and signature, and finds all it depends on; also the few that mount the others.
+# Every module is the kernel's own, bytes and signature, and finds all it depends on; so do those that mount the others.
 check_modules() {
   local path needs need
   while IFS=: read -r path needs; do
@@ -61,7 +63,8 @@ check_modules() {
       [ -f "$1/$need" ] || fail "$path needs $need"
     done
   done < "$1/modules.dep"
-  [ "$(find "$1" -name '*.ko' | wc -l)" = "$(wc -l < "$1/modules.dep")" ] || fail "$1/modules.dep does not list them all"
+  [ "$(find "$1" -name '*.ko' | wc -l)" = "$(wc -l < "$1/modules.dep")" ] ||
+    fail "$1/modules.dep does not list them all"
 }
 check_modules "$drivers"
 check_modules "$root/lib/modules/$version"
@@ -88,8 +91,10 @@ mkdir -p "$folder/firmware/tigon"
 echo tigon3 > "$folder/firmware/tigon/tg3.bin"
 make_one --compress none --firmware "$folder/firmware" --output "$folder/fw"
 unpack "$folder/fw" "$folder/fw.root"
-cmp "$folder/firmware/tigon/tg3.bin" "$folder/fw.root/drivers/firmware/tigon/tg3.bin" || fail "tg3's firmware is missing"
+cmp "$folder/firmware/tigon/tg3.bin" "$folder/fw.root/drivers/firmware/tigon/tg3.bin" ||
+  fail "tg3's firmware is missing"
 ! grep -q 'tg3 tigon/tg3.bin$' "$folder/fw.firmware" || fail "tg3's firmware is listed as missing"
 grep -q '^bnx2 ' "$folder/fw.firmware" || fail "bnx2's firmware is not listed as missing"
 
-echo "all.rdz: $(stat -c %s "$build/all.rdz") bytes, $(wc -l < "$drivers/modules.dep") modules, the same from every build"
+echo "all.rdz: $(stat -c %s "$build/all.rdz") bytes, $(wc -l < "$drivers/modules.dep") modules," \
+  "the same from every build"

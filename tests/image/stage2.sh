@@ -24,7 +24,8 @@ while read -r file; do
   path=${file#"$root"}
   headers=$(readelf -lW "$file")
   grep -q -e INTERP -e DYNAMIC <<< "$headers" || continue
-  missing=$(chroot "$root" /lib64/ld-linux-x86-64.so.2 --list "$path" 2>&1 | grep -e 'not found' -e 'error while') || true
+  missing=$(chroot "$root" /lib64/ld-linux-x86-64.so.2 --list "$path" 2>&1 |
+    grep -e 'not found' -e 'error while') || true
   [ -z "$missing" ] || fail "$path: $missing"
   programs=$((programs + 1))
 done < <(find "$root/usr/bin" "$root/usr/sbin" "$root/usr/lib/x86_64-linux-gnu" -type f)

@@ -39,7 +39,8 @@ class Run:
         self.rack.__enter__()
         self.source, self.digest = self.rack.source(self.size)
         # A pipe, which cannot be read twice.
-        self.server = self.rack.server("-n", str(len(self.names)), "-e", f"exec cat {self.source}", *self.server_options)
+        self.server = self.rack.server("-n", str(len(self.names)), "-e", f"exec cat {self.source}",
+                                       *self.server_options)
         self.clients = {}
         for name in self.names:
             if name not in self.absent:
@@ -181,8 +182,9 @@ def all_slow_alike_is_no_reason():
     commands = {}
     with Run(4, mbit=0, size=24, commands=commands, absent=("n1", "n2", "n3", "n4")) as run:
         for name in run.names:
-            commands[name] = f"while head -c 131072 > {run.rack.path(name)}.part && [ -s {run.rack.path(name)}.part ]; " \
-                             f"do cat {run.rack.path(name)}.part >> {run.rack.path(name)}; sleep 0.02; done"
+            path = run.rack.path(name)
+            commands[name] = f"while head -c 131072 > {path}.part && [ -s {path}.part ]; " \
+                             f"do cat {path}.part >> {path}; sleep 0.02; done"
             run.join(name)
         run.expect_whole(run.names)
         said = run.expect_server(0)
@@ -395,8 +397,9 @@ def be_a_stranger(server, node):
 def second_server_is_refused():
     with Rack(1) as rack_:
         first = rack_.server("-n", "1", "-e", "echo first")
-        wait_until(lambda: "30765" in subprocess.run(["ip", "netns", "exec", rack_.space("s"), "ss", "-Hltn"],
-                                                     capture_output=True, text=True).stdout, 20, "the first one listens")
+        sockets = ["ip", "netns", "exec", rack_.space("s"), "ss", "-Hltn"]
+        wait_until(lambda: "30765" in subprocess.run(sockets, capture_output=True, text=True).stdout, 20,
+                   "the first one listens")
         status, said = finish(rack_.server("-n", "1", "-e", "echo second"))
         check(status == 1 and "taken" in said, f"the second server ended with {status}: {said}")
         status, _ = finish(rack_.client("n1"))

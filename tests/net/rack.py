@@ -76,7 +76,8 @@ class Rack:
             run("ip", "netns", "add", space)
             run("ip", "-n", space, "link", "set", "lo", "up")
             run("ip", "-n", space, "link", "add", "eth0", "type", "veth", "peer", "name", f"p-{name}", "netns", switch)
-            run("ip", "-n", space, "addr", "add", f"10.99.{number // 250}.{number % 250 + 1}/16", "brd", "+", "dev", "eth0")
+            address = f"10.99.{number // 250}.{number % 250 + 1}/16"
+            run("ip", "-n", space, "addr", "add", address, "brd", "+", "dev", "eth0")
             run("ip", "-n", space, "link", "set", "eth0", "up")
             run("ip", "-n", switch, "link", "set", f"p-{name}", "master", "br0", "up")
             if self.mbit:

@@ -34,7 +34,8 @@ ip -n $client link set eth0 up
 # The address, the subnet and the half for nodes come from the interface.
 mkdir "$folder/root"
 ip netns exec $server "$ka_server" pxe-config --templates "$templates" --output "$folder/out" --interface lan0 \
-  --dns 10.88.0.2 --domain cluster.test --efi-loader /X86PC/linux/bootx64.efi --tftp-root "$folder/out/tftpboot" > /dev/null
+  --dns 10.88.0.2 --domain cluster.test --efi-loader /X86PC/linux/bootx64.efi \
+  --tftp-root "$folder/out/tftpboot" > /dev/null
 cd "$folder"
 
 serve() {  # PROGRAM ARGUMENT…, in the background

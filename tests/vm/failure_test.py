@@ -143,8 +143,8 @@ class PowerCut(OnARack):
 
 class Altered(OnARack):
     """Bytes change on the wire, with right checksums. While every packet is hit, nothing is mounted and nothing
-    written; when it is one in a megabyte, each damaged chunk is found and sent again, and the clone is right. (The node boots
-    by proxyDHCP, beside a DHCP server that knows nothing of it.)"""
+    written; when it is one in a megabyte, each damaged chunk is found and sent again, and the clone is right. (The node
+    boots by proxyDHCP, beside a DHCP server that knows nothing of it.)"""
 
     def test(self):
         self.rack.serve("proxy")
