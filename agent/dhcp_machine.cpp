@@ -52,7 +52,7 @@ Lease lease_of(const DhcpAnswer& ack) {
   if (!ack.routers.empty() && usable(ack.routers.front())) lease.gateway = ack.routers.front();
   lease.dns = ack.dns;
   lease.host_name = ack.host_name;
-  lease.domains = ack.domains;
+  lease.domains = ack.search;
   lease.server = ack.server.value_or(address_v4());
   const std::uint32_t seconds = ack.lease_seconds.value_or(assumed_lease);
   if (seconds == for_ever) return lease;

@@ -220,19 +220,26 @@ std::uint16_t fold(std::uint32_t sum) {
 constexpr std::size_t ip_header = 20, udp_header = 8;
 constexpr std::uint8_t protocol_udp = 17;
 
-// Option 119; where there is none that can be read, option 15, in which some servers put several names.
+// Some servers put several names into option 15. Option 119, where it can be read, goes before it.
 void read_domains(const OptionReader& reader, DhcpAnswer& answer) {
   std::vector<std::string> names;
-  const Bytes* search = reader.bytes(option_search);
-  if (search && !read_search_list(*search, names)) {
-    answer.refused.push_back("the domains to search (option 119) are not taken: they are not whole");
-    names.clear();
+  const std::string domain = reader.text(option_domain);
+  for (std::string_view word : words(domain)) {
+    std::string good = only_a_name(word, "the domain (option 15)", answer.refused);
+    if (!good.empty()) answer.search.push_back(std::move(good));
   }
-  if (names.empty())
-    for (std::string_view word : words(reader.text(option_domain))) names.emplace_back(word);
-  for (const std::string& name : names)
-    if (std::string good = only_a_name(name, "the domain", answer.refused); !good.empty())
-      answer.domains.push_back(std::move(good));
+  if (!answer.search.empty()) answer.domain = answer.search.front();
+  const Bytes* list = reader.bytes(option_search);
+  if (!list) return;
+  if (!read_search_list(*list, names)) {
+    answer.refused.push_back("the domains to search (option 119) are not taken: they are not whole");
+    return;
+  }
+  answer.search.clear();
+  for (const std::string& name : names) {
+    std::string good = only_a_name(name, "a domain to search (option 119)", answer.refused);
+    if (!good.empty()) answer.search.push_back(std::move(good));
+  }
 }
 
 // The sum over UDP's pseudo header (RFC 768) and `udp`, whose own checksum field is taken as it is.

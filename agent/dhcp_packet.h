@@ -48,7 +48,8 @@ struct DhcpAnswer {
   std::vector<asio::ip::address_v4> routers, dns;                   ///< options 3, 6
   asio::ip::address_v4 next_server, relay;                          ///< siaddr, giaddr
   std::string host_name;             ///< option 12: letters, digits, "-", "_", "."; at most 64 of them
-  std::vector<std::string> domains;  ///< option 119, else option 15; of the same characters
+  std::string domain;                ///< option 15, the first name of it; of the same characters
+  std::vector<std::string> search;   ///< domains to search: option 119, else all of option 15
   std::string message;               ///< option 56, escaped for the console
   std::vector<std::string> refused;  ///< names that were not taken, or not whole, and why; for the log
 };

@@ -100,6 +100,7 @@ void warn_of_the_golden_name(CloneTree& clone, Log& log, const HostNames& names)
       if (setting.starts_with('#') || setting.starts_with(';') || names.rename_words(setting) == setting) continue;
       log.line(std::string(" - WARNING: ") + file + ", line " + std::to_string(number) + ": \"" + std::string(setting) +
                "\" has the golden node's name and is kept; a script in hooks.d can change it");
+      break;  // the first line says enough
     }
   }
 }
@@ -136,12 +137,12 @@ bool is_nobodys_name(std::string_view name) {
 HostNames::HostNames(std::string golden, std::string name)
     : golden_(std::move(golden)),
       golden_short_(is_nobodys_name(golden_) ? "" : lowered(first_label(golden_))),
-      name_(std::move(name)) {}
+      name_(is_nobodys_name(name) ? "" : std::move(name)) {}
 
 std::string HostNames::short_name() const { return first_label(name_); }
 
 std::string HostNames::renamed(std::string_view word) const {
-  if (golden_short_.empty() || is_nobodys_name(word)) return std::string(word);
+  if (golden_short_.empty() || name_.empty() || is_nobodys_name(word)) return std::string(word);
   const std::string label = first_label(word);
   if (lowered(label) != golden_short_) return std::string(word);
   if (label.size() == word.size()) return short_name();

@@ -9,7 +9,7 @@
 
 namespace ka::agent {
 
-/// The two names, and which words are the golden one.
+/// The two names, and which words are the golden one. A new name that is nobody's is none, and nothing is renamed.
 class HostNames {
  public:
   HostNames(std::string golden, std::string name);

@@ -219,7 +219,9 @@ class NetworkFile {
   void drop() {
     changed("dropped " + shown(*lines_[at_]));
     // A rule of udev may go over several lines.
-    while (syntax_ == NetworkSyntax::lines && lines_[at_]->ends_with('\\') && at_ + 1 < lines_.size()) {
+    auto goes_on = [this](std::size_t at) { return lines_[at] && lines_[at]->ends_with('\\'); };
+    for (std::size_t at = at_; syntax_ == NetworkSyntax::lines && at > 0 && goes_on(at - 1);) lines_[--at].reset();
+    while (syntax_ == NetworkSyntax::lines && goes_on(at_) && at_ + 1 < lines_.size()) {
       lines_[at_].reset();
       ++at_;
     }
@@ -283,12 +285,14 @@ class NetworkFile {
     auto match = whole ? std::optional(at_) : parent_of(at_);
     const std::size_t indent = match ? indent_of(*lines_[*match]) : 0;
     const bool in_match = whole || (match && is_match(*match));
+    auto block = in_match ? parent_of(*match) : std::nullopt;
     drop();
     if (!in_match) return;
     if (!whole && has_children(*match)) return;
     if (!whole) lines_[*match].reset();
     for (std::size_t at = *match; at-- > 0 && drop_set_name(at, indent);) continue;
     for (std::size_t at = *match + 1; at < lines_.size() && drop_set_name(at, indent); ++at) continue;
+    if (block && !has_children(*block)) *lines_[*block] += " {}";
   }
 
   // False where the block with this indent has ended.

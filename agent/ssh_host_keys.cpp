@@ -71,6 +71,7 @@ class HostKeys {
     if (keys_.empty()) co_return;
     const bool can_make = clone_.has_program("ssh-keygen");
     bool used_one_made = false;
+    std::string reasons;
     for (const std::string& file : keys_) {
       std::string why = can_make ? "" : "the clone has no ssh-keygen";
       if (can_make) co_await make(file, why);
@@ -79,12 +80,13 @@ class HostKeys {
         log_.line(" - New SSH host key " + file);
         continue;
       }
+      reasons += "; " + file + ": " + why;
       clone_.remove(file);
       clone_.remove(file + ".pub");
       log_.line(" - WARNING: removed the golden SSH host key " + file + " without a new one: " + why);
     }
     if (can_make && !used_one_made && clone_.has_program("sshd"))
-      throw Error("make SSH host keys", "sshd would have none that it uses; the golden node's were " + all());
+      throw Error("make SSH host keys", "sshd would have none that it uses" + reasons);
   }
 
  private:
@@ -108,12 +110,6 @@ class HostKeys {
 
   bool used(const std::string& file) const {
     return configured_.empty() ? used_by_default(file) : configured_.count(file) != 0;
-  }
-
-  std::string all() const {
-    std::string text;
-    for (const std::string& file : keys_) text += (text.empty() ? "" : ", ") + file;
-    return text;
   }
 
   // The new key takes the golden one's place, so that owner, mode and SELinux label are as sshd wants them. `why`: this

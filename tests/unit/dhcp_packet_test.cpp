@@ -40,7 +40,8 @@ TEST(DhcpPacket, AnAckIsReadWhole) {
   ASSERT_EQ(ack->dns.size(), 2u);
   EXPECT_EQ(ack->dns[1], make_address_v4("10.0.1.3"));
   EXPECT_EQ(ack->host_name, "node35");
-  EXPECT_EQ(ack->domains, std::vector<std::string>{"guibland.com"});
+  EXPECT_EQ(ack->domain, "guibland.com");
+  EXPECT_EQ(ack->search, std::vector<std::string>{"guibland.com"});
 }
 
 TEST(DhcpPacket, MissingOptionsAreMissingAndNoError) {
@@ -109,12 +110,12 @@ TEST(DhcpPacket, DomainsOfBothOptions) {
   using Names = std::vector<std::string>;
   std::string why;
   auto several = parse_dhcp(ServerMessage(1).type(DhcpType::ack).text(15, "a.org b_c.net").bytes(), why);
-  EXPECT_EQ(several->domains, (Names{"a.org", "b_c.net"}));
+  EXPECT_EQ(several->search, (Names{"a.org", "b_c.net"}));
   ServerMessage search(1);
   search.type(DhcpType::ack).text(15, "old.org");
   search.option(119, {3, 'e', 'n', 'g',  5, 'a',  'p', 'p', 'l', 'e', 3, 'c', 'o', 'm', 0,  //
                       2, 'h', 'r', 0xc0, 4, 0xc0, 4});
-  EXPECT_EQ(parse_dhcp(search.bytes(), why)->domains, (Names{"eng.apple.com", "hr.apple.com", "apple.com"}));
+  EXPECT_EQ(parse_dhcp(search.bytes(), why)->search, (Names{"eng.apple.com", "hr.apple.com", "apple.com"}));
 }
 
 TEST(DhcpPacket, ABrokenSearchListIsNoErrorAndNoEndlessLoop) {
@@ -124,7 +125,7 @@ TEST(DhcpPacket, ABrokenSearchListIsNoErrorAndNoEndlessLoop) {
     std::string why;
     auto ack = parse_dhcp(ServerMessage(1).type(DhcpType::ack).text(15, "old.org").option(119, list).bytes(), why);
     ASSERT_TRUE(ack) << why;
-    EXPECT_EQ(ack->domains, std::vector<std::string>{"old.org"});
+    EXPECT_EQ(ack->search, std::vector<std::string>{"old.org"});
     EXPECT_EQ(ack->refused.size(), 1u);
   }
 }
