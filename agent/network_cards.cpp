@@ -18,7 +18,8 @@ std::vector<const Card*> hardware(const std::vector<Card>& cards) {
 
 CardMap::CardMap(const std::vector<wire::NetworkCard>& golden, const std::vector<NetworkCard>& here,
                  const std::string& booted) {
-  const auto golden_cards = hardware(golden), cards = hardware(here);
+  const auto golden_cards = hardware(golden);
+  const auto cards = hardware(here);
   auto in_place_of = [&cards](const wire::NetworkCard* card) {
     auto same = [card](const NetworkCard* other) { return other->place == card->place; };
     auto found = std::find_if(cards.begin(), cards.end(), same);
@@ -39,7 +40,7 @@ CardMap::CardMap(const std::vector<wire::NetworkCard>& golden, const std::vector
     if (card.place.empty()) add(card, "");
 }
 
-void CardMap::add(const NetworkCard& card, const std::string& here) {
+void CardMap::add(const wire::NetworkCard& card, const std::string& here) {
   auto golden = parse_hardware_address(card.address);
   const bool none = !golden || *golden == HardwareAddress();
   if (none || is_golden(*golden)) return;
