@@ -63,14 +63,32 @@ void correct_grub_names(CloneTree& clone, Log& log, const std::string& disk) {
   const std::string directory = names->directory;
   if (clone.remove(directory + "/device.map")) log.line(" - Removed " + directory + "/device.map of the golden node");
 
+  const std::string device = "/dev/" + disk;
+  const std::string list_file = "/etc/default/grub_installdevice";  // SUSE's list, by serial numbers
+  if (auto list = clone.read(list_file); list && with_install_device(*list, device) != *list) {
+    clone.write(list_file, with_install_device(*list, device));
+    log.line(" - " + list_file + " is now " + device);
+  }
+
   const std::string database_file = "/var/cache/debconf/config.dat";
   if (auto database = clone.read(database_file)) {
-    std::string changed = with_debconf_value(*database, "grub-pc/install_devices", "/dev/" + disk);
+    std::string changed = with_debconf_value(*database, "grub-pc/install_devices", device);
     if (changed != *database) {
       clone.write(database_file, changed);
-      log.line(" - debconf: grub-pc/install_devices is now /dev/" + disk);
+      log.line(" - debconf: grub-pc/install_devices is now " + device);
     }
   }
+}
+
+std::string with_install_device(std::string_view text, std::string_view device) {
+  std::string result;
+  for (std::string_view line : split(text, '\n')) {
+    bool whole_disk = line.starts_with("/dev/") && line.find("-part") == std::string_view::npos;
+    result += whole_disk ? device : line;
+    result += '\n';
+  }
+  result.pop_back();
+  return result;
 }
 
 std::string with_debconf_value(std::string_view database, std::string_view question, std::string_view value) {
