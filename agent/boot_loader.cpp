@@ -83,7 +83,8 @@ void correct_grub_names(CloneTree& clone, Log& log, const std::string& disk) {
 std::string with_install_device(std::string_view text, std::string_view device) {
   std::string result;
   for (std::string_view line : split(text, '\n')) {
-    bool whole_disk = line.starts_with("/dev/") && line.find("-part") == std::string_view::npos;
+    bool link = line.starts_with("/dev/disk/") && line.find("-part") == std::string_view::npos;
+    bool whole_disk = link || (line.starts_with("/dev/") && line.find_first_of("/0123456789", 5) == line.npos);
     result += whole_disk ? device : line;
     result += '\n';
   }

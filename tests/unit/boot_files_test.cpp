@@ -57,8 +57,9 @@ TEST(InitramfsModulesTest, OurBlockReplacesAnEarlierOneOfOurs) {
 
 TEST(InstallDeviceTest, OnlyWholeDisksChange) {
   EXPECT_EQ(
-      with_install_device("/dev/disk/by-id/ata-QEMU_QM00001\n/dev/disk/by-id/ata-X-part2\nactivate\n", "/dev/vda"),
-      "/dev/vda\n/dev/disk/by-id/ata-X-part2\nactivate\n");
+      with_install_device(
+          "/dev/disk/by-id/ata-QEMU_QM00001\n/dev/disk/by-id/ata-X-part2\n/dev/sda\n/dev/sda1\nactivate\n", "/dev/vda"),
+      "/dev/vda\n/dev/disk/by-id/ata-X-part2\n/dev/vda\n/dev/sda1\nactivate\n");
 }
 
 TEST(DebconfTest, OnlyTheValueOfTheQuestionChanges) {
