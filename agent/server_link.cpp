@@ -1,11 +1,13 @@
 #include "agent/server_link.h"
 
+#include <deque>
 #include <exception>
 #include <utility>
 
 #include "agent/hop_reader.h"
 #include "agent/memory.h"
 #include "agent/unpacking_sink.h"
+#include "base/random.h"
 #include "net/control_connection.h"
 #include "net/hop_server.h"
 #include "net/signal.h"
@@ -21,6 +23,7 @@ namespace {
 constexpr auto connect_limit = std::chrono::seconds(3);
 constexpr auto report_every = std::chrono::milliseconds(100);
 constexpr auto server_silence_limit = std::chrono::seconds(10);  // it pings four times a second
+constexpr auto late = std::chrono::milliseconds(500);            // this program itself did not run
 constexpr auto failed_limit = std::chrono::seconds(3);
 
 std::chrono::microseconds micros_since(Clock::time_point start) {
@@ -51,10 +54,10 @@ struct Run {
   std::optional<wire::Start> start;
   std::optional<wire::NodeStream> stream;
   std::exception_ptr trouble;  // why this run ends early
-  bool over = false;
   bool finished = false;       // and the server was told
+  bool confirmed = false;      // and it answered that this is so
   std::uint64_t reported = 0;  // received, as last reported
-  net::Signal changed;         // start, trouble, over
+  net::Signal changed;         // start, trouble, confirmed
   net::Signal data;            // more for the sink
   net::Signal room;            // the sink took some
   std::shared_ptr<tcp::socket> upstream;
@@ -72,9 +75,13 @@ struct State : std::enable_shared_from_this<State> {
   net::HopServer hops;
   wire::ChunkPool pool;
   std::shared_ptr<Run> run;
-  net::Signal news;  // released, heard, lost
+  net::Signal news;  // released, heard, may_write, told, lost
   bool released = false, heard = false;
+  std::optional<std::uint64_t> question;  // asked, and not answered
+  bool may_write = false;
+  std::deque<std::exception_ptr> told;  // its noes while no session ran; the next steps throw them
   std::optional<std::string> lost;
+  std::uint64_t ring = 0;  // as offered
   std::string tools_root;
   bool starts_round = false;
   Clock::time_point last_word = Clock::now();
@@ -86,6 +93,8 @@ struct State : std::enable_shared_from_this<State> {
 
   void handle(const wire::Message& message);
   void begin_stream(const wire::Start& start);
+  void take_no(std::exception_ptr no);
+  void throw_what_was_told();
   void report_position(Run& run);
   void end_run(std::exception_ptr trouble);
   void lose(const std::string& why);
@@ -109,9 +118,14 @@ Awaitable<void> State::listen(std::shared_ptr<State>) {
 // Reports where this node is, and notices a server that has vanished without a word.
 Awaitable<void> State::keep_time(std::shared_ptr<State>) {
   asio::steady_timer timer(io);
+  Clock::time_point last = Clock::now();
   while (!lost) {
     timer.expires_after(report_every);
     co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+    // What the server said while this program was stopped is unread still.
+    const Clock::duration missed = Clock::now() - last - report_every;
+    if (missed > late) last_word = std::min(Clock::now(), last_word + missed);
+    last = Clock::now();
     if (run && run->stream && !run->finished) report_position(*run);
     if (Clock::now() - last_word > server_silence_limit) lose("it said nothing for 10 seconds");
   }
@@ -126,15 +140,19 @@ void State::handle(const wire::Message& message) {
     if (run && run->stream && run->stream->link(*link))
       asio::co_spawn(io, fetch(shared_from_this(), run), asio::detached);
   } else if (const auto* over = std::get_if<wire::Over>(&message)) {
-    if (!run || !run->stream || run->stream->stream() != over->stream) return;
-    run->over = true;
+    if (!run || !run->finished || run->stream->stream() != over->stream) return;
+    run->confirmed = true;
     run->changed.notify();
+  } else if (const auto* may = std::get_if<wire::MayWrite>(&message)) {
+    if (question != may->question) return;  // one that is not asked (any more)
+    may_write = true;
+    news.notify();
   } else if (const auto* out = std::get_if<wire::PutOut>(&message)) {
-    end_run(std::make_exception_ptr(PutOut("taken out of the round", out->reason)));
+    take_no(std::make_exception_ptr(PutOut("taken out of the round", out->reason)));
   } else if (const auto* failed = std::get_if<wire::StreamFailed>(&message)) {
-    end_run(std::make_exception_ptr(Error("the stream is of no use", failed->reason)));
+    take_no(std::make_exception_ptr(Error("the stream is of no use", failed->reason)));
   } else if (const auto* refused = std::get_if<wire::Refused>(&message)) {
-    end_run(std::make_exception_ptr(Error("the KA server refuses this node", refused->reason)));
+    take_no(std::make_exception_ptr(Error("the KA server refuses this node", refused->reason)));
   } else if (std::holds_alternative<wire::Release>(message)) {
     released = true;
     news.notify();
@@ -145,11 +163,36 @@ void State::handle(const wire::Message& message) {
 }
 
 void State::begin_stream(const wire::Start& start) {
-  if (!run || run->start) return;
+  if (!run || run->start || run->trouble) return;
+  try {
+    run->stream.emplace(start, ring);
+  } catch (const wire::ProtocolError& error) {
+    control->send(wire::Failed{error.what()});
+    end_run(std::make_exception_ptr(Error("begin session " + start.session, error.what())));
+    return;
+  }
   run->start = start;
-  run->stream.emplace(start);
   hops.attach(start.stream, run->stream->ring(), run->stream->end_mark());
   run->changed.notify();
+}
+
+// The server's no is for the session that runs, or else for whatever this node asks for next.
+void State::take_no(std::exception_ptr no) {
+  if (run && !run->trouble && !run->confirmed) {
+    end_run(no);
+    return;
+  }
+  told.push_back(no);
+  news.notify();
+}
+
+void State::throw_what_was_told() {
+  if (!told.empty()) {
+    const std::exception_ptr no = told.front();
+    told.pop_front();
+    std::rethrow_exception(no);
+  }
+  if (lost) throw ServerLost("the KA server is lost", *lost);
 }
 
 void State::report_position(Run& run) {
@@ -163,20 +206,17 @@ void State::lose(const std::string& why) {
   lost = why;
   control->close();
   news.notify();
-  // What is whole already needs no server any more; the sink may end in peace.
-  if (run && !(run->stream && run->stream->whole()))
-    end_run(std::make_exception_ptr(ServerLost("the KA server is lost", why)));
-  else if (run)
-    run->changed.notify();
+  // Also when all is here: whether it is what the server sent, only the server knows.
+  if (run && !run->confirmed) end_run(std::make_exception_ptr(ServerLost("the KA server is lost", why)));
 }
 
 void State::end_run(std::exception_ptr trouble) {
-  if (!run || run->trouble) return;
+  if (!run || run->trouble || run->confirmed) return;
   run->trouble = trouble;
   hops.detach();
   boost::system::error_code ignored;
   if (run->upstream) run->upstream->close(ignored);
-  run->sink->abort();
+  if (!run->finished) run->sink->abort();
   run->changed.notify();
   run->data.notify();
   run->room.notify();
@@ -263,9 +303,11 @@ class Link final : public ServerLink {
 Awaitable<ReceiveStats> Link::receive(std::string session, Sink& sink) {
   auto state = state_;
   auto run = std::make_shared<Run>(state->io, sink);
-  if (state->lost) {
+  try {
+    state->throw_what_was_told();
+  } catch (...) {
     sink.abort();
-    throw ServerLost("the KA server is lost", *state->lost);
+    throw;
   }
   state->run = run;
   state->control->send(wire::Join{session});
@@ -292,9 +334,8 @@ Awaitable<ReceiveStats> Link::receive(std::string session, Sink& sink) {
     wire::Finished finished{run->start->stream, run->stream->end_mark()->offset, run->stream->end_mark()->digest};
     state->control->send(finished);
     run->finished = true;
-    // Later nodes may still need what is held here.
-    while (!run->over && !run->trouble && !state->lost) co_await run->changed.wait();
-    run->trouble = nullptr;  // all is here, and well kept
+    // Until the server has found the digest right and no later node needs what is held here.
+    while (!run->confirmed && !run->trouble) co_await run->changed.wait();
   }
   state->hops.detach();
   state->run.reset();
@@ -324,16 +365,27 @@ Awaitable<void> Link::feed_sink(std::shared_ptr<Run> run, UnpackingSink* unpacki
   if (!run->trouble) co_await run->sink->close();
 }
 
-Awaitable<void> Link::ask_to_write(std::vector<wire::DiskOffer>) {
-  if (state_->lost) throw ServerLost("the KA server is lost", *state_->lost);
-  co_return;
+Awaitable<void> Link::ask_to_write(std::vector<wire::DiskOffer> disks) {
+  auto state = state_;
+  state->throw_what_was_told();
+  wire::Ready ready;
+  ready.question = random_number();
+  ready.disks = wire::fitted(std::move(disks));
+  state->question = ready.question;
+  state->may_write = false;
+  state->control->send(ready);
+  while (!state->may_write && state->told.empty() && !state->lost) co_await state->news.wait();
+  state->question.reset();
+  // A no that came behind the yes is a no.
+  state->throw_what_was_told();
 }
 
 Awaitable<void> Link::done() {
   auto state = state_;
+  state->throw_what_was_told();
   state->control->send(wire::Done{});
-  while (!state->released && !state->lost) co_await state->news.wait();
-  if (!state->released) throw ServerLost("the KA server is lost", *state->lost);
+  while (!state->released && state->told.empty() && !state->lost) co_await state->news.wait();
+  if (!state->released) state->throw_what_was_told();
 }
 
 Awaitable<void> Link::failed(std::string reason) {
@@ -379,7 +431,7 @@ Awaitable<std::unique_ptr<ServerLink>> connect(asio::io_context& io, ServerAddre
     hello.clones = identity.clones;
     if (!identity.tools_root.empty() || can_unpack("")) hello.features |= wire::feature_zstd;
     hello.data_port = state->hops.port();
-    hello.ring = memory_for_stream();
+    hello.ring = state->ring = memory_for_stream();
     hello.host_name = identity.host_name;
     hello.hardware_address = identity.hardware_address;
     control->send(hello);

@@ -59,9 +59,10 @@ class ServerLink {
   virtual ~ServerLink() = default;
 
   /// Joins `session`, waits until the server starts it, feeds the sink and relays to the next node; returns
-  /// after sink.close(), and after all that later nodes need from here was passed on. Throws PutOut,
-  /// ServerLost, or Error (the source failed, the sink failed, the session is refused); the sink is aborted
-  /// then, and the server knows the reason.
+  /// after sink.close(), after all that later nodes need from here was passed on, and after the server confirmed that
+  /// the digest of the whole stream is the one it sent. Throws PutOut, ServerLost, or Error (the source failed, the
+  /// sink failed, the session is refused); the sink is aborted then, unless it was closed already, and the server knows
+  /// the reason. Throws at once what the server said since the last session ended.
   virtual Awaitable<ReceiveStats> receive(std::string session, Sink& sink) = 0;
 
   /// Asks the server whether these disks may be written to now, and waits for its answer. Returns only at the server's
@@ -72,7 +73,8 @@ class ServerLink {
   /// "partitioning", "formatting sda5", … for the server's table. Never blocks, never throws.
   virtual void report(std::string stage) = 0;
 
-  /// This node is cloned and verified. Returns when the server releases it to reboot (see -d).
+  /// This node is cloned and verified. Returns when the server releases it to reboot (see -d). Throws ServerLost, or
+  /// Error when the server does not count this node (any more).
   virtual Awaitable<void> done() = 0;
 
   /// This node failed for good in this round, because of `reason`. Returns when the server has heard it, or at

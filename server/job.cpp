@@ -73,6 +73,8 @@ class JobRunner final : public Job, private wire::JobOutput, public std::enable_
   void stream_started(std::size_t session, unsigned round, unsigned members) override;
   void stream_moved() override;
   void stream_ended(bool whole) override;
+  void ask_operator(const std::vector<wire::WriteRequest>& nodes) override;
+  Awaitable<void> confirm(std::shared_ptr<JobRunner> self, std::vector<wire::WriteRequest> nodes);
   void settle();
 
   asio::io_context& io_;
@@ -158,7 +160,7 @@ Awaitable<void> JobRunner::refuse_to_be_second() {
   try {
     found = co_await net::discover(io_, std::move(question), server_id_);
   } catch (const Error& error) {
-    unasked = error.what();
+    unasked = words_of(error);
   }
   if (!unasked.empty()) event("Whether another server is there is not known: " + unasked);
   if (found.empty()) co_return;
@@ -199,7 +201,7 @@ Awaitable<void> JobRunner::converse(std::shared_ptr<JobRunner>, wire::NodeId id)
       if (connections_.count(id) == 0) co_return;
     }
   } catch (const std::exception& error) {
-    why = error.what();
+    why = words_of(error);
   }
   connection->close();
   connections_.erase(id);
@@ -298,7 +300,7 @@ Awaitable<void> JobRunner::pump(std::shared_ptr<JobRunner>, std::size_t session)
       if (runs(stream)) session_warnings_ = std::move(warnings);
     }
   } catch (const std::exception& error) {
-    trouble = error.what();
+    trouble = words_of(error);
   }
   if (!runs(stream)) co_return;
   if (trouble.empty()) {
@@ -361,6 +363,23 @@ void JobRunner::close(wire::NodeId node) {
   found->second->close_after_sending();
   leaving_.push_back(found->second);
   connections_.erase(found);
+}
+
+void JobRunner::ask_operator(const std::vector<wire::WriteRequest>& nodes) {
+  asio::co_spawn(io_, confirm(shared_from_this(), nodes), asio::detached);
+}
+
+Awaitable<void> JobRunner::confirm(std::shared_ptr<JobRunner>, std::vector<wire::WriteRequest> nodes) {
+  bool yes = false;
+  try {
+    yes = co_await plan_.confirm(std::move(nodes));
+  } catch (const std::exception& error) {
+    event("The operator cannot be asked: " + words_of(error));
+  }
+  if (over_) co_return;
+  interrupted_ = interrupted_ || !yes;
+  machine_->confirmed(yes, now());
+  settle();
 }
 
 std::uint64_t JobRunner::random() { return random_number(); }

@@ -12,6 +12,7 @@
 
 #include "base/asio.h"
 #include "server/source.h"
+#include "wire/job_machine.h"
 #include "wire/ports.h"
 #include "wire/racks.h"
 
@@ -22,6 +23,7 @@ struct Session {
   std::function<std::unique_ptr<Source>()> open;  ///< called once per round; throws Error
   std::uint64_t expected = 0;                     ///< bytes, for percent and time left; 0: unknown
   bool kept = false;                ///< a node that got it does not need it again in a later round (stage2)
+  bool writes = false;              ///< it goes to disks: for nodes that were given the yes to write
   std::string compression = "off";  ///< "auto", "off", or a zstd level (server/chunk_source.h)
 };
 
@@ -33,9 +35,13 @@ struct JobPlan {
   std::optional<std::chrono::seconds> start_after;  ///< … or this long after the first one came
   std::optional<std::chrono::seconds> linger;       ///< for the missing after a round; a clone without it: for ever
   wire::Racks racks;                                ///< who shall be neighbours in the chain
-  std::chrono::seconds sink_limit{600};             ///< a sink that takes nothing for so long has failed; 0: no limit
-  std::chrono::milliseconds release_delay{0};       ///< -d: between two releases
-  std::uint64_t window = 0;                         ///< bytes held for nodes behind; 0: by this machine's memory
+  std::optional<wire::Racks> only;                  ///< who may come; without it, whoever does
+  /// --confirm: asked before nodes write, and again for those that come to that point later; false ends the job.
+  /// Without it, every node may write when it asks.
+  std::function<Awaitable<bool>(std::vector<wire::WriteRequest>)> confirm;
+  std::chrono::seconds sink_limit{600};        ///< a sink that takes nothing for so long has failed; 0: no limit
+  std::chrono::milliseconds release_delay{0};  ///< -d: between two releases
+  std::uint64_t window = 0;                    ///< bytes held for nodes behind; 0: by this machine's memory
 
   asio::ip::address_v4 listen;  ///< any: all interfaces
   std::uint16_t control_port = wire::control_port, data_port = wire::data_port;
@@ -93,7 +99,7 @@ class Job {
  public:
   virtual ~Job() = default;
   virtual Awaitable<JobResult> run() = 0;
-  /// Ends the running round in order; run() returns soon after. May be called from a signal handler's coroutine.
+  /// Ends the running round in an orderly way; run() returns soon after. May be called from a signal's coroutine.
   virtual void stop() = 0;
 };
 

@@ -28,13 +28,15 @@ wire::JobRules rules_of(const JobPlan& plan, std::uint16_t data_port) {
     const bool packs = session.compression != "off" && can_pack();
     if (!packs && session.compression != "off" && session.compression != "auto")
       throw Error("pack session " + session.name, "the zstd program is not there: install zstd, or use -z off");
-    rules.sessions.push_back({session.name, session.kept, packs ? wire::zstd_packing : ""});
+    rules.sessions.push_back({session.name, session.kept, packs ? wire::zstd_packing : "", session.writes});
   }
   rules.clone = plan.clone;
   rules.nodes = plan.nodes;
   rules.start_after = plan.start_after;
   rules.linger = plan.linger;
   rules.racks = plan.racks;
+  rules.only = plan.only;
+  rules.confirm = static_cast<bool>(plan.confirm);
   rules.sink_limit = plan.sink_limit;
   rules.release_delay = plan.release_delay;
   rules.window = plan.window;

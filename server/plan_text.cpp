@@ -81,6 +81,11 @@ std::string plan_text(const Plan& plan, const PlanInput& input) {
   for (const wire::Hook& hook : manifest.hooks) hooks.push_back(hook.name);
   if (!hooks.empty()) text += "+ Hooks : " + joined(hooks) + "\n";
   if (manifest.boot_loader) text += "+ Bootloader is: " + boot_loader_text(*manifest.boot_loader) + "\n";
+  text += "+ Nodes : " +
+          (input.options.only.empty()
+               ? "any machine that boots the PXE label becomes one (--only FILE names those that may)"
+               : "only the machines in " + escape_bytes(input.options.only)) +
+          "\n";
   for (const std::string& warning : plan.warnings) text += "! " + escape_bytes(warning) + "\n";
   return text;
 }

@@ -1,6 +1,7 @@
 #include "wire/chain.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace ka::wire {
 
@@ -53,12 +54,16 @@ void Chain::end() {
 void Chain::position(NodeId node, const Position& position, Time) {
   auto member = find(node);
   if (member == members_.end() || position.stream != stream_) return;
-  if (position.received < member->at.received || position.received > ring_.end() || position.sunk > position.received ||
-      (position.whole && !(end_ && position.received == end_->offset))) {
+  const Position& last = member->at;
+  const bool goes_back =
+      position.received < last.received || position.sunk < last.sunk || (last.whole && !position.whole);
+  const bool at_end = end_ && position.received == end_->offset;
+  if (goes_back || position.received > ring_.end() || position.sunk > position.received ||
+      (position.whole && !at_end)) {
     output_.put_out(node, "it reported a position that cannot be");
     return;
   }
-  bool was_last = member->at.received == floor_;
+  bool was_last = last.received == floor_;
   member->at = position;
   if (was_last) find_floor();
 }
@@ -72,7 +77,6 @@ void Chain::upstream_lost(NodeId node, const UpstreamLost& lost, Time now) {
   bool progress = member->at.received != member->lost_at || member->losses == 0;
   member->lost_at = member->at.received;
   member->losses = progress ? 1 : member->losses + 1;
-  if (progress) member->bad_upstreams.clear();
   if (member->losses == 1) {
     link(member);
   } else if (member->losses <= tries_per_upstream) {
@@ -82,38 +86,50 @@ void Chain::upstream_lost(NodeId node, const UpstreamLost& lost, Time now) {
   }
 }
 
-// The upstream lives, but does not serve this member. At the end of the chain it need not serve anyone. A member
-// that fares no better with the next one is itself the trouble.
+// The upstream lives, but does not serve this member.
 void Chain::give_up_upstream(Members::iterator member, const std::string& why, Time) {
-  NodeId upstream = upstream_of(member);
-  member->bad_upstreams.insert(upstream);
-  member->losses = 1;
-  if (upstream == server_id || member->bad_upstreams.size() > 1) {
+  member->losses = 0;
+  const bool accused_before = std::exchange(member->gave_one_up, true);
+  if (upstream_of(member) == server_id || (accused_before && member->bad_sender)) {
     output_.put_out(member->self.id, "it cannot get its data: " + why);
-    return;
+  } else if (accused_before) {
+    move_to_head(member);
+  } else if ((member - 1)->bad_sender) {
+    output_.put_out((member - 1)->self.id, "others cannot get their data from it: " + why);
+  } else {
+    (member - 1)->bad_sender = true;
+    move_to_tail(member - 1);
   }
-  if (members_.back().bad_sender && members_.back().self.id != upstream) {
-    output_.put_out(upstream, "others cannot get their data from it: " + why);
-    return;
-  }
-  (member - 1)->bad_sender = true;
-  move_to_tail(member - 1);
 }
 
-// To the last place from which it can be served.
+// Where nothing but the server can be to blame for what it gets.
+void Chain::move_to_head(Members::iterator member) {
+  ++order_changes_;
+  Member moved = *member;
+  auto next = members_.erase(member);
+  if (next != members_.end()) link(next);
+  members_.insert(members_.begin(), std::move(moved));
+  link(members_.begin());
+  link(members_.begin() + 1);
+}
+
+// To the last place: behind all others, or in front of those from which somebody could get no data.
 void Chain::move_to_tail(Members::iterator member) {
+  ++order_changes_;
   Member moved = *member;
   auto next = members_.erase(member);
   if (next != members_.end()) link(next);
   auto place = members_.end();
-  if (!moved.bad_sender && !members_.empty() && members_.back().bad_sender) --place;
+  while (!moved.bad_sender && place != members_.begin() && (place - 1)->bad_sender) --place;
   place = members_.insert(place, std::move(moved));
-  for (; place != members_.end(); ++place) link(place);
+  link(place);
+  if (++place != members_.end()) link(place);
 }
 
 void Chain::remove(NodeId node, Time) {
   auto member = find(node);
   if (member == members_.end()) return;
+  ++order_changes_;
   auto next = members_.erase(member);
   if (next != members_.end()) link(next);
   find_floor();
@@ -124,6 +140,17 @@ void Chain::tick(Time now) {
     if (member->relink_at && *member->relink_at <= now) link(member);
   }
   watch_pace(now);
+}
+
+// What was measured over such a time says nothing.
+void Chain::forgive(Time missed) {
+  began_ += missed;
+  paced_at_ += missed;
+  for (Member& member : members_) {
+    member.pace = Pace();
+    member.holds_up_since.reset();
+    if (member.moved_at) *member.moved_at += missed;
+  }
 }
 
 bool Chain::all_received() const {

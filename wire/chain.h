@@ -9,6 +9,12 @@
 /// Slow members: one whose sink or inbound link holds up those behind it is moved to the end of the chain, where it
 /// holds up nobody until the window is full. If then the source has to wait for it, and at least half of the others
 /// could go more than twice as fast, it is put out. When all are slow alike, nobody is.
+///
+/// Bad senders: a member that gets nothing usable from its upstream says so, and after some tries the upstream goes to
+/// the end of the chain, where it need not serve anyone; one of which a second member says so is put out. But who is to
+/// blame is the word of one side, so each member may accuse once: the next time it is itself moved, next to the server,
+/// and put out if it cannot get its data there either. So no member can bring down others by what it says, and none is
+/// put out for what others sent it.
 
 #include <chrono>
 #include <cstdint>
@@ -75,6 +81,8 @@ class Chain {
   /// The member is gone; whoever came behind it gets a new upstream.
   void remove(NodeId node, Time now);
   void tick(Time now);
+  /// So long before now the server itself did not run: nobody was slow in that time.
+  void forgive(Time missed);
 
   std::uint64_t stream() const { return stream_; }
   std::uint32_t chunk() const { return chunk_; }
@@ -83,6 +91,8 @@ class Chain {
   bool all_received() const;
   /// 1 for the member next to the server; 0: not in the chain.
   unsigned order_of(NodeId node) const;
+  /// Grows whenever the order changes.
+  unsigned order_changes() const { return order_changes_; }
   /// The members, the one next to the server first.
   std::vector<NodeId> order() const;
   /// Nobody alive needs a byte in front of this one.
@@ -95,12 +105,12 @@ class Chain {
     ChainMember self;
     std::uint32_t epoch = 0;
     Position at{};
-    std::optional<Time> relink_at;   ///< try the same upstream again then
-    std::uint32_t lost_epoch = 0;    ///< the last one in which the upstream was lost
-    std::uint64_t lost_at = 0;       ///< at.received then
-    bool bad_sender = false;         ///< lives, but nobody could get data from it: nobody shall come behind it
-    unsigned losses = 0;             ///< in a row, without a byte in between
-    std::set<NodeId> bad_upstreams;  ///< those that gave nothing; 0 is the server
+    std::optional<Time> relink_at;  ///< try the same upstream again then
+    std::uint32_t lost_epoch = 0;   ///< the last one in which the upstream was lost
+    std::uint64_t lost_at = 0;      ///< at.received then
+    bool bad_sender = false;        ///< somebody could get no data from it: it belongs to the end of the chain
+    bool gave_one_up = false;       ///< an upstream; a second one is not blamed
+    unsigned losses = 0;            ///< in a row, without a byte in between
     Pace pace;
     std::optional<Time> holds_up_since;  ///< those behind it
     std::optional<Time> moved_at;        ///< to the end of the chain, for holding up others
@@ -115,6 +125,7 @@ class Chain {
   void link(Members::iterator member);
   void find_floor();
   void move_to_tail(Members::iterator member);
+  void move_to_head(Members::iterator member);
   void give_up_upstream(Members::iterator member, const std::string& why, Time now);
 
   // Slow members (chain_slow.cpp).
@@ -137,6 +148,7 @@ class Chain {
   ChainOutput& output_;
   Members members_;
   std::uint32_t epoch_ = 0;
+  unsigned order_changes_ = 0;
   Ring ring_;
   StreamDigest digest_;
   std::optional<ChunkHeader> end_;

@@ -23,6 +23,15 @@ void Writer::operator()(std::string_view text) {
   out_ += text;
 }
 
+void Writer::operator()(const std::vector<DiskOffer>& disks) {
+  number(disks.size(), 2);
+  for (const DiskOffer& disk : disks) {
+    for (const std::string* text : {&disk.golden, &disk.name, &disk.model, &disk.serial}) (*this)(*text);
+    (*this)(disk.size);
+    (*this)(disk.contents);
+  }
+}
+
 std::string_view Reader::take(std::size_t size) {
   if (bytes_.size() < size) throw ProtocolError("a message ends before its last field");
   std::string_view taken = bytes_.substr(0, size);
@@ -48,6 +57,17 @@ void Reader::operator()(Digest& digest) {
 }
 
 void Reader::operator()(std::string& text) { text = take(number(2)); }
+
+void Reader::operator()(std::vector<DiskOffer>& disks) {
+  const std::uint64_t count = number(2);
+  if (count > most_disks_offered) throw ProtocolError("it offers " + std::to_string(count) + " disks at once");
+  disks.resize(count);
+  for (DiskOffer& disk : disks) {
+    for (std::string* text : {&disk.golden, &disk.name, &disk.model, &disk.serial}) (*this)(*text);
+    (*this)(disk.size);
+    (*this)(disk.contents);
+  }
+}
 
 void Reader::finish() const {
   if (!bytes_.empty()) throw ProtocolError("a message goes on behind its last field");

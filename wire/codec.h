@@ -5,8 +5,10 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/error.h"
+#include "wire/disk_offer.h"
 
 namespace ka::wire {
 
@@ -44,6 +46,7 @@ class Writer {
     (*this)(at.port);
   }
   void operator()(std::string_view text);
+  void operator()(const std::vector<DiskOffer>& disks);
 
  private:
   void number(std::uint64_t value, int size);
@@ -67,6 +70,7 @@ class Reader {
     (*this)(at.port);
   }
   void operator()(std::string& text);
+  void operator()(std::vector<DiskOffer>& disks);
 
   /// Throws ProtocolError if anything is left over.
   void finish() const;

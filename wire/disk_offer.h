@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace ka::wire {
 
@@ -14,5 +15,15 @@ struct DiskOffer {
   std::uint64_t size = 0;  ///< bytes
   std::string contents;    ///< what is on it now: "1 ext4 'data', 2 swap", "nothing that is known"
 };
+
+/// So many disks fit into one message.
+inline constexpr std::size_t most_disks_offered = 64;
+
+/// The same disks with their texts cut so that all fit into one message. Throws Error if they are too many.
+std::vector<DiskOffer> fitted(std::vector<DiskOffer> disks);
+
+/// "vda (QEMU HARDDISK, serial QM00001, 2.8 GiB) in the place of sda; on it: 1 ext4 'data'". What a node told may hold
+/// any bytes: escape it before it is shown.
+std::string text_of(const DiskOffer& disk);
 
 }  // namespace ka::wire

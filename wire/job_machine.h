@@ -20,6 +20,7 @@ struct JobRules {
     std::string name;
     bool kept = false;    ///< whoever got it does not need it again in a later round
     std::string packing;  ///< Start::packing, if all members of the round can unpack it
+    bool writes = false;  ///< its bytes go to disks: only for nodes that asked and were given the yes (Ready, MayWrite)
   };
 
   std::vector<Session> sessions;
@@ -28,6 +29,8 @@ struct JobRules {
   std::optional<Time> start_after;  ///< a round also starts this long after the first one came
   std::optional<Time> linger;       ///< how long to wait for the missing after a round; a clone without it: for ever
   Racks racks;                      ///< neighbours in the chain; else the addresses decide
+  std::optional<Racks> only;        ///< who may take part; else whoever comes
+  bool confirm = false;             ///< the operator is asked before nodes write; else each is given the yes at once
   Time sink_limit{0};               ///< for a sink to take something, or to end after its last byte; 0: none
   Time release_delay{0};
   std::uint64_t window = 0;  ///< 0: by the number of members
@@ -38,6 +41,9 @@ struct JobRules {
 
 /// Bytes that the server and every one of so many members hold, unless JobRules says otherwise or memory is short.
 std::uint64_t default_window(std::size_t members);
+/// What a node must be able to hold to take part. Its ring bounds everybody's window, so one that offers less is
+/// refused rather than slow all others down.
+std::uint64_t least_ring(const JobRules& rules);
 
 /// One row of the operator's table: a machine, over all its connections.
 struct NodeRow {
@@ -52,7 +58,15 @@ struct NodeRow {
   std::uint64_t received = 0, sunk = 0;
   double rate = 0;  ///< bytes a second
   unsigned round = 0;
-  unsigned order = 0;
+  unsigned order = 0;            ///< place in the running chain, 1 is next to the server; 0: not in it
+  std::vector<DiskOffer> disks;  ///< that it last asked to write to
+  bool touched = false;          ///< it was given the yes, in this round or an earlier one
+};
+
+/// A node that waits for the operator's yes.
+struct WriteRequest {
+  std::string node;  ///< "10.0.1.35 (node35)"
+  std::vector<DiskOffer> disks;
 };
 
 class JobOutput {
@@ -71,6 +85,9 @@ class JobOutput {
   virtual void stream_moved() = 0;
   /// All members have it all, or the stream failed: drop the source and all data connections.
   virtual void stream_ended(bool whole) = 0;
+  /// With JobRules::confirm: may these write? JobMachine::confirmed() is the answer; until then no other question
+  /// comes.
+  virtual void ask_operator(const std::vector<WriteRequest>& nodes) = 0;
 };
 
 class JobMachine final : private ChainOutput {
@@ -96,6 +113,8 @@ class JobMachine final : private ChainOutput {
 
   /// Starts a round with who waits.
   void go(Time now);
+  /// The operator's answer to ask_operator(). A no is stop().
+  void confirmed(bool yes, Time now);
   /// The operator ends the job: members are told, the job is finished at once.
   void stop(Time now);
 
@@ -107,7 +126,8 @@ class JobMachine final : private ChainOutput {
   std::size_t unknown() const;
 
  private:
-  enum class Phase { greeting, idle, waiting, between, joined, streaming, finishing, done, out };
+  // ready: it asked whether it may write, and waits for the answer.
+  enum class Phase { greeting, idle, waiting, between, ready, joined, streaming, finishing, done, out };
 
   struct Node {
     Endpoint from;
@@ -116,8 +136,13 @@ class JobMachine final : private ChainOutput {
     bool clones = false;
     std::uint64_t ring = 0;
     std::uint64_t features = 0;
-    std::size_t row = 0;      ///< valid once it said hello
-    std::size_t session = 0;  ///< joined, or expected to join next
+    std::string host_name, hardware_address;
+    std::optional<std::size_t> row;         ///< once it joined, or its machine is known
+    std::size_t session = 0;                ///< joined, or expected to join next
+    std::optional<std::uint64_t> question;  ///< ready: the Ready to be answered
+    bool shown = false;                     ///< ready: to the operator, who has not answered yet
+    bool may_write = false;                 ///< was given the yes of this round
+    std::optional<std::uint64_t> owed;      ///< the stream whose Finished was right and whose Over is still due
     Time heard{0};
     Time done_at{0};
     bool released = false;
@@ -134,28 +159,39 @@ class JobMachine final : private ChainOutput {
   void join(NodeId id, Node& node, const Join& join, Time now);
   void position(NodeId id, Node& node, const Position& position, Time now);
   void member_finished(NodeId id, Node& node, const Finished& finished);
+  void done(NodeId id, Node& node);
   void refuse(NodeId id, const std::string& reason);
   void leave(NodeId id, Node& node, NodeRow::State state, const std::string& reason, Time now);
 
-  void answered(Time asked, Time now);
+  // Writing (job_writes.cpp).
+  void asks_to_write(NodeId id, Node& node, const Ready& ready);
+  void permit(NodeId id, Node& node);
+  void ask_operator();
+  std::string with_disks(const Node& node, const std::string& reason) const;
+
+  void answered(const Pong& pong, Time now);
+  void forgive(Time missed, Time now);
   void check_silence(Time now);
   void check_sinks(Time now);
   void release_due(Time now);
   void advance(Time now);
-  void start_round(Time now);
+  void start_round();
   void end_round(Time now);
   bool round_is_due(Time now) const;
   bool start_next_session(Time now);
   void start_session(std::size_t session, Time now);
-  void check_stream(Time now);
+  void check_stream();
+  void confirm_finished();
+  bool renew_order();
   void fail_stream(const std::string& why, Time now);
 
   bool streams(NodeId id) const { return chain_ && !over_ && chain_->order_of(id) != 0; }
   static bool is_member(const Node& node);
   unsigned waiting() const;
   unsigned missing() const;
-  std::size_t row_for(const Node& node, const Hello& hello);
-  NodeRow& row(const Node& node) { return rows_[node.row]; }
+  bool find_row(NodeId id, Node& node);
+  std::optional<std::size_t> known_row(const Node& node) const;
+  NodeRow& row(const Node& node) { return rows_[*node.row]; }  ///< of one that has joined once
   void set(Node& node, Phase phase, NodeRow::State state, const std::string& stage);
   std::string name(const Node& node) const;
 
@@ -166,7 +202,11 @@ class JobMachine final : private ChainOutput {
   std::unique_ptr<Chain> chain_;
   std::size_t session_ = 0;  ///< of chain_
   std::string packing_;
-  bool over_ = false;  ///< all members of chain_ have received all of it
+  bool over_ = false;              ///< all members of chain_ have received all of it
+  unsigned at_work_ = 0;           ///< members of the running stream that have not finished
+  unsigned finished_members_ = 0;  ///< those that have, with the right digest
+  bool newly_finished_ = false;
+  unsigned order_seen_ = 0;  ///< Chain::order_changes() as in the rows
   unsigned round_ = 0;
   bool in_round_ = false;
   bool go_ = false;
@@ -178,6 +218,10 @@ class JobMachine final : private ChainOutput {
   Time last_release_{Time::min() / 2};
   Time last_ping_{0};
   Time slowest_answer_{0};  ///< to a ping, lately
+  std::optional<Time> last_tick_;
+  Time resumed_{0};  ///< when this server last went on after a time in which it did not run
+  bool asking_operator_ = false;
+  Time last_ready_{0};
   Time now_{0};
 };
 

@@ -7,13 +7,15 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "wire/codec.h"
+#include "wire/disk_offer.h"
 
 namespace ka::wire {
 
 inline constexpr std::uint32_t hello_magic = 0x4b414d31;  ///< "KAM1"
-inline constexpr std::uint16_t protocol_version = 1;
+inline constexpr std::uint16_t protocol_version = 2;
 /// Optional abilities, as bits; used only when both sides have them.
 inline constexpr std::uint64_t feature_zstd = 1;  ///< can unpack a zstd stream in front of its sink
 inline constexpr std::uint64_t known_features = feature_zstd;
@@ -33,7 +35,7 @@ struct Hello {
   std::uint64_t ring = 0;        ///< bytes of the stream it can hold
   std::string host_name;         ///< may be empty
   std::string hardware_address;  ///< "52:54:00:12:34:56", may be empty
-  std::string authentication;    ///< reserved, empty in version 1
+  std::string authentication;    ///< reserved, empty so far
 
   template <typename F>
   void each(F& f) {
@@ -82,7 +84,8 @@ struct UpstreamLost {
   }
 };
 
-/// The stream is whole, its digest right, and the sink has ended well.
+/// The stream is whole, its digest right as far as this node can tell, and the sink has ended well. The answer is Over
+/// once nobody needs this node's copy any more, or StreamFailed when the server knows of another digest.
 struct Finished {
   static constexpr std::uint8_t type = 5;
   std::uint64_t stream = 0;
@@ -117,7 +120,19 @@ struct Stage {
   }
 };
 
-/// Cloned and verified; waits for Release.
+/// May these disks be written to now? Nothing on them is changed before the answer, which names the same question.
+struct Ready {
+  static constexpr std::uint8_t type = 11;
+  std::uint64_t question = 0;    ///< random, another one each time
+  std::vector<DiskOffer> disks;  ///< fitted() to a message
+
+  template <typename F>
+  void each(F& f) {
+    f(question), f(disks);
+  }
+};
+
+/// Cloned and verified; waits for Release, or is refused when the server had taken it out of the round before.
 struct Done {
   static constexpr std::uint8_t type = 8;
 
@@ -150,7 +165,7 @@ struct Welcome {
   static constexpr std::uint8_t type = 65;
   std::uint16_t version = protocol_version;
   std::uint64_t features = known_features;
-  std::string authentication;  ///< reserved, empty in version 1
+  std::string authentication;  ///< reserved, empty so far
 
   template <typename F>
   void each(F& f) {
@@ -198,7 +213,8 @@ struct Link {
   }
 };
 
-/// Every member has received everything: nobody needs this node's copy any more.
+/// The answer to Finished: the digest is the server's too, and nobody needs this node's copy (any more). Only now has
+/// the node received the session.
 struct Over {
   static constexpr std::uint8_t type = 69;
   std::uint64_t stream = 0;
@@ -232,6 +248,17 @@ struct StreamFailed {
   }
 };
 
+/// The yes to the Ready that asked this question.
+struct MayWrite {
+  static constexpr std::uint8_t type = 75;
+  std::uint64_t question = 0;
+
+  template <typename F>
+  void each(F& f) {
+    f(question);
+  }
+};
+
 /// The answer to Done, when it is this node's turn to reboot.
 struct Release {
   static constexpr std::uint8_t type = 72;
@@ -259,7 +286,7 @@ struct Heard {
 };
 
 using Message = std::variant<Hello, Join, Position, UpstreamLost, Finished, Failed, Stage, Done, Pong, Go, Welcome,
-                             Refused, Start, Link, Over, PutOut, StreamFailed, Release, Ping, Heard>;
+                             Refused, Start, Link, Over, PutOut, StreamFailed, Release, Ping, Heard, Ready, MayWrite>;
 
 /// The whole frame.
 std::string encode(const Message& message);

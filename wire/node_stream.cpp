@@ -4,12 +4,15 @@
 
 namespace ka::wire {
 
-NodeStream::NodeStream(const Start& start)
+NodeStream::NodeStream(const Start& start, std::uint64_t ring)
     : stream_(start.stream), window_(start.window), chunk_(start.chunk), packing_(start.packing == zstd_packing) {
   if (!packing_ && !start.packing.empty()) throw ProtocolError("a stream packed by " + start.packing);
   if (chunk_ == 0 || chunk_ > longest_chunk || window_ < least_chunks_in_window * chunk_)
     throw ProtocolError("a stream in chunks of " + std::to_string(chunk_) + " bytes with a window of " +
                         std::to_string(window_));
+  if (window_ > ring)
+    throw ProtocolError("the server wants " + std::to_string(window_) + " bytes held, where this node offered " +
+                        std::to_string(ring));
 }
 
 bool NodeStream::link(const Link& link) {

@@ -36,7 +36,9 @@ double Pace::relay_share() const {
   if (!known()) return 1;
   const Sample &first = samples_.front(), &last = samples_.back();
   const std::chrono::duration<double> time = last.at - first.at;
-  return static_cast<double>(last.position.relay_busy - first.position.relay_busy) / 1e6 / time.count();
+  // What members tell of their work need not grow.
+  const double busy = static_cast<double>(last.position.relay_busy) - static_cast<double>(first.position.relay_busy);
+  return busy / 1e6 / time.count();
 }
 
 double Pace::sink_ability() const {
@@ -44,7 +46,7 @@ double Pace::sink_ability() const {
   if (!known()) return unlimited;
   const Position &first = samples_.front().position, &last = samples_.back().position;
   const std::chrono::duration<double> time = samples_.back().at - samples_.front().at;
-  const double busy = static_cast<double>(last.sink_busy - first.sink_busy) / 1e6;
+  const double busy = (static_cast<double>(last.sink_busy) - static_cast<double>(first.sink_busy)) / 1e6;
   // A sink in the midst of one long write has taken nothing and has, so far, reported no work either.
   if (last.sunk == first.sunk) return last.received == last.sunk ? unlimited : 0;
   return busy < busy_share * time.count() ? unlimited : static_cast<double>(last.sunk - first.sunk) / busy;

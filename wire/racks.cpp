@@ -11,18 +11,6 @@ namespace ka::wire {
 
 namespace {
 
-std::optional<std::uint32_t> parse_address(std::string_view text) {
-  const std::vector<std::string_view> parts = split(text, '.');
-  if (parts.size() != 4) return std::nullopt;
-  std::uint32_t address = 0;
-  for (std::string_view part : parts) {
-    auto octet = parse_unsigned(part);
-    if (!octet || *octet > 255 || part.size() > 3) return std::nullopt;
-    address = address << 8 | static_cast<std::uint32_t>(*octet);
-  }
-  return address;
-}
-
 // As a node tells it: lower case, colons.
 std::optional<std::string> parse_card(std::string_view text) {
   std::string card;
@@ -39,6 +27,11 @@ std::optional<std::string> parse_card(std::string_view text) {
 struct Span {
   std::uint32_t first = 0, last = 0;
 };
+
+// Whether a line begins with what stands in a rack, and not with the rack's name.
+bool is_place(std::string_view text) {
+  return parse_card(text) || parse_address(text.substr(0, std::min(text.find('/'), text.find('-'))));
+}
 
 // An address, a network or a range. Throws Error with what is wrong.
 Span parse_span(std::string_view text) {
@@ -78,12 +71,13 @@ Racks Racks::parse(std::string_view text, const std::string& file) {
 }
 
 void Racks::add(const std::vector<std::string_view>& fields) {
-  if (fields.size() == 1)
+  const bool named = !is_place(fields[0]);
+  if (named && fields.size() == 1)
     throw Error("nothing is in rack " + escape_bytes(fields[0]) + "; a line reads \"RACK ADDRESS…\"");
-  const std::string name(fields[0]);
+  const std::string name(named ? fields[0] : "");
   const auto rack = static_cast<std::size_t>(std::find(names_.begin(), names_.end(), name) - names_.begin());
   if (rack == names_.size()) names_.push_back(name);
-  for (std::size_t i = 1; i < fields.size(); ++i) {
+  for (std::size_t i = named ? 1 : 0; i < fields.size(); ++i) {
     const std::string what = escape_bytes(fields[i]);
     auto other = names_.size();
     if (auto card = parse_card(fields[i])) {

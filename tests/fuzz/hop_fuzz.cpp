@@ -15,7 +15,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (encode(open) != bytes.substr(0, hop_open_size)) std::abort();
   } catch (const ProtocolError&) {
   }
-  NodeStream stream(Start{1, "s", 1, 4 * longest_chunk, longest_chunk, zstd_packing});
+  NodeStream stream(Start{1, "s", 1, 4 * longest_chunk, longest_chunk, zstd_packing}, 4 * longest_chunk);
   ChunkPool pool;
   try {
     while (bytes.size() >= chunk_header_size) {

@@ -15,13 +15,14 @@ constexpr Time time_limit = 1h;
 constexpr Time tick_every = 50ms;
 constexpr Time look_again_after = 1s;
 constexpr Time sink_limit = 10s;
+constexpr std::uint64_t offered_ring = 1 << 20;
 
 }  // namespace
 
 Simulation::Simulation(Scenario scenario, bool log)
     : scenario_(std::move(scenario)), log_(log), random_(scenario_.seed) {
   JobRules rules;
-  rules.sessions.push_back({"sim", false, scenario_.packed ? zstd_packing : ""});
+  rules.sessions.push_back({"sim", false, scenario_.packed ? zstd_packing : "", false});
   rules.clone = false;
   rules.nodes = scenario_.nodes;
   rules.start_after = scenario_.start_after;
@@ -135,6 +136,8 @@ void Simulation::stream_ended(bool whole) {
   server_hop_.reset();
 }
 
+void Simulation::ask_operator(const std::vector<WriteRequest>&) {}
+
 void Simulation::read_source() {
   while (reading_ && machine_->chain() && machine_->chain()->may_read()) {
     if (scenario_.source_fails_at && read_ >= *scenario_.source_fails_at) {
@@ -176,7 +179,7 @@ void Simulation::join(Node& node) {
   Hello hello;
   hello.features = feature_zstd;
   hello.data_port = static_cast<std::uint16_t>(first_node_port + node.index);
-  hello.ring = 1 << 20;
+  hello.ring = offered_ring;
   hello.host_name = "node" + std::to_string(node.index);
   to_server(node, hello);
   to_server(node, Join{"sim"});
@@ -215,7 +218,7 @@ void Simulation::handle(Node& node, const Message& message) {
   if (const auto* ping = std::get_if<Ping>(&message)) {
     to_server(node, Pong{ping->token});
   } else if (const auto* start = std::get_if<Start>(&message)) {
-    node.stream.emplace(*start);
+    node.stream.emplace(*start, offered_ring);
     node.finished = node.over = false;
     node.checked = node.reported = 0;
     node.relay_busy = Time{0};
@@ -227,8 +230,11 @@ void Simulation::handle(Node& node, const Message& message) {
          " in epoch " + std::to_string(link->epoch) + " from " + std::to_string(node.stream->ring().end()));
     open_hop(node);
   } else if (std::holds_alternative<Over>(message)) {
-    node.over = true;
-    if (node.finished) fail(node, "");
+    if (!node.finished) {
+      violation("node " + std::to_string(node.index) + " hears that the stream is over before it has finished");
+      return;
+    }
+    fail(node, "");
   } else if (std::holds_alternative<PutOut>(message)) {
     note("node " + std::to_string(node.index) + " hears that it is put out");
     if (node.fault.kind == Fault::Kind::none && scenario_.faults.size() > 0)

@@ -85,6 +85,7 @@ class Simulation final : private wire::JobOutput {
   void stream_started(std::size_t session, unsigned round, unsigned members) override;
   void stream_moved() override;
   void stream_ended(bool whole) override;
+  void ask_operator(const std::vector<wire::WriteRequest>& nodes) override;
   void read_source();
   void tick();
 

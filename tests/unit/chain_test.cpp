@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <map>
 
 namespace ka::wire {
 namespace {
@@ -76,6 +77,83 @@ TEST_F(ChainTest, AFirstMemberWhoseSuccessorsLineIsOftenIdleMakesWayOnce) {
   EXPECT_EQ(chain_.order(), (std::vector<NodeId>{1, 2}));
   run(5s, 0.3);
   EXPECT_EQ(chain_.order(), (std::vector<NodeId>{2, 1}));
+}
+
+// Four members, of whom some get nothing usable from those in front of them.
+class BadSenders : public testing::Test, protected ChainOutput {
+ protected:
+  // It loses its upstream as often as it takes until it is given another one or is out.
+  void loses(NodeId node) {
+    const std::vector<NodeId> before = chain_.order();
+    for (int i = 0; i < 10 && chain_.order() == before; ++i) {
+      chain_.upstream_lost(node, {stream, epochs_[node], "damaged"}, now_);
+      now_ += 300ms;
+      chain_.tick(now_);
+    }
+  }
+
+  static constexpr std::uint64_t stream = 5;
+  Time now_{1s};
+  std::map<NodeId, std::uint32_t> epochs_;
+  std::vector<NodeId> out_;
+  Chain chain_{stream, window, longest_chunk, 1, {{1, {1, 1}}, {2, {2, 1}}, {3, {3, 1}}, {4, {4, 1}}}, *this, now_};
+
+ private:
+  void link(NodeId node, const Link& link) override { epochs_[node] = link.epoch; }
+  void put_out(NodeId node, const std::string&) override {
+    out_.push_back(node);
+    chain_.remove(node, now_);
+  }
+};
+
+TEST_F(BadSenders, GoToTheEndWhereNobodyNeedsThem) {
+  loses(3);
+  EXPECT_EQ(chain_.order(), (std::vector<NodeId>{1, 3, 4, 2}));
+  EXPECT_TRUE(out_.empty());
+}
+
+TEST_F(BadSenders, TwoInARowPutOutNobodyButThemselves) {
+  loses(3);
+  loses(3);
+  EXPECT_EQ(chain_.order(), (std::vector<NodeId>{3, 1, 4, 2})) << "it tries the server itself before it is blamed";
+  EXPECT_TRUE(out_.empty());
+  loses(4);
+  EXPECT_EQ(chain_.order(), (std::vector<NodeId>{3, 4, 2, 1}));
+  loses(1);
+  EXPECT_EQ(out_, (std::vector<NodeId>{2})) << "a second one has said so of it";
+  EXPECT_EQ(chain_.order(), (std::vector<NodeId>{3, 4, 1}));
+}
+
+TEST_F(BadSenders, OneThatGetsNothingFromTheServerEitherIsOut) {
+  loses(3);
+  loses(3);
+  loses(3);
+  EXPECT_EQ(out_, (std::vector<NodeId>{3}));
+  EXPECT_EQ(chain_.order(), (std::vector<NodeId>{1, 4, 2}));
+}
+
+TEST_F(BadSenders, OneThatCannotBeServedAndServesNobodyIsOutAlone) {
+  loses(3);
+  loses(2);
+  EXPECT_EQ(chain_.order(), (std::vector<NodeId>{1, 3, 2, 4}));
+  loses(2);
+  EXPECT_EQ(out_, (std::vector<NodeId>{2}));
+}
+
+TEST_F(BadSenders, ALiarAloneBringsNobodyDown) {
+  for (int i = 0; i < 20 && out_.empty(); ++i) loses(4);
+  EXPECT_EQ(out_, (std::vector<NodeId>{4}));
+}
+
+TEST_F(ChainTest, ATimeInWhichTheServerDidNotRunMakesNobodySlow) {
+  run(5s, 0.95);
+  for (int pause = 0; pause < 5; ++pause) {
+    now_ += 60s;
+    chain_.forgive(60s - 50ms);
+    chain_.tick(now_);
+    run(1s, 0.95);
+  }
+  EXPECT_EQ(chain_.order(), (std::vector<NodeId>{1, 2}));
 }
 
 }  // namespace

@@ -13,12 +13,14 @@ namespace ka::wire {
 namespace {
 
 using namespace std::chrono_literals;
+using testing::AllOf;
 using testing::HasSubstr;
+using testing::Not;
 
 class JobMachineTest : public testing::Test, protected JobOutput {
  protected:
   JobMachineTest() {
-    rules_.sessions = {{"getstage2", true, ""}, {"kainstall1", false, ""}};
+    rules_.sessions = {{"getstage2", true, "", false}, {"kainstall1", false, "", false}};
     rules_.nodes = 2;
     rules_.data_port = 30764;
   }
@@ -32,7 +34,7 @@ class JobMachineTest : public testing::Test, protected JobOutput {
     Hello hello;
     hello.clones = rules_.clone;
     hello.data_port = 30764;
-    hello.ring = 64 << 20;
+    hello.ring = ring_;
     hello.hardware_address = mac;
     machine_->message(id, hello, now_);
     return id;
@@ -58,10 +60,28 @@ class JobMachineTest : public testing::Test, protected JobOutput {
 
   // As `ka-server send` does.
   void begin_single(Time sink_limit) {
-    rules_.sessions = {{"s", false, ""}};
+    rules_.sessions = {{"s", false, "", false}};
     rules_.clone = false;
     rules_.sink_limit = sink_limit;
     begin();
+  }
+
+  // A clone whose second session goes to disks; two nodes have the first, which tells them what is to come.
+  std::pair<NodeId, NodeId> two_before_the_first_write() {
+    rules_.sessions = {{"kainstall1", false, "", false}, {"kainstall2", false, "", true}};
+    begin();
+    const NodeId a = come(1, "kainstall1"), b = come(2, "kainstall1");
+    stream_through();
+    return {a, b};
+  }
+
+  void ask(NodeId id, std::uint64_t question) {
+    say(id, Ready{question, {{"sda", "vda", "QEMU", "S1", 5, "nothing"}}});
+  }
+
+  bool was_given_the_yes(NodeId id, std::uint64_t question) {
+    const MayWrite* yes = last_sent<MayWrite>(id);
+    return yes && yes->question == question;
   }
 
   // The source gives so many bytes of the running stream; its number.
@@ -105,22 +125,26 @@ class JobMachineTest : public testing::Test, protected JobOutput {
     throw std::logic_error("no such row");
   }
 
+  std::uint64_t ring_ = 64 << 20;
   JobRules rules_;
   std::optional<JobMachine> machine_;
   Time now_{1s};
   std::set<NodeId> quiet_, closed_;
   std::map<NodeId, std::vector<Message>> sent_;
   bool ended_well_ = false;
+  std::vector<std::string> events_;
+  std::vector<std::vector<WriteRequest>> asked_;
 
  private:
   void send(NodeId node, const Message& message) override { sent_[node].push_back(message); }
   void close(NodeId node) override { closed_.insert(node); }
-  void event(const std::string&) override {}
+  void event(const std::string& text) override { events_.push_back(text); }
   void changed(const NodeRow&) override {}
   std::uint64_t random() override { return ++streams_; }
   void stream_started(std::size_t session, unsigned, unsigned) override { session_ = session; }
   void stream_moved() override {}
   void stream_ended(bool whole) override { ended_well_ = whole; }
+  void ask_operator(const std::vector<WriteRequest>& nodes) override { asked_.push_back(nodes); }
 
   ChunkPool pool_;
   NodeId last_ = 0;
@@ -203,7 +227,7 @@ TEST_F(JobMachineTest, WhoHasStage2AlreadyJoinsAtTheManifest) {
 }
 
 TEST_F(JobMachineTest, NoSessionButAKeptOneMayBeSkipped) {
-  rules_.sessions = {{"kainstall1", false, ""}, {"kainstall2", false, ""}};
+  rules_.sessions = {{"kainstall1", false, "", false}, {"kainstall2", false, "", false}};
   begin();
   NodeId a = come(1, "kainstall2");
   ASSERT_NE(last_sent<Refused>(a), nullptr);
@@ -268,10 +292,10 @@ TEST_F(JobMachineTest, AnotherVersionGetsAClearAnswer) {
   begin();
   machine_->connected(77, {9, 9}, now_);
   Hello hello;
-  hello.version = 2;
+  hello.version = 1;
   machine_->message(77, hello, now_);
   ASSERT_NE(last_sent<Refused>(77), nullptr);
-  EXPECT_THAT(last_sent<Refused>(77)->reason, HasSubstr("version 2"));
+  EXPECT_THAT(last_sent<Refused>(77)->reason, AllOf(HasSubstr("version 1"), HasSubstr("version 2")));
   EXPECT_EQ(closed_.count(77), 1u);
 }
 
@@ -347,6 +371,272 @@ TEST_F(JobMachineTest, WhoClaimsOtherBytesThanWereSentHasFailed) {
   Digest wrong{};
   say(a, Finished{machine_->chain()->stream(), 0, wrong});
   EXPECT_EQ(row_of(1).state, NodeRow::State::failed);
+  ASSERT_NE(last_sent<StreamFailed>(a), nullptr) << "it must not take what it has for the session";
+  EXPECT_THAT(last_sent<StreamFailed>(a)->reason, HasSubstr("other bytes"));
+  EXPECT_EQ(last_sent<Over>(a), nullptr);
+}
+
+TEST_F(JobMachineTest, ASessionIsConfirmedOnceItsDigestIsRightAndNobodyNeedsTheCopy) {
+  begin_single(0s);
+  NodeId a = come(1, "s"), b = come(2, "s");
+  const std::uint64_t stream = give(1000);
+  machine_->source_ended(now_);
+  const ChunkHeader end = *machine_->chain()->end_mark();
+  say(a, Position{stream, 1000, 1000, 0, 0, true});
+  say(b, Position{stream, 1000, 1000, 0, 0, true});
+  EXPECT_EQ(last_sent<Over>(a), nullptr) << "all have received it, but a has not said with which digest";
+  say(a, Finished{stream, end.offset, end.digest});
+  EXPECT_NE(last_sent<Over>(a), nullptr);
+  EXPECT_EQ(last_sent<Over>(b), nullptr);
+  say(b, Finished{stream, end.offset, end.digest});
+  EXPECT_NE(last_sent<Over>(b), nullptr);
+  EXPECT_EQ(machine_->done(), 2u);
+}
+
+TEST_F(JobMachineTest, WhoHasFinishedStaysDoneWhenItIsTooSilentToPassItOn) {
+  begin_single(0s);
+  NodeId a = come(1, "s"), b = come(2, "s");
+  const std::uint64_t stream = give(1000);
+  machine_->source_ended(now_);
+  const ChunkHeader end = *machine_->chain()->end_mark();
+  say(a, Finished{stream, end.offset, end.digest});
+  EXPECT_EQ(last_sent<Over>(a), nullptr) << "b still needs its copy";
+  quiet_.insert(a);
+  wait(3s);
+  EXPECT_EQ(machine_->chain()->order_of(a), 0u);
+  EXPECT_EQ(last_sent<PutOut>(a), nullptr);
+  EXPECT_NE(last_sent<Over>(a), nullptr) << "nobody needs it any more";
+  EXPECT_EQ(row_of(1).state, NodeRow::State::done);
+  EXPECT_EQ(row_of(1).order, 0u);
+  say(b, Finished{stream, end.offset, end.digest});
+  wait(3s);
+  EXPECT_TRUE(machine_->finished());
+  EXPECT_TRUE(ended_well_);
+  EXPECT_EQ(machine_->done(), 2u);
+}
+
+TEST_F(JobMachineTest, ADoneOfANodeThatIsOutIsAnswered) {
+  begin();
+  NodeId a = come(1);
+  come(2);
+  say(a, Failed{"its disk is full"});
+  say(a, Done{});
+  ASSERT_NE(last_sent<Refused>(a), nullptr) << "it would wait for its release for ever";
+  EXPECT_THAT(last_sent<Refused>(a)->reason, HasSubstr("its disk is full"));
+  EXPECT_EQ(row_of(1).state, NodeRow::State::failed);
+  EXPECT_EQ(row_of(1).reason, "its disk is full");
+}
+
+TEST_F(JobMachineTest, ADoneBeforeTheLastSessionIsRefused) {
+  begin();
+  NodeId a = come(1);
+  come(2);
+  say(a, Done{});
+  ASSERT_NE(last_sent<Refused>(a), nullptr);
+  EXPECT_THAT(last_sent<Refused>(a)->reason, HasSubstr("before it received everything"));
+  EXPECT_EQ(machine_->done(), 0u);
+}
+
+TEST_F(JobMachineTest, WhoAsksToWriteIsGivenTheYesForItsQuestion) {
+  auto [a, b] = two_before_the_first_write();
+  ask(a, 77);
+  EXPECT_TRUE(was_given_the_yes(a, 77));
+  EXPECT_EQ(last_sent<MayWrite>(b), nullptr);
+  EXPECT_THAT(events_, testing::Contains(
+                           "0.0.0.1 writes to vda (QEMU, serial S1, 5 bytes) in the place of sda; on it: nothing"));
+  EXPECT_THAT(events_, testing::Contains("1 node of this round may write to their disks now"));
+  say(a, Join{"kainstall2"});
+  say(b, Join{"kainstall2"});
+  EXPECT_EQ(last_sent<Refused>(a), nullptr);
+  ASSERT_NE(last_sent<Refused>(b), nullptr) << "it never asked";
+  EXPECT_THAT(last_sent<Refused>(b)->reason, HasSubstr("without having asked"));
+}
+
+TEST_F(JobMachineTest, NoYesWithoutARoundOrOutOfTurn) {
+  rules_.sessions = {{"kainstall1", false, "", false}, {"kainstall2", false, "", true}};
+  begin();
+  NodeId a = come(1, "kainstall1");
+  ask(a, 1);
+  EXPECT_EQ(last_sent<MayWrite>(a), nullptr);
+  EXPECT_NE(last_sent<Refused>(a), nullptr);
+}
+
+TEST_F(JobMachineTest, TheYesOfOneRoundIsNotThatOfTheNext) {
+  auto [a, b] = two_before_the_first_write();
+  ask(a, 1);
+  ask(b, 2);
+  say(a, Join{"kainstall2"});
+  say(b, Failed{"no disk"});
+  machine_->source_failed("tar: killed", now_);
+  say(a, Join{"kainstall1"});
+  wait(3s);
+  stream_through();
+  say(a, Join{"kainstall2"});
+  ASSERT_NE(last_sent<Refused>(a), nullptr);
+  EXPECT_THAT(last_sent<Refused>(a)->reason, HasSubstr("without having asked"));
+}
+
+TEST_F(JobMachineTest, TheOperatorIsAskedOnceForAllAndThenForWhoComesLater) {
+  rules_.confirm = true;
+  auto [a, b] = two_before_the_first_write();
+  ask(a, 1);
+  EXPECT_TRUE(asked_.empty()) << "b is on its way to the question";
+  wait(11s);
+  ASSERT_EQ(asked_.size(), 1u) << "but not for ever";
+  EXPECT_EQ(asked_[0].size(), 1u);
+  EXPECT_EQ(asked_[0][0].disks[0].serial, "S1");
+  ask(b, 2);
+  wait(11s);
+  EXPECT_EQ(asked_.size(), 1u) << "one question at a time";
+  EXPECT_EQ(last_sent<MayWrite>(a), nullptr);
+  machine_->confirmed(true, now_);
+  EXPECT_TRUE(was_given_the_yes(a, 1));
+  EXPECT_EQ(last_sent<MayWrite>(b), nullptr) << "the operator has not seen its disks";
+  ASSERT_EQ(asked_.size(), 2u);
+  EXPECT_EQ(asked_[1][0].node, "0.0.0.2");
+  machine_->confirmed(true, now_);
+  EXPECT_TRUE(was_given_the_yes(b, 2));
+}
+
+TEST_F(JobMachineTest, ANewQuestionIsNotAnsweredByTheYesForTheOldOne) {
+  rules_.confirm = true;
+  auto [a, b] = two_before_the_first_write();
+  ask(a, 1);
+  ask(b, 2);
+  ASSERT_EQ(asked_.size(), 1u);
+  ask(a, 3);
+  machine_->confirmed(true, now_);
+  EXPECT_EQ(last_sent<MayWrite>(a), nullptr);
+  EXPECT_TRUE(was_given_the_yes(b, 2));
+}
+
+TEST_F(JobMachineTest, TheOperatorsNoEndsTheJobWithNothingWritten) {
+  rules_.confirm = true;
+  auto [a, b] = two_before_the_first_write();
+  ask(a, 1);
+  ask(b, 2);
+  machine_->confirmed(false, now_);
+  EXPECT_TRUE(machine_->finished());
+  for (NodeId id : {a, b}) {
+    EXPECT_EQ(last_sent<MayWrite>(id), nullptr);
+    EXPECT_NE(last_sent<Refused>(id), nullptr);
+  }
+  EXPECT_EQ(row_of(1).reason, "the operator ended the job; nothing was written to its disks");
+}
+
+TEST_F(JobMachineTest, OnlyDisksThatWereNotTouchedAreSaidToBe) {
+  auto [a, b] = two_before_the_first_write();
+  ask(a, 1);
+  machine_->stop(now_);
+  EXPECT_THAT(row_of(1).reason, Not(HasSubstr("nothing was written")));
+  EXPECT_THAT(row_of(2).reason, HasSubstr("nothing was written"));
+  EXPECT_NE(last_sent<Refused>(b), nullptr);
+}
+
+TEST_F(JobMachineTest, TimeInWhichTheServerDidNotRunIsNobodysSilence) {
+  begin_single(60s);
+  NodeId a = come(1, "s"), b = come(2, "s");
+  const std::uint64_t stream = give(1000);
+  say(a, Position{stream, 1000, 400, 0, 0, false});
+  say(b, Position{stream, 1000, 1000, 0, 0, false});
+  wait(1s);
+  for (int pause = 0; pause < 10; ++pause) {
+    now_ += 9s;  // stopped, nobody's word was read; all of it at once then, the clock first
+    machine_->tick(now_);
+    wait(1s);
+  }
+  EXPECT_EQ(last_sent<PutOut>(a), nullptr);
+  EXPECT_EQ(last_sent<PutOut>(b), nullptr);
+  EXPECT_EQ(last_sent<StreamFailed>(a), nullptr) << "its sink had 11 s of 60";
+  quiet_.insert(a);
+  wait(3s);
+  EXPECT_NE(last_sent<PutOut>(a), nullptr) << "and an answer that was read late made nobody patient";
+}
+
+TEST_F(JobMachineTest, OnlyWhoIsNamedMayCome) {
+  rules_.only = Racks::parse("lab 10.0.0.7\n52:54:00:00:00:01\n", "lab.txt");
+  begin();
+  NodeId card = connect(99, "52:54:00:00:00:01"), address = connect(10u << 24 | 7, "");
+  NodeId other = connect(98, "52:54:00:00:00:02");
+  EXPECT_NE(last_sent<Welcome>(card), nullptr);
+  EXPECT_NE(last_sent<Welcome>(address), nullptr);
+  ASSERT_NE(last_sent<Refused>(other), nullptr);
+  EXPECT_THAT(last_sent<Refused>(other)->reason, AllOf(HasSubstr("52:54:00:00:00:02"), HasSubstr("--only")));
+  EXPECT_EQ(last_sent<Welcome>(other), nullptr);
+}
+
+TEST_F(JobMachineTest, ANodeWithTooLittleMemoryIsRefusedAndSlowsNobodyDown) {
+  ring_ = (8u << 20) - 1;
+  begin();
+  NodeId poor = connect(1, "mac1");
+  ASSERT_NE(last_sent<Refused>(poor), nullptr);
+  EXPECT_THAT(last_sent<Refused>(poor)->reason, HasSubstr("--window"));
+  rules_.window = 4u << 20;
+  begin();
+  EXPECT_NE(last_sent<Welcome>(connect(1, "mac1")), nullptr) << "the operator chose a small window for all";
+}
+
+TEST_F(JobMachineTest, WhatANodeMustHoldGrowsWithTheChain) {
+  rules_.nodes = 10;
+  EXPECT_EQ(least_ring(rules_), 8u << 20);
+  rules_.nodes = 1000;
+  EXPECT_EQ(least_ring(rules_), 1000u * longest_chunk) << "each member holds the chunk that it passes on";
+  rules_.memory = 16u << 20;
+  EXPECT_EQ(least_ring(rules_), 16u << 20) << "the server cannot hold more itself";
+}
+
+TEST_F(JobMachineTest, NumbersOfStrangersOverflowNothing) {
+  begin();
+  NodeId a = come(1);
+  come(2);
+  const std::uint64_t huge = ~std::uint64_t{0}, stream = machine_->chain()->stream();
+  for (std::uint64_t token : {huge, huge / 2, huge / 2 + 1, std::uint64_t{0}}) say(a, Pong{token});
+  say(a, UpstreamLost{stream, ~0u, "a lie"});
+  say(a, Position{stream, huge, huge, huge, huge, true});
+  EXPECT_THAT(last_sent<PutOut>(a)->reason, HasSubstr("cannot be"));
+  say(a, Finished{stream, huge, Digest{}});
+  machine_->tick(now_ += 50ms);
+}
+
+TEST_F(JobMachineTest, AHelloAloneMakesNoRow) {
+  begin();
+  for (unsigned host = 1; host <= 100; ++host) connect(host, "mac" + std::to_string(host));
+  EXPECT_TRUE(machine_->rows().empty());
+}
+
+TEST_F(JobMachineTest, WhoStartsARoundMustWaitForOne) {
+  begin();
+  NodeId a = come(1);
+  say(a, Go{});
+  EXPECT_EQ(running(), "none") << "when a clone begins is the operator's word";
+  rules_.nodes = 3;
+  begin_single(0s);
+  NodeId stranger = connect(5, "");
+  say(stranger, Go{});
+  NodeId b = come(2, "s");
+  EXPECT_EQ(running(), "none");
+  say(b, Go{});
+  EXPECT_EQ(running(), "s");
+}
+
+TEST_F(JobMachineTest, TheOrderInTheTableIsThatOfTheChain) {
+  rules_.nodes = 3;
+  begin_single(0s);
+  NodeId a = come(1, "s"), b = come(2, "s");
+  come(3, "s");
+  EXPECT_EQ(row_of(3).order, 3u);
+  const std::uint64_t stream = give(1000);
+  for (int loss = 0; loss < 4; ++loss) {
+    say(b, UpstreamLost{stream, last_sent<Link>(b)->epoch, "damaged"});
+    wait(1s);
+  }
+  EXPECT_EQ(row_of(2).order, 1u);
+  EXPECT_EQ(row_of(3).order, 2u);
+  EXPECT_EQ(row_of(1).order, 3u) << "it is said to send what is of no use";
+  machine_->disconnected(b, "closed", now_);
+  EXPECT_EQ(row_of(3).order, 1u);
+  EXPECT_EQ(row_of(1).order, 2u);
+  (void)a;
 }
 
 TEST_F(JobMachineTest, TheOperatorsEndIsToldToAll) {

@@ -58,12 +58,14 @@ TEST_F(ProtocolDoc, Discovery) {
 
 TEST_F(ProtocolDoc, Messages) {
   EXPECT_EQ(message<Hello>("hello").host_name, "node41");
-  EXPECT_EQ(message<Welcome>("welcome").version, 1);
+  EXPECT_EQ(message<Welcome>("welcome").version, 2);
   EXPECT_EQ(message<Join>("join").session, "getstage2");
   EXPECT_EQ(message<Start>("start").window, 34u << 20);
   EXPECT_EQ(message<Link>("link").upstream.address_text(), "10.0.1.41");
   EXPECT_EQ(message<Position>("position").sunk, 917504u);
   EXPECT_EQ(message<PutOut>("put-out").reason, "its sink is too slow");
+  EXPECT_EQ(message<Ready>("ready").disks.at(0).serial, "QM00001");
+  EXPECT_EQ(message<MayWrite>("may-write").question, message<Ready>("ready").question);
   EXPECT_EQ(message<Ping>("ping").token, 42u);
 }
 

@@ -101,9 +101,11 @@ class Stream : public testing::Test {
  protected:
   static constexpr std::uint32_t size = 100;
 
-  Stream() : stream_(start()) {}
+  static constexpr std::uint64_t ring = 8 * size;
 
-  static Start start() { return {1, "s", 1, 8 * size, size, ""}; }
+  Stream() : stream_(start(), ring) {}
+
+  static Start start() { return {1, "s", 1, ring, size, ""}; }
 
   std::shared_ptr<Chunk> chunk(std::uint64_t offset, char fill) {
     std::shared_ptr<Chunk> made = pool_.get();
@@ -153,7 +155,7 @@ TEST_F(Stream, AChunkInTheWrongPlaceIsNotTaken) {
 TEST_F(Stream, APackedChunkIsTakenOnlyWhereTheStreamIsPacked) {
   Start packed = start();
   packed.packing = zstd_packing;
-  NodeStream other(packed);
+  NodeStream other(packed, ring);
   auto made = chunk(0, 'a');
   made->header.packed = true;
   EXPECT_THROW(other.take(made), ProtocolError) << "its digest is that of a plain one";
@@ -162,7 +164,15 @@ TEST_F(Stream, APackedChunkIsTakenOnlyWhereTheStreamIsPacked) {
   other.take(made);
   EXPECT_EQ(parse_chunk_header(encode(made->header)).packed, true);
   packed.packing = "lzma";
-  EXPECT_THROW(NodeStream{packed}, ProtocolError);
+  EXPECT_THROW(NodeStream(packed, ring), ProtocolError);
+}
+
+TEST_F(Stream, NoWindowIsTakenThatWasNotOffered) {
+  for (std::uint64_t window : {ring + 1, std::uint64_t{1} << 63, ~std::uint64_t{0}}) {
+    Start wide = start();
+    wide.window = window;
+    EXPECT_THROW(NodeStream(wide, ring), ProtocolError) << window;
+  }
 }
 
 TEST_F(Stream, AShortOrChangedStreamIsNeverWhole) {
