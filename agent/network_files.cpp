@@ -90,8 +90,9 @@ std::string own_address(std::string_view value, bool with_prefix) {
 }
 
 bool sets_address(const std::string& key) {
-  for (const char* start : {"ipaddr", "ipv6addr", "fixed-address", "ipv4", "ipv6"})
+  for (const char* start : {"ipaddr", "ipv6addr", "fixed-address"})
     if (key.starts_with(start)) return true;
+  if (key == "ipv4" || key == "ipv6") return true;  // connman
   const std::string address = "address";  // "address", "addresses", keyfiles' "address1"
   return key.starts_with(address) &&
          (key == "addresses" || key.find_first_not_of("0123456789", address.size()) == std::string::npos);
@@ -141,8 +142,8 @@ class NetworkFile {
 
   Rewritten run() {
     for (at_ = 0; at_ < lines_.size(); ++at_) {
+      if (!lines_[at_] || is_comment(*lines_[at_])) continue;
       std::string& line = *lines_[at_];
-      if (is_comment(line)) continue;
       if (syntax_ == NetworkSyntax::networkd && line.starts_with('[')) section_ = std::string(trim(line));
       rename(line);
       look(line);
