@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "agent/fstab.h"
 #include "agent/partition_table.h"
 #include "base/error.h"
 #include "base/text.h"
@@ -52,31 +51,39 @@ Awaitable<std::string> install_grub(Machine& machine, Log& log, GrubPlace place)
   co_return code;
 }
 
-void correct_grub_names(CloneTree& clone, Log& log, const wire::Manifest& manifest, const std::string& disk) {
+void correct_grub_names(CloneTree& clone, Log& log, const std::string& disk) {
   const auto grub = grub_of(clone);
   if (!grub) return;
   const std::string directory = grub->directory;
   if (clone.remove(directory + "/device.map")) log.line(" - Removed " + directory + "/device.map of the golden node");
 
-  const std::string file = directory + "/grub.cfg";
-  Rewritten grub_cfg = rewrite_grub_cfg(clone.read(file).value_or(""), manifest.file_systems);
-  bool initrd_knows_uuid = clone.has_program("update-initramfs") || clone.has_program("dracut");
-  if (!grub_cfg.changes.empty() && initrd_knows_uuid) clone.write(file, grub_cfg.text);
-  for (const std::string& change : grub_cfg.changes)
-    log.line(initrd_knows_uuid ? " - " + file + ": " + change
-                               : " - WARNING: " + file +
-                                     " boots from a device name; kept, since its initrd may not "
-                                     "know better. It would be right if " +
-                                     change);
+  const std::string device = "/dev/" + disk;
+  const std::string list_file = "/etc/default/grub_installdevice";  // SUSE's list, by serial numbers
+  if (auto list = clone.read(list_file); list && with_install_device(*list, device) != *list) {
+    clone.write(list_file, with_install_device(*list, device));
+    log.line(" - " + list_file + " is now " + device);
+  }
 
   const std::string database_file = "/var/cache/debconf/config.dat";
   if (auto database = clone.read(database_file)) {
-    std::string changed = with_debconf_value(*database, "grub-pc/install_devices", "/dev/" + disk);
+    std::string changed = with_debconf_value(*database, "grub-pc/install_devices", device);
     if (changed != *database) {
       clone.write(database_file, changed);
-      log.line(" - debconf: grub-pc/install_devices is now /dev/" + disk);
+      log.line(" - debconf: grub-pc/install_devices is now " + device);
     }
   }
+}
+
+std::string with_install_device(std::string_view text, std::string_view device) {
+  std::string result;
+  for (std::string_view line : split(text, '\n')) {
+    bool link = line.starts_with("/dev/disk/") && line.find("-part") == std::string_view::npos;
+    bool whole_disk = link || (line.starts_with("/dev/") && line.find_first_of("/0123456789", 5) == line.npos);
+    result += whole_disk ? device : line;
+    result += '\n';
+  }
+  result.pop_back();
+  return result;
 }
 
 std::string with_debconf_value(std::string_view database, std::string_view question, std::string_view value) {

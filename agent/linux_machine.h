@@ -10,7 +10,7 @@
 namespace ka::agent {
 
 /// Needs root. Paths are this process's own; every failure is an Error that names the path or the program.
-class LinuxMachine final : public Machine {
+class LinuxMachine : public Machine {
  public:
   explicit LinuxMachine(asio::io_context& io) : io_(io) {}
 

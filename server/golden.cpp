@@ -126,6 +126,7 @@ Awaitable<Golden> inspect(asio::io_context& io, std::vector<std::string> drives)
   char name[256] = {};
   if (::gethostname(name, sizeof name - 1) != 0) throw Error::from_errno("read the host name");
   golden.host_name = name;
+  golden.network_cards = read_network_cards();
   golden.devices = read_block_devices();
   golden.mounts = visible_mounts();
   golden.swaps = parse_swaps(read_file_if_any("/proc/swaps").value_or(""));

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/asio.h"
+#include "base/network_cards.h"
 #include "server/block_devices.h"
 #include "server/mounts.h"
 #include "server/partition_table.h"
@@ -55,6 +56,7 @@ struct NeededFile {
 
 struct Golden {
   std::string host_name;
+  std::vector<NetworkCard> network_cards;
   std::vector<BlockDevice> devices;
   std::vector<Mount> mounts;  ///< those that can be seen: not under another mount
   std::vector<Swap> swaps;

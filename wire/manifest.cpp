@@ -118,6 +118,8 @@ json encode(const BootLoader& b) {
 json encode(const Hook& h) { return {{"name", bytes(h.name)}, {"content", bytes(h.content)}}; }
 json encode(const TargetRule& t) { return {{"disk", bytes(t.disk)}, {"selector", bytes(t.selector)}}; }
 
+json encode(const NetworkCard& c) { return {{"address", bytes(c.address)}, {"place", bytes(c.place)}}; }
+
 // One JSON object on its way in; knows where it stands, so that an error names the field.
 class Reader {
  public:
@@ -336,6 +338,7 @@ BootLoader decode_boot_loader(const Reader& in) {
 }
 
 Hook decode_hook(const Reader& in) { return {in.text("name"), in.text("content")}; }
+NetworkCard decode_network_card(const Reader& in) { return {in.text("address"), in.text("place")}; }
 TargetRule decode_target(const Reader& in) { return {in.text("disk"), in.text("selector")}; }
 
 }  // namespace
@@ -354,6 +357,7 @@ std::string to_json(const Manifest& m) {
               {"raw_partitions", each<RawPartition>(m.raw_partitions, encode)},
               {"hooks", each<Hook>(m.hooks, encode)},
               {"targets", each<TargetRule>(m.targets, encode)},
+              {"network_cards", each<NetworkCard>(m.network_cards, encode)},
               {"removable_allowed", m.removable_allowed},
               {"tar_compression", bytes(m.tar_compression)},
               {"log_directory", bytes(m.log_directory)},
@@ -384,6 +388,7 @@ Manifest parse_manifest(std::string_view text) {
   if (in.has("boot_loader")) m.boot_loader = decode_boot_loader(in.object("boot_loader"));
   m.hooks = in.each<Hook>("hooks", decode_hook);
   m.targets = in.each<TargetRule>("targets", decode_target);
+  m.network_cards = in.each<NetworkCard>("network_cards", decode_network_card);
   m.removable_allowed = in.flag("removable_allowed");
   m.tar_compression = in.text("tar_compression");
   m.log_directory = in.text("log_directory");

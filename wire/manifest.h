@@ -150,6 +150,12 @@ struct TargetRule {
   std::string selector;  ///< "name:vda", "serial:…", "wwn:…", "path:pci-0000:…"
 };
 
+/// A network interface of the golden node: configuration of the clone that is bound to its address is found by it.
+struct NetworkCard {
+  std::string address;  ///< "52:54:00:12:34:56"
+  std::string place;    ///< in the machine: "0000:00:03.0"; empty: no hardware (a bridge, a bond, …)
+};
+
 struct Manifest {
   static constexpr int version = 2;
 
@@ -165,6 +171,7 @@ struct Manifest {
   std::optional<BootLoader> boot_loader;
   std::vector<Hook> hooks;
   std::vector<TargetRule> targets;
+  std::vector<NetworkCard> network_cards;
   bool removable_allowed = false;  ///< clone onto removable disks too
   std::string tar_compression;     ///< "zstd": the sessions that follow may be packed with it; empty: they are not
   std::string log_directory = "/var/log/ka";

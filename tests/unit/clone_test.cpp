@@ -46,7 +46,10 @@ class FakeMachine final : public Machine {
       throw Error("run sfdisk", "it cannot say this");
     if (program == "sfdisk") partition(command.argv[4], command.argv[5]);
     if (program == "grub-install") devices["/dev/vda"].replace(0, 4, "GRUB");
-    if (program == "ssh-keygen") target_.file("/etc/ssh/ssh_host_ed25519_key.pub", "ssh-ed25519 NEW root@node7\n");
+    if (program == "ssh-keygen") {
+      target_.file(command.argv.back(), "new");
+      target_.file(command.argv.back() + ".pub", "ssh-ed25519 NEW root@node7\n");
+    }
     if (program == "update-initramfs") initrd_ += "kernel/drivers/block/jfs.ko\n";
     co_return;
   }
@@ -235,6 +238,7 @@ class FakeMachine final : public Machine {
     target_.file("/etc/ssh/ssh_host_ed25519_key.pub", "ssh-ed25519 OLD root@golden\n");
     target_.directory("/etc/modprobe.d");
     target_.file("/usr/bin/ssh-keygen", "", 0755);
+    target_.file("/usr/sbin/sshd", "", 0755);
     target_.file("/usr/sbin/update-initramfs", "", 0755);
     target_.file("/usr/sbin/grub-install", "", 0755);
     target_.file("/usr/lib/grub/i386-pc/boot.img", "");
@@ -457,6 +461,7 @@ TEST(CloneTest, LeavesAMachineOfItsOwn) {
             "UUID=55555555-5555-5555-5555-555555555555 none swap sw 0 0\n");
   EXPECT_EQ(clone.content("/etc/hostname"), "node7\n");
   EXPECT_EQ(clone.content("/etc/machine-id"), "");
+  EXPECT_EQ(clone.content("/etc/ssh/ssh_host_ed25519_key"), "new");
   EXPECT_EQ(clone.content("/boot/grub/grub.cfg"), "linux /vmlinuz root=UUID=11111111-1111-1111-1111-111111111111 ro\n");
   EXPECT_THAT(clone.content("/etc/modprobe.d/ka.conf"), HasSubstr("alias scsi_hostadapter virtio_blk"));
   EXPECT_THAT(clone.content("/etc/initramfs-tools/modules"), HasSubstr("jfs"));

@@ -98,6 +98,7 @@ Manifest sample() {
   m.boot_loader = grub;
   m.hooks = {{"10-first", std::string("#!/bin/sh\nexit 0\n\0\xff", 19)}};
   m.targets = {{"sda", "path:pci-0000:00:1f.2-ata-1"}};
+  m.network_cards = {{"52:54:00:12:34:56", "0000:00:03.0"}, {"52:54:00:12:34:56", ""}};
   m.removable_allowed = true;
   return m;
 }
