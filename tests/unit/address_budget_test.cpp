@@ -32,7 +32,9 @@ TEST(AddressBudget, WhoWaitsGetsItsShareWhileOthersFlood) {
   for (int i = 0; i < 27'000; ++i) {
     now += 444us;
     taken += budget.take(9, now);
-    if (i % 1000 == 0) EXPECT_TRUE(budget.take(10, now)) << i;
+    if (i % 1000 == 0) {
+      EXPECT_TRUE(budget.take(10, now)) << i;
+    }
   }
   EXPECT_LT(taken, 64u + 16 * 13);
 }
