@@ -5,15 +5,21 @@
 #   make initramfs    build/all.rdz and build/vmlinuz, which nodes boot
 #                     [KERNEL=… MODULES=… FIRMWARE=… WITH_USB_STORAGE=1]
 #   make stage2       build/rescue.sqfs, the tools of a clone             [KERNEL=… MODULES=… FIRMWARE=…]
+#   make update       both, with Debian's newest kernel and packages      [SUITE=bookworm-backports]
 #   make pxe-config   build/pxe-config, for the boot servers              [INTERFACE=… SERVER=… RANGE=… …, VALUES=FILE]
 #   make install      all of it, on a golden node or a boot server        [DESTDIR=… PREFIX=/usr]
+#   make uninstall    takes that away again; /etc/ka stays                [DESTDIR=… PREFIX=/usr]
 #   make check        every test, one summary at the end
+#   make check-moments  servers and cables that go at twenty random moments before the first write [KA_SEED=…]
+#   make format       all C++ as .clang-format has it
+#   make soak         simulated chains, seed after seed, until one goes wrong
 #   make bench        the chain beside netcat and udpcast: docs/performance.md
 #   make bench-clone  a clone beside a script written by hand: docs/clone-times.md
 #   make demo         a virtual rack: a Debian clones itself onto two blank machines
 #   make clean        build/ is removed, with the packages that were fetched
+#   make help         this list
 .DEFAULT_GOAL := all
-.PHONY: all check soak bench bench-clone demo initramfs stage2 pxe-config install clean
+.PHONY: all check check-moments format soak bench bench-clone demo initramfs stage2 update pxe-config install uninstall clean help
 SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 
@@ -32,7 +38,7 @@ build/%/build.ninja: | build-packages
 	@echo "Configuring $*$(if $(filter musl%,$*), (a C++ library for musl is made first: a minute or two))"
 	@cmake --preset $* > build/$*.log 2>&1 || { cat build/$*.log; rm -f $@; exit 1; }
 
-# The kernel of the nodes, and its modules: Debian's newest unless both are named.
+# The kernel of the nodes, and its modules: Debian's newest (when it was fetched) unless both are named.
 KERNEL =
 MODULES = $(if $(KERNEL),/lib/modules/$(patsubst vmlinuz-%,%,$(notdir $(KERNEL))))
 FIRMWARE = /lib/firmware
@@ -50,6 +56,13 @@ stage2: image-packages
 	@$(fetch_kernel)
 	@initramfs/mkstage2 $(modules) --work build/stage2 --output build/rescue.sqfs
 
+# The next stage2 asks apt again which versions its packages have.
+SUITE =
+update: image-packages
+	@initramfs/debian-kernel --update $(if $(SUITE),--suite $(SUITE)) build/kernel
+	@rm -f build/rescue.sqfs.inputs
+	@$(MAKE) initramfs stage2
+
 # Each, given to make, is an option of ka-server pxe-config; what the environment calls DOMAIN is not.
 PXE_OPTIONS = INTERFACE SERVER SUBNET RANGE GATEWAY DNS DOMAIN HOST_PREFIX TFTP_ROOT EFI_LOADER DEFAULT TIMEOUT SERIAL \
   APPEND VALUES
@@ -61,27 +74,44 @@ pxe-config: initramfs pxe-packages
 	  $(foreach option,$(PXE_OPTIONS),\
 	    $(if $(findstring command,$(origin $(option))),--$(call lower,$(option)) '$($(option))'))
 
-# A ka.conf that is there stays as it is.
+# ka-server looks for its other files beside itself: below the PREFIX that it is in. A ka.conf that is there stays as it
+# is. Whoever installs may have a umask of 077; nodes and boot servers must read what is installed all the same.
 PREFIX = /usr
 DESTDIR =
 install: initramfs stage2
-	@to='$(DESTDIR)$(PREFIX)' etc='$(DESTDIR)/etc/ka'; set -e; \
-	install -d "$$to"/{sbin,bin,lib/ka/boot,share/ka/pxe-config} "$$etc/hooks.d"; \
+	@to='$(DESTDIR)$(PREFIX)' etc='$(DESTDIR)/etc/ka'; set -e; umask 022; \
+	install -d -m 755 "$$to"/{sbin,bin,lib/ka/boot,share/ka/pxe-config} "$$etc/hooks.d"; \
 	install -m 755 build/musl-static/server/ka-server "$$to/sbin/ka-server"; \
 	install -m 755 build/musl-static/agent/ka-init "$$to/bin/ka-client"; \
 	install -m 644 build/rescue.sqfs "$$to/lib/ka/rescue.sqfs"; \
 	install -m 644 build/vmlinuz build/all.rdz "$$to/lib/ka/boot/"; \
 	install -m 644 pxe-config/* "$$to/share/ka/pxe-config/"; \
-	for page in $(wildcard docs/*.[1-8]); do \
+	for page in $(manual_pages); do \
 	  install -D -m 644 "$$page" "$$to/share/man/man$${page##*.}/$${page##*/}"; \
 	done; \
 	[ -e "$$etc/ka.conf" ] || install -m 644 server/ka.conf "$$etc/ka.conf"; \
 	echo "Installed ka-server, ka-client, stage2, the boot files and the templates in $$to, ka.conf in $$etc"
 
-check: initramfs stage2 check-packages pxe-packages rack-packages build/sanitize/build.ninja
+# What install put there, and the folders that are KA's alone. /etc/ka is the operator's, and stays.
+manual_pages = $(wildcard docs/*.[1-8])
+uninstall:
+	@to='$(DESTDIR)$(PREFIX)'; \
+	rm -rf "$$to"/{sbin/ka-server,bin/ka-client,lib/ka,share/ka}; \
+	for page in $(manual_pages); do rm -f "$$to/share/man/man$${page##*.}/$${page##*/}"; done; \
+	echo "Removed KA from $$to; '$(DESTDIR)/etc/ka' stays, with what you wrote there"
+
+# Every preset of CMakePresets.json is built, also the one that only the bench and debuggers use.
+check: initramfs stage2 check-packages pxe-packages rack-packages build/sanitize/build.ninja build/host/build.ninja
+	@cmake --build --preset host
 	@cmake --build --preset sanitize
 	@cmake --build --preset sanitize --target fuzzers
 	@ctest --preset sanitize
+
+check-moments: initramfs stage2 pxe-packages rack-packages
+	@KA_MOMENTS=20 KA_SEED=$(KA_SEED) tests/vm/moments_test.py
+
+format: check-packages
+	@tests/house/format.sh --fix .
 
 # Simulated chains, seed after seed, until it is interrupted or one goes wrong.
 soak: build/sanitize/build.ninja
@@ -103,3 +133,6 @@ demo: initramfs stage2 pxe-packages rack-packages
 
 clean:
 	rm -rf build
+
+help:
+	@sed -n 's/^#   //p' Makefile

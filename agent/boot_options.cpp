@@ -29,19 +29,6 @@ std::vector<std::string> kernel_words(std::string_view line) {
   return found;
 }
 
-// Dotted quad only: inet_aton's other forms ("10.1", "0x0a000001") are more often a slip than meant.
-std::optional<address_v4> parse_address(std::string_view text) {
-  auto octets = split(text, '.');
-  if (octets.size() != 4) return std::nullopt;
-  std::uint32_t value = 0;
-  for (std::string_view octet : octets) {
-    auto number = octet.size() <= 3 ? parse_unsigned(octet) : std::nullopt;
-    if (!number || *number > 255) return std::nullopt;
-    value = value << 8 | static_cast<std::uint32_t>(*number);
-  }
-  return address_v4(value);
-}
-
 // "255.255.255.0" or "24".
 std::optional<unsigned> parse_netmask(std::string_view text) {
   if (auto length = parse_unsigned(text)) {
@@ -49,8 +36,8 @@ std::optional<unsigned> parse_netmask(std::string_view text) {
   }
   auto mask = parse_address(text);
   if (!mask) return std::nullopt;
-  const auto ones = static_cast<unsigned>(std::countl_one(static_cast<std::uint32_t>(mask->to_uint())));
-  const bool contiguous = ones == static_cast<unsigned>(std::popcount(static_cast<std::uint32_t>(mask->to_uint())));
+  const auto ones = static_cast<unsigned>(std::countl_one(*mask));
+  const bool contiguous = ones == static_cast<unsigned>(std::popcount(*mask));
   return ones >= 1 && contiguous ? std::optional(ones) : std::nullopt;
 }
 
@@ -62,7 +49,7 @@ bool is_host(address_v4 address) {
 
 std::optional<address_v4> parse_host(std::string_view text) {
   auto address = parse_address(text);
-  return address && is_host(*address) ? address : std::nullopt;
+  return address && is_host(address_v4(*address)) ? std::optional(address_v4(*address)) : std::nullopt;
 }
 
 bool only_of(std::string_view text, std::string_view more) {

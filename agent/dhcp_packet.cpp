@@ -239,8 +239,8 @@ std::optional<DhcpAnswer> parse_dhcp(std::span<const std::uint8_t> message, std:
 }
 
 Bytes wrap_for_broadcast(const Bytes& message) {
-  Bytes packet(ip_header + udp_header);
-  packet.insert(packet.end(), message.begin(), message.end());
+  Bytes packet(ip_header + udp_header + message.size());
+  std::copy(message.begin(), message.end(), packet.begin() + ip_header + udp_header);
   packet[0] = 0x45;  // version 4, five words of header
   put16(packet, 2, static_cast<std::uint16_t>(packet.size()));
   packet[8] = 64;  // time to live

@@ -9,7 +9,6 @@
 
 #include "base/error.h"
 #include "base/files.h"
-#include "base/unique_fd.h"
 
 namespace ka::agent {
 
@@ -23,7 +22,9 @@ std::unique_ptr<Sink> LinuxMachine::command_sink(const Command& command, std::fu
   return std::make_unique<CommandSink>(io_, command, std::move(line));
 }
 
-std::unique_ptr<Sink> LinuxMachine::file_sink(const std::string& path) { return std::make_unique<FileSink>(path); }
+std::unique_ptr<Sink> LinuxMachine::device_sink(const std::string& path) {
+  return std::make_unique<FileSink>(open_device_alone(path), path);
+}
 
 void LinuxMachine::mount(const std::string& source, const std::string& target, const std::string& type,
                          unsigned long flags, const std::string& data) {
@@ -78,28 +79,45 @@ void LinuxMachine::set_mtime(const std::string& path, std::int64_t seconds, std:
   }
 }
 
+const UniqueFd& LinuxMachine::disk(const std::string& path) const {
+  auto found = disks_.find(path);
+  if (found == disks_.end()) throw Error("use " + path, "it was not opened as a disk of this clone");
+  return found->second;
+}
+
+DeviceFacts LinuxMachine::claim_disk(const std::string& path) {
+  UniqueFd fd = open_device_alone(path);
+  DeviceFacts facts = facts_of(fd, path);
+  if (auto open = disks_.find(path); open != disks_.end() && facts_of(open->second, path).number() != facts.number())
+    throw Error("open " + path + " once more", "the name is another disk's by now");
+  disks_[path] = std::move(fd);
+  return facts;
+}
+
+void LinuxMachine::share_disk(const std::string& path) { disks_[path] = open_device_again(disk(path), path); }
+
+void LinuxMachine::close_disks() noexcept { disks_.clear(); }
+
 void LinuxMachine::write_device(const std::string& path, std::uint64_t offset, std::string_view bytes) {
   const std::string doing = "write " + std::to_string(bytes.size()) + " bytes to " + path;
-  UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
-  if (!fd.valid()) throw Error::from_errno("open " + path);
+  const int fd = disk(path).get();
   while (!bytes.empty()) {
-    const ssize_t size = ::pwrite(fd.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    const ssize_t size = ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
     if (size < 0 && errno == EINTR) continue;
     if (size < 0) throw Error::from_errno(doing);
     if (size == 0) throw Error(doing, "its end was reached");
     bytes.remove_prefix(static_cast<std::size_t>(size));
     offset += static_cast<std::uint64_t>(size);
   }
-  if (::fsync(fd.get()) != 0) throw Error::from_errno(doing);
+  if (::fsync(fd) != 0) throw Error::from_errno(doing);
 }
 
 std::string LinuxMachine::read_device(const std::string& path, std::uint64_t offset, std::size_t size) {
   const std::string doing = "read " + std::to_string(size) + " bytes from " + path;
-  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd.valid()) throw Error::from_errno("open " + path);
+  const int fd = disk(path).get();
   std::string bytes(size, '\0');
   for (std::size_t have = 0; have < size;) {
-    const ssize_t got = ::pread(fd.get(), bytes.data() + have, size - have, static_cast<off_t>(offset + have));
+    const ssize_t got = ::pread(fd, bytes.data() + have, size - have, static_cast<off_t>(offset + have));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) throw Error::from_errno(doing);
     if (got == 0) throw Error(doing, "its end was reached");
@@ -108,11 +126,9 @@ std::string LinuxMachine::read_device(const std::string& path, std::uint64_t off
   return bytes;
 }
 
-void LinuxMachine::reread_partitions(const std::string& device) {
-  const std::string doing = "have the kernel read the partition table of " + device;
-  UniqueFd fd(::open(device.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd.valid()) throw Error::from_errno(doing);
-  if (::ioctl(fd.get(), BLKRRPART) != 0) throw Error::from_errno(doing);
+void LinuxMachine::reread_partitions(const std::string& path) {
+  if (::ioctl(disk(path).get(), BLKRRPART) != 0)
+    throw Error::from_errno("have the kernel read the partition table of " + path);
 }
 
 void LinuxMachine::sync() { ::sync(); }

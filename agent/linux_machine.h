@@ -1,7 +1,10 @@
 #pragma once
 /// The Machine that this program runs on.
 
+#include <map>
+
 #include "agent/machine.h"
+#include "base/unique_fd.h"
 
 namespace ka::agent {
 
@@ -13,7 +16,7 @@ class LinuxMachine final : public Machine {
   Awaitable<void> run(const Command& command, std::function<void(std::string_view)> line) override;
   Awaitable<std::string> output_of(const Command& command) override;
   std::unique_ptr<Sink> command_sink(const Command& command, std::function<void(std::string_view)> line) override;
-  std::unique_ptr<Sink> file_sink(const std::string& path) override;
+  std::unique_ptr<Sink> device_sink(const std::string& path) override;
   void mount(const std::string& source, const std::string& target, const std::string& type, unsigned long flags,
              const std::string& data) override;
   void bind(const std::string& source, const std::string& target) override;
@@ -25,13 +28,19 @@ class LinuxMachine final : public Machine {
   void set_owner(const std::string& path, std::uint32_t uid, std::uint32_t gid) override;
   void set_mode(const std::string& path, mode_t mode) override;
   void set_mtime(const std::string& path, std::int64_t seconds, std::uint32_t nanoseconds) override;
+  DeviceFacts claim_disk(const std::string& path) override;
+  void share_disk(const std::string& path) override;
+  void close_disks() noexcept override;
   void write_device(const std::string& path, std::uint64_t offset, std::string_view bytes) override;
   std::string read_device(const std::string& path, std::uint64_t offset, std::size_t size) override;
-  void reread_partitions(const std::string& device) override;
+  void reread_partitions(const std::string& path) override;
   void sync() override;
 
  private:
+  const UniqueFd& disk(const std::string& path) const;
+
   asio::io_context& io_;
+  std::map<std::string, UniqueFd> disks_;  // by path
 };
 
 }  // namespace ka::agent

@@ -139,15 +139,17 @@ Awaitable<void> shell(asio::io_context& io, ConsoleLog& log) {
 
 struct Ending {
   bool cloned = false;
+  bool shell = false;  // asked for, and stage2 is there
   bool without_server = false;
   std::string reason;
 };
 
-Ending ending_of(std::exception_ptr failure) {
+Ending ending_of(std::exception_ptr failure, Node::End end) {
   Ending ending;
   try {
     if (failure) std::rethrow_exception(failure);
-    ending.cloned = true;
+    ending.cloned = end == Node::End::cloned;
+    ending.shell = end == Node::End::shell;
   } catch (const NoServer& error) {
     ending.without_server = true;
     ending.reason = error.what();
@@ -159,13 +161,16 @@ Ending ending_of(std::exception_ptr failure) {
   return ending;
 }
 
-Awaitable<void> end(asio::io_context& io, ConsoleLog& log, Ending ending, bool shell_wanted) {
+Awaitable<void> end(asio::io_context& io, ConsoleLog& log, Ending ending) {
   if (ending.cloned) {
     log.line("Rebooting from the local disk");
     co_return;
   }
-  log.line(ending.without_server ? ending.reason : "This machine was not cloned. " + ending.reason);
-  if (shell_wanted) co_await shell(io, log);
+  if (ending.shell) {
+    co_await shell(io, log);
+  } else {
+    log.line(ending.without_server ? ending.reason : "This machine was not cloned. " + ending.reason);
+  }
   co_await count_down(io, log, ending.without_server ? seconds_without_server : seconds_before_reboot);
 }
 
@@ -188,12 +193,11 @@ void live(asio::io_context& io, ConsoleLog& log, const BootOptions& options) {
     });
   });
 
-  auto ended = [&](std::exception_ptr failure) {
+  auto ended = [&](std::exception_ptr failure, Node::End how) {
     farewell.cancel();
-    Ending ending = ending_of(failure);
+    Ending ending = ending_of(failure, how);
     if (!signalled.empty() && !ending.cloned) ending.reason = signalled;
-    const bool shell_wanted = options.shell && node.has_stage2();
-    asio::co_spawn(io, end(io, log, std::move(ending), shell_wanted), [&io](std::exception_ptr) { io.stop(); });
+    asio::co_spawn(io, end(io, log, std::move(ending)), [&io](std::exception_ptr) { io.stop(); });
   };
   asio::co_spawn(io, node.run(), asio::bind_cancellation_slot(stop.slot(), ended));
   io.run();

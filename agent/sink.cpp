@@ -40,6 +40,8 @@ FileSink::FileSink(std::string path)
   if (!fd_.valid()) throw Error::from_errno("open " + path_);
 }
 
+FileSink::FileSink(UniqueFd file, std::string name) : path_(std::move(name)), fd_(std::move(file)) {}
+
 Awaitable<void> FileSink::write(std::span<const std::byte> bytes) {
   const auto* data = reinterpret_cast<const char*>(bytes.data());
   for (std::size_t done = 0; done < bytes.size();) {

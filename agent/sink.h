@@ -45,6 +45,8 @@ class BufferSink final : public Sink {
 class FileSink final : public Sink {
  public:
   explicit FileSink(std::string path);
+  /// Of a file that is open; `name` is for messages.
+  FileSink(UniqueFd file, std::string name);
   Awaitable<void> write(std::span<const std::byte> bytes) override;
   Awaitable<void> close() override;
   void abort() noexcept override;

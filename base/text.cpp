@@ -43,6 +43,18 @@ std::optional<std::uint64_t> parse_unsigned(std::string_view text, int base) {
   return value;
 }
 
+std::optional<std::uint32_t> parse_address(std::string_view text) {
+  const std::vector<std::string_view> octets = split(text, '.');
+  if (octets.size() != 4) return std::nullopt;
+  std::uint32_t address = 0;
+  for (std::string_view octet : octets) {
+    auto number = octet.size() <= 3 ? parse_unsigned(octet) : std::nullopt;
+    if (!number || *number > 255) return std::nullopt;
+    address = address << 8 | static_cast<std::uint32_t>(*number);
+  }
+  return address;
+}
+
 std::string escape_bytes(std::string_view bytes) {
   static const char digits[] = "0123456789abcdef";
   std::string text;

@@ -18,6 +18,10 @@ std::vector<std::string_view> words(std::string_view text);
 /// The whole of `text` as a number, or nullopt (also on overflow, sign, blanks).
 std::optional<std::uint64_t> parse_unsigned(std::string_view text, int base = 10);
 
+/// "10.1.2.3" as a number. Four numbers only: inet_aton's other forms ("10.1", "0x0a000001") are more often a slip than
+/// meant.
+std::optional<std::uint32_t> parse_address(std::string_view text);
+
 /// Any bytes as printable ASCII: \xHH for what is not, and \\ for the backslash. unescape reverses it
 /// exactly; JSON carries file names in this form, since they need not be UTF-8.
 std::string escape_bytes(std::string_view bytes);

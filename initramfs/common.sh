@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # What mkinitramfs and mkstage2 share (bash): choosing and installing kernel modules, and the squashfs that holds them.
 #
 # depmod's files say what depends on what: modules.dep lists all of a module's dependencies, directly and
@@ -38,6 +39,7 @@ choose_modules() {
   for list in "$@"; do
     while read -r line; do
       [[ $line == '' || $line == '#'* ]] && continue
+      # shellcheck disable=SC2206
       local matches=("$modules"/kernel/${line#!}.ko*)
       if [[ $line == '!'* ]]; then
         for path in "${matches[@]}"; do unset "chosen[${path#"$modules"/}]"; done
@@ -101,24 +103,60 @@ install_modules() {
   rm -f "$base"/modules.order "$base"/modules.symbols* "$base"/modules.devname
 }
 
-# install_firmware FIRMWARE ROOT REPORT: copies the firmware that the modules in ROOT name; what FIRMWARE
-# does not have is listed in REPORT, one "MODULE FILE" a line.
+# install_firmware FIRMWARE ROOT REPORT LIST: copies the firmware that the modules in ROOT name, unpacked, since not
+# every kernel reads every compression. What FIRMWARE does not have is said, and listed in REPORT, a line
+# "MODULE FILE EFFECT PACKAGE REMARK…" for each, as LIST (firmware.list) has it.
 install_firmware() {
-  local firmware=$1 root=$2 report=$3 module file found
-  : > "$report"
+  local firmware=$1 root=$2 report=$3 list=$4 module file to
   while read -r module; do
     while read -r file; do
-      found=
-      for file in "$file" "$file.xz"; do
-        [ -f "$firmware/$file" ] || continue
-        found=1
-        mkdir -p "$(dirname "$root/lib/firmware/$file")"
-        cp --no-preserve=all -L "$firmware/$file" "$root/lib/firmware/$file"
-        break
-      done
-      [ -n "$found" ] || echo "$(module_name "$module") ${file%.xz}" >> "$report"
+      to=$root/lib/firmware/$file
+      mkdir -p "${to%/*}"
+      if [ -f "$firmware/$file" ]; then
+        cp --no-preserve=all -L "$firmware/$file" "$to"
+      elif [ -f "$firmware/$file.xz" ]; then
+        xz -dc "$firmware/$file.xz" > "$to"
+      elif [ -f "$firmware/$file.zst" ]; then
+        zstd -qdc "$firmware/$file.zst" > "$to"
+      else
+        echo "$(module_name "$module") $file"
+      fi
     done < <(modinfo -F firmware "$module")
-  done < <(find "$root/lib/modules" -name '*.ko' | LC_ALL=C sort)
+  done < <(find "$root/lib/modules" -name '*.ko' | LC_ALL=C sort) | firmware_effects "$list" > "$report"
+  [ ! -d "$root/lib/firmware" ] || find "$root/lib/firmware" -depth -type d -empty -delete
+  say_missing_firmware "$firmware" "$report"
+}
+
+# firmware_effects LIST < "MODULE FILE" lines: the same with what LIST says of each; "unknown -" where it says nothing.
+firmware_effects() {
+  local module file driver pattern effect found
+  while read -r module file; do
+    found='unknown -'
+    while read -r driver pattern effect; do
+      # shellcheck disable=SC2053
+      if [[ $driver = "$module" && $file = $pattern ]]; then found=$effect; break; fi
+    done < "$1"
+    echo "$module $file" $found
+  done
+}
+
+# say_missing_firmware FIRMWARE REPORT: the cards, by what they lose, each group with the package that would help.
+say_missing_firmware() {
+  local effect text drivers
+  [ -s "$2" ] || return 0
+  echo "Firmware that $1 does not have (listed in $2; Debian's packages are in its section non-free-firmware):"
+  while read -r effect text; do
+    drivers=$(sort -u -k3,3 -k4,4 -k1,1 "$2" | awk -v effect="$effect" '
+      $3 == effect && $4 != package { if (package) printf "(%s), ", package; package = $4 }
+      $3 == effect { printf "%s ", $1 }
+      END { if (package) printf "(%s)", package }')
+    [ -z "$drivers" ] || echo "  $text: ${drivers//(-)/(no package)}"
+  done <<- 'TEXT'
+	needs These do not work without it
+	some Some cards of these do not work without it
+	better These work without it, but for a feature or a correction
+	unknown These may need it
+	TEXT
 }
 
 # squash FOLDER FILE COMPRESSION BLOCK: a squashfs of FOLDER that depends on its content alone.

@@ -137,8 +137,7 @@ Awaitable<Golden> inspect(asio::io_context& io, std::vector<std::string> drives)
     auto table = golden.tables.find(device.disk);
     if (device.partition == 0 || table == golden.tables.end() || table->second.label != "dos") continue;
     const PartitionTable::Entry* entry = table->second.find(device.partition);
-    if (entry != nullptr && entry->type != 0x05 && entry->type != 0x0f && entry->type != 0x85)
-      co_await probe(io, golden, device.name);
+    if (entry != nullptr && !wire::is_extended(entry->type)) co_await probe(io, golden, device.name);
   }
   co_return golden;
 }

@@ -46,9 +46,8 @@ void add_resolver(NetworkFacts& facts) {
     std::vector<std::string_view> fields = words(line);
     if (fields.size() < 2) continue;
     if (fields[0] == "nameserver") {
-      boost::system::error_code failed;
-      Address address = asio::ip::make_address_v4(fields[1], failed);
-      if (!failed && !address.is_loopback()) facts.dns.push_back(address);
+      const std::optional<std::uint32_t> address = parse_address(fields[1]);
+      if (address && !Address(*address).is_loopback()) facts.dns.push_back(Address(*address));
     } else if (fields[0] == "search" || fields[0] == "domain") {
       if (fields[1] != ".") facts.domain = fields[1];
     }

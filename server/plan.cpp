@@ -14,7 +14,7 @@ using wire::FileSystem;
 using wire::Partition;
 
 constexpr std::uint64_t mib = 1024 * 1024;
-constexpr std::uint8_t swap_type = 0x82;
+constexpr std::uint8_t swap_type = 0x82, efi_system_type = 0xef;
 
 bool is_ext(std::string_view type) { return type == "ext2" || type == "ext3" || type == "ext4"; }
 // A hibernated machine's swap space has another signature.
@@ -83,12 +83,7 @@ class Planner {
   void warn(std::string text) { plan_.warnings.push_back(std::move(text)); }
   void leave_out(const std::string& what, std::string why) { plan_.not_cloned.push_back({what, std::move(why)}); }
 
-  [[noreturn]] void refuse_all() const {
-    if (refusals_.size() == 1) throw Error("cannot clone this machine", refusals_.front());
-    std::string all;
-    for (const std::string& reason : refusals_) all += "\n  - " + reason;
-    throw Error("cannot clone this machine", all);
-  }
+  [[noreturn]] void refuse_all() const { throw Refusal(refusals_, plan_.warnings); }
 
   bool excluded_path(std::string_view path) const {
     return std::any_of(plan_.excluded.begin(), plan_.excluded.end(), [&](const auto& e) { return lies_in(path, e); });
@@ -273,7 +268,11 @@ class Planner {
     disk.name = name;
     disk.golden_size = device->size;
     disk.identifier = table->second.identifier;
-    disk.partitions = partitions_for(name, *device, table->second);
+    try {
+      disk.partitions = partitions_for(name, *device, table->second);
+    } catch (const Error& error) {
+      return refuse(error.what());
+    }
     if (auto code = input_.boot_code.find(name); code != input_.boot_code.end())
       disk.boot_code = with_identifier(code->second, disk.identifier);
     for (const Partition& partition : disk.partitions) {
@@ -286,7 +285,7 @@ class Planner {
   std::vector<Partition> partitions_for(const std::string& name, const BlockDevice& device,
                                         const PartitionTable& table) {
     auto desc = input_.descs.find(name);
-    if (desc == input_.descs.end()) return partitions_of(table, device.size);
+    if (desc == input_.descs.end()) return partitions_of(name, table, device.size);
     std::vector<Partition> partitions = desc->second;
     for (Partition& partition : partitions) {
       const PartitionTable::Entry* entry = table.find(partition.number);
@@ -297,7 +296,7 @@ class Planner {
 
   // The disk identifier lies in the last bytes of the boot code; PARTUUIDs are made of it, so it stays this disk's.
   static std::string with_identifier(std::string code, std::uint32_t identifier) {
-    for (int i = 0; i < 4; ++i) code[440 + i] = static_cast<char>(identifier >> (8 * i));
+    for (int i = 0; i < 4; ++i) code[wire::boot_code_size + i] = static_cast<char>(identifier >> (8 * i));
     return code;
   }
 
@@ -377,6 +376,8 @@ class Planner {
       refuse("-D " + name + ": is " + format_size(device->size) + ", the desc gives it " +
              std::to_string(*partition.size_mib) + " MiB");
     plan_.manifest.raw_partitions.push_back({drive, partition.number, "", device->size});
+    // An EFI system partition that goes along is what UEFI starts from, on an MBR disk too.
+    if (partition.type == efi_system_type) plan_.manifest.firmware = {"bios", "uefi"};
   }
 
   void check_all_mounted(const wire::Disk& disk) {
@@ -470,7 +471,8 @@ class Planner {
       std::size_t equals = rule.find('=');
       std::string disk(plain_name(std::string_view(rule).substr(0, equals)));
       if (equals == std::string::npos || !drives_.count(disk)) {
-        refuse("--target " + rule + ": expected DRIVE=SELECTOR with a drive that is cloned, such as sda=name:vda");
+        refuse("--target " + rule +
+               ": expected DRIVE=SELECTOR with a drive that is cloned, such as sda=path:pci-0000:00:1f.2-ata-1");
         continue;
       }
       plan_.manifest.targets.push_back({disk, rule.substr(equals + 1)});
@@ -553,6 +555,22 @@ std::vector<std::string> left_out_of_stream(const Plan& plan) {
   return paths;
 }
 
+namespace {
+
+std::string in_one(const std::vector<std::string>& reasons) {
+  if (reasons.size() == 1) return reasons.front();
+  std::string all;
+  for (const std::string& reason : reasons) all += "\n  - " + reason;
+  return all;
+}
+
+}  // namespace
+
+Refusal::Refusal(std::vector<std::string> reasons, std::vector<std::string> warnings)
+    : Error("cannot clone this machine", in_one(reasons)),
+      reasons_(std::move(reasons)),
+      warnings_(std::move(warnings)) {}
+
 Plan make_plan(const Golden& golden, const PlanInput& input) { return Planner(golden, input).make(); }
 
 void add_survey(Plan& plan, const Survey& survey) {
@@ -561,7 +579,7 @@ void add_survey(Plan& plan, const Survey& survey) {
   plan.expected = survey.stream_bytes;
   for (const Swap& swap : plan.swap_files) plan.expected -= std::min(plan.expected, swap.size);
   for (const std::string& path : survey.missing) plan.warnings.push_back("-x " + path + ": there is no such directory");
-  std::string too_small;
+  std::vector<std::string> too_small;
   for (FileSystem& fs : plan.manifest.file_systems) {
     auto total = survey.totals.find(fs.mount_point);
     if (total == survey.totals.end()) continue;
@@ -572,13 +590,13 @@ void add_survey(Plan& plan, const Survey& survey) {
       for (const Partition& p : disk.partitions) {
         if (disk.name != fs.disk || p.number != fs.partition || !p.size_mib || fs.used <= ext_capacity(*p.size_mib))
           continue;
-        too_small += "\n  - " + partition_name(disk.name, p.number) + " gets " + std::to_string(*p.size_mib) +
-                     " MiB, but " + fs.mount_point + " holds " + format_size(fs.used) +
-                     ": give it more, or leave something out with -x";
+        too_small.push_back(partition_name(disk.name, p.number) + " gets " + std::to_string(*p.size_mib) +
+                            " MiB, but " + fs.mount_point + " holds " + format_size(fs.used) +
+                            ": give it more, or leave something out with -x");
       }
     }
   }
-  if (!too_small.empty()) throw Error("cannot clone this machine", too_small);
+  if (!too_small.empty()) throw Refusal(too_small, plan.warnings);
   wire::check(plan.manifest);
 }
 

@@ -14,13 +14,12 @@ namespace ka::server {
 
 namespace {
 
-constexpr std::size_t boot_code_size = 446;
 constexpr std::size_t largest_hook = 1 << 20, largest_desc = 1 << 20;
 
 std::string first_bytes(const std::string& device) {
   UniqueFd fd(::open(device.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd.valid()) throw Error::from_errno("-m: open " + device);
-  std::string code(boot_code_size, '\0');
+  std::string code(wire::boot_record_size, '\0');
   ssize_t n = ::pread(fd.get(), code.data(), code.size(), 0);
   if (n != static_cast<ssize_t>(code.size())) throw Error::from_errno("-m: read " + device);
   return code;
@@ -47,7 +46,7 @@ PlanInput read_input(const CloneOptions& options) {
   }
   for (const auto& [name, file] : options.mbr_files) {
     std::string code = read_file(file);
-    if (code.size() != boot_code_size)
+    if (code.size() != wire::boot_record_size)
       throw Error("-M " + file, "is " + std::to_string(code.size()) + " bytes long; boot code is 446");
     add_boot_code(input, std::string(plain_name(name)), std::move(code));
   }

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "base/unique_fd.h"
 #include "server/block_devices.h"
+#include "server/installed.h"
 #include "server/mounts.h"
 
 namespace ka::server {
@@ -70,10 +71,10 @@ Awaitable<Stage2> find_stage2(asio::io_context& io, std::string asked, std::stri
   std::string place = asked;
   if (place.empty()) {
     bool at_mount = !image_of_mount(stage2_mount).empty() || !list_directory(stage2_mount).empty();
-    place = at_mount ? stage2_mount : stage2_installed;
+    place = at_mount ? stage2_mount : installed("lib/ka/rescue.sqfs");
     if (!at_mount && ::access(place.c_str(), F_OK) != 0)
       throw Error("stage2",
-                  std::string("there is none at ") + stage2_mount + " and no " + stage2_installed +
+                  std::string("there is none at ") + stage2_mount + " and no " + place +
                       "; make it with \"make stage2\", then give it with --stage2 FILE or mount it: mount -o loop "
                       "-t squashfs rescue.sqfs " +
                       stage2_mount);

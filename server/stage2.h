@@ -14,7 +14,6 @@ struct Stage2 {
 };
 
 inline constexpr const char* stage2_mount = "/mnt/ka";  ///< where the KA method mounts it
-inline constexpr const char* stage2_installed = "/usr/lib/ka/rescue.sqfs";
 
 /// `asked`: a squashfs file or a directory to pack; empty: what is at /mnt/ka, else the installed one. What has to be
 /// packed goes to `work_folder`. Throws Error if there is none, or it is not a whole squashfs.

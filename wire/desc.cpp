@@ -15,8 +15,6 @@ constexpr int first_logical = 5;
 // A DOS partition table counts 512-byte sectors in 32 bits: 2 TiB.
 constexpr std::uint64_t largest_mib = (std::uint64_t{1} << 32) * 512 / (1024 * 1024) - 1;
 
-bool is_extended_type(std::uint8_t type) { return type == 0x05 || type == 0x0f || type == 0x85; }
-
 // One line at a time, knowing what stood before it.
 class Parser {
  public:
@@ -75,7 +73,7 @@ class Parser {
 
   void place(Partition& partition, bool logical) {
     if (logical) {
-      if (is_extended_type(partition.type)) fail("an extended partition cannot be logical");
+      if (is_extended(partition.type)) fail("an extended partition cannot be logical");
       if (!extended_) fail("a logical partition before any extended one; put \"extended fill\" above it");
       if (logical_filled_)
         fail("the logical partition on line " + std::to_string(logical_filled_) +
@@ -100,7 +98,7 @@ class Parser {
     if (filled_)
       fail("the partition on line " + std::to_string(filled_) +
            " fills the disk; give that one a size, or put it last (logical ones may follow an extended one)");
-    if (is_extended_type(partition.type)) {
+    if (is_extended(partition.type)) {
       if (extended_) fail("a second extended partition; the first is on line " + std::to_string(extended_));
       extended_ = line_;
       extended_size_ = partition.size_mib;

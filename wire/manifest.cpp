@@ -35,6 +35,10 @@ json encode(const Partition& p) {
   json out = {{"number", p.number}, {"kind", kind_names[static_cast<int>(p.kind)]}, {"type", p.type}};
   if (p.size_mib) out["size_mib"] = *p.size_mib;
   if (p.bootable) out["bootable"] = true;
+  if (p.golden_size) {
+    out["golden_start"] = p.golden_start;
+    out["golden_size"] = p.golden_size;
+  }
   return out;
 }
 
@@ -170,6 +174,10 @@ Partition decode_partition(const Reader& in) {
   p.type = in.number<std::uint8_t>("type");
   if (in.has("size_mib")) p.size_mib = in.number<std::uint64_t>("size_mib");
   p.bootable = in.flag("bootable");
+  if (in.has("golden_size")) {
+    p.golden_start = in.number<std::uint64_t>("golden_start");
+    p.golden_size = in.number<std::uint64_t>("golden_size");
+  }
   return p;
 }
 
@@ -249,7 +257,8 @@ std::string to_json(const Manifest& m) {
               {"targets", each<TargetRule>(m.targets, encode)},
               {"removable_allowed", m.removable_allowed},
               {"tar_compression", bytes(m.tar_compression)},
-              {"log_directory", bytes(m.log_directory)}};
+              {"log_directory", bytes(m.log_directory)},
+              {"firmware", strings(m.firmware)}};
   if (m.boot_loader) out["boot_loader"] = encode(*m.boot_loader);
   return out.dump();
 }
@@ -276,6 +285,7 @@ Manifest parse_manifest(std::string_view text) {
   m.removable_allowed = in.flag("removable_allowed");
   m.tar_compression = in.text("tar_compression");
   m.log_directory = in.text("log_directory");
+  m.firmware = in.texts("firmware");
   check(m);
   return m;
 }

@@ -24,7 +24,17 @@ struct Partition {
   std::uint8_t type = 0x83;               ///< MBR type: 0x83 linux, 0x82 swap, 0x05 extended, …
   std::optional<std::uint64_t> size_mib;  ///< nullopt: fill
   bool bootable = false;
+  /// Where it lies on the golden disk, in bytes; both 0 if a desc makes it.
+  std::uint64_t golden_start = 0, golden_size = 0;
 };
+
+/// The MBR types of an extended partition: CHS, LBA, Linux.
+constexpr bool is_extended(std::uint8_t type) { return type == 0x05 || type == 0x0f || type == 0x85; }
+
+/// What lies in front of the table in an MBR, as -m and -M take it: boot code, then the disk identifier and two bytes.
+inline constexpr std::size_t boot_record_size = 446;
+/// The boot code alone, which is all that a node writes: the identifier is its table's.
+inline constexpr std::size_t boot_code_size = 440;
 
 /// One disk of the golden node that the clone gets too.
 struct Disk {
@@ -33,7 +43,7 @@ struct Disk {
   std::string label = "dos";      ///< partition table: "dos" ("gpt" is reserved and refused by the node)
   std::uint32_t identifier = 0;   ///< MBR disk identifier; kept, since PARTUUID= is made of it
   std::vector<Partition> partitions;
-  /// -m/-M: 446 bytes of boot code, else empty.
+  /// -m/-M: boot_record_size bytes, else empty.
   std::string boot_code;
 };
 
@@ -109,6 +119,7 @@ struct Manifest {
   bool removable_allowed = false;  ///< clone onto removable disks too
   std::string tar_compression;     ///< "zstd": the sessions that follow may be packed with it; empty: they are not
   std::string log_directory = "/var/log/ka";
+  std::vector<std::string> firmware = {"bios"};  ///< what can start the clone: "bios", "uefi"
 };
 
 /// Throws Error naming the field that does not go with the rest: a file system on a partition that is not

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "wire/manifest.h"
 #include "wire/messages.h"
+#include "wire/partition_places.h"
 
 namespace ka::wire {
 
@@ -49,10 +50,9 @@ void check_path(const std::string& where, const std::string& path) {
 }
 
 void check_partition(const std::string& where, const Partition& p) {
-  bool extended_type = p.type == 0x05 || p.type == 0x0f || p.type == 0x85;
   bool logical = p.kind == Partition::Kind::logical;
   if (p.type == 0) fail(where + ".type", "0 means an empty slot");
-  if (extended_type != (p.kind == Partition::Kind::extended)) fail(where + ".type", "does not go with its kind");
+  if (is_extended(p.type) != (p.kind == Partition::Kind::extended)) fail(where + ".type", "does not go with its kind");
   if (logical ? p.number < 5 || p.number > last_logical : p.number < 1 || p.number > 4)
     fail(where + ".number", std::to_string(p.number) + (logical ? " is not 5 to 63" : " is not 1 to 4"));
   if (p.size_mib && (*p.size_mib == 0 || *p.size_mib > mbr_limit_mib))
@@ -62,7 +62,7 @@ void check_partition(const std::string& where, const Partition& p) {
 void check_partitions(const std::string& where, const std::vector<Partition>& partitions) {
   if (partitions.empty()) fail(where, "is empty");
   std::set<int> numbers;
-  int extended = 0, next_logical = 5, fills = 0, logical_fills = 0;
+  int extended = 0, logicals = 0, last = 4, fills = 0, logical_fills = 0;
   std::uint64_t total = 0;
   for (std::size_t i = 0; i < partitions.size(); ++i) {
     const Partition& p = partitions[i];
@@ -72,11 +72,11 @@ void check_partitions(const std::string& where, const std::vector<Partition>& pa
     bool logical = p.kind == Partition::Kind::logical;
     if (p.kind == Partition::Kind::extended && ++extended > 1) fail(here + ".kind", "a second extended partition");
     if (logical && extended == 0) fail(here + ".kind", "logical, but no extended partition comes before it");
-    if (logical && p.number != next_logical++)
-      fail(here + ".number", "logical partitions are numbered 5, 6, 7, … in their order");
+    if (logical) ++logicals, last = std::max(last, p.number);
     if (!p.size_mib && ++(logical ? logical_fills : fills) > 1) fail(here + ".size_mib", "a second fill");
     if (!logical) total += p.size_mib.value_or(1);
   }
+  if (last != 4 + logicals) fail(where, "logical partitions are numbered 5, 6, 7, … without a gap");
   if (total > mbr_limit_mib) fail(where, "are larger than 2 TiB together, more than an MBR disk can hold");
 }
 
@@ -90,9 +90,10 @@ void check_disks(const Manifest& m) {
     if (d.golden_size == 0 || d.golden_size > largest_size) fail(at("disks", i, "golden_size"), "is out of range");
     if (d.label != "dos")
       fail(at("disks", i, "label"), quoted(d.label) + " partition tables are not supported, only \"dos\" (MBR)");
-    if (!d.boot_code.empty() && d.boot_code.size() != 446)
+    if (!d.boot_code.empty() && d.boot_code.size() != boot_record_size)
       fail(at("disks", i, "boot_code"), "is " + std::to_string(d.boot_code.size()) + " bytes long, not 446");
     check_partitions(at("disks", i, "partitions"), d.partitions);
+    if (have_places(d.partitions)) check_places(d.name, d.partitions, d.golden_size);
   }
 }
 
@@ -236,6 +237,7 @@ void check(const Manifest& m) {
   if (!m.tar_compression.empty() && m.tar_compression != zstd_packing)
     fail("tar_compression", quoted(m.tar_compression) + " is not zstd");
   check_path("log_directory", m.log_directory);
+  for (const std::string& firmware : m.firmware) check_word("firmware", firmware);
 }
 
 }  // namespace ka::wire

@@ -11,18 +11,6 @@ namespace ka::wire {
 
 namespace {
 
-std::optional<std::uint32_t> parse_address(std::string_view text) {
-  const std::vector<std::string_view> parts = split(text, '.');
-  if (parts.size() != 4) return std::nullopt;
-  std::uint32_t address = 0;
-  for (std::string_view part : parts) {
-    auto octet = parse_unsigned(part);
-    if (!octet || *octet > 255 || part.size() > 3) return std::nullopt;
-    address = address << 8 | static_cast<std::uint32_t>(*octet);
-  }
-  return address;
-}
-
 // As a node tells it: lower case, colons.
 std::optional<std::string> parse_card(std::string_view text) {
   std::string card;

@@ -113,15 +113,22 @@ for h in boost nlohmann CLI linux asm-generic xxhash.h; do
 done
 ln -sfn "/usr/include/$multi/asm" "$prefix/include/host/asm"
 
-# The specs always pass -dynamic-linker, which mold does not survive: bfd links. Without
-# --eh-frame-hdr every throw in a static program ends in abort.
+# Debian's specs know static programs and shared ones; these also know static ones that may lie at any address
+# (-static-pie): they start by musl's rcrt1.o, which relocates them, and name no loader.
+sed -e 's|^%{!shared: \(.*\)/Scrt1\.o}|%{static-pie: \1/rcrt1.o; !shared: \1/Scrt1.o}|' \
+  -e 's|^-dynamic-linker \([^ ]*\) |%{static-pie: -static -pie --no-dynamic-linker -z text; : -dynamic-linker \1} |' \
+  "$specs" > "$prefix/lib/ka.specs"
+[ "$(grep -c static-pie "$prefix/lib/ka.specs")" = 2 ] ||
+  { echo "$0: $specs is not as it is on Debian 12: no static PIE can be made of it" >&2; exit 1; }
+
+# Where a loader is named mold dies: bfd links. Without --eh-frame-hdr every throw in a static program ends in abort.
 cat > "$prefix/bin/$triplet-g++" <<SH
 #!/bin/sh
-link="-static -L$prefix/lib -Wl,-u,_dl_find_object -Wl,--eh-frame-hdr -Wl,--gc-sections -fuse-ld=bfd"
+link="-L$prefix/lib -Wl,-u,_dl_find_object -Wl,--eh-frame-hdr -Wl,--gc-sections -fuse-ld=bfd"
 tail="-lka_find_object"
 for a in "\$@"; do case \$a in -c|-S|-E|-M|-MM|-fsyntax-only) link=; tail=;; esac; done
-exec g++ -specs $specs -nostdinc++ -isystem $prefix/include/c++ -isystem $prefix/include/c++/$triplet \\
-  -idirafter $prefix/include/host -fno-pie \$link "\$@" \$tail
+exec g++ -specs $prefix/lib/ka.specs -nostdinc++ -isystem $prefix/include/c++ -isystem $prefix/include/c++/$triplet \\
+  -idirafter $prefix/include/host \$link "\$@" \$tail
 SH
 cat > "$prefix/bin/$triplet-gcc" <<SH
 #!/bin/sh

@@ -24,7 +24,7 @@ unpack() {
 
 make_one() {
   "$source/initramfs/mkinitramfs" --init "$build/musl-static/agent/ka-init" --kernel "$build/kernel/vmlinuz" \
-    --modules "$modules" "$@" > /dev/null
+    --modules "$modules" "$@" > "$folder/said"
 }
 
 unpack "$build/all.rdz" "$folder/root"
@@ -34,9 +34,9 @@ size=$(stat -c %s "$build/all.rdz")
 # Firmware, where this machine has some, comes on top.
 [ "$size" -le $((12 << 20)) ] || [ -d "$root/drivers/firmware" ] || fail "all.rdz has $size bytes, more than 12 MiB"
 
-# ka-init: static, stripped, small.
+# ka-init: static, stripped, small; programs.sh looks at what else it must be.
 kind=$(file -b "$root/init")
-grep -q 'statically linked, stripped' <<< "$kind" || fail "/init is not static and stripped: $kind"
+grep -q 'static-pie linked, stripped' <<< "$kind" || fail "/init is not static and stripped: $kind"
 ! grep -q INTERP <<< "$(readelf -lW "$root/init")" || fail "/init asks for a dynamic loader"
 size=$(stat -c %s "$root/init")
 [ "$size" -le $((1 << 20)) ] || fail "/init has $size bytes, more than 1 MiB"
@@ -44,13 +44,18 @@ cmp "$root/init" "$build/musl-static/agent/ka-init"
 
 # Drivers that machines of all kinds need.
 for driver in e1000 e1000e igb igc ixgbe i40e ice r8169 tg3 bnx2 bnx2x bnxt_en mlx4_en mlx5_core 8139too 8139cp \
-  pcnet32 tulip ne2k-pci sky2 forcedeth atl1c alx via-rhine sfc atlantic ena virtio_net vmxnet3 hv_netvsc \
+  pcnet32 tulip ne2k-pci sky2 forcedeth atl1c alx via-rhine sfc atlantic virtio_net vmxnet3 hv_netvsc \
   xen-netfront r8152 \
   ahci ata_piix ata_generic pata_via sata_nv nvme mptspi mptsas mpt3sas megaraid_sas megaraid_mbox aacraid hpsa \
   smartpqi \
   aic7xxx aic79xx sym53c8xx BusLogic am53c974 3w-9xxx arcmsr virtio_blk virtio_scsi virtio_pci vmw_pvscsi hv_storvsc \
-  xen-blkfront sdhci-pci mmc_block vmd sd_mod virtio-rng; do
+  xen-blkfront sdhci-pci mmc_block vmd sd_mod virtio-rng \
+  dm9601 sr9700 mcs7830 rndis_host pegasus rtl8150 mscc; do
   grep -q "/$driver.ko:" "$drivers/modules.dep" || fail "no driver $driver"
+done
+# What no machine that boots by PXE has a use for takes no room.
+for driver in cnic uio ena gve mana ipr liquidio nfp; do
+  ! grep -q "/$driver.ko:" "$drivers/modules.dep" || fail "$driver is in, which nobody needs"
 done
 ! grep -q usb-storage "$drivers/modules.dep" || fail "USB storage is in though nobody asked for it"
 
@@ -86,15 +91,29 @@ unpack "$folder/usb" "$folder/usb.root"
 grep -q '/usb-storage.ko:' "$folder/usb.root/drivers/modules/$version/modules.dep" ||
   fail "there is no USB storage on demand"
 
-# Firmware that a module names travels with it.
-mkdir -p "$folder/firmware/tigon"
+# Firmware that a module names travels with it, unpacked: a kernel reads one compression or another, or none.
+mkdir -p "$folder/firmware"/{tigon,bnx2,qed}
 echo tigon3 > "$folder/firmware/tigon/tg3.bin"
+echo rv2p | xz > "$folder/firmware/bnx2/bnx2-rv2p-09-6.0.17.fw.xz"
+qed=$(modinfo -F firmware "$modules"/kernel/drivers/net/ethernet/qlogic/qed/qed.ko | head -n 1)
+echo init | zstd -q > "$folder/firmware/$qed.zst"
 make_one --compress none --firmware "$folder/firmware" --output "$folder/fw"
 unpack "$folder/fw" "$folder/fw.root"
-cmp "$folder/firmware/tigon/tg3.bin" "$folder/fw.root/drivers/firmware/tigon/tg3.bin" ||
-  fail "tg3's firmware is missing"
-! grep -q 'tg3 tigon/tg3.bin$' "$folder/fw.firmware" || fail "tg3's firmware is listed as missing"
-grep -q '^bnx2 ' "$folder/fw.firmware" || fail "bnx2's firmware is not listed as missing"
+got=$folder/fw.root/drivers/firmware
+cmp "$folder/firmware/tigon/tg3.bin" "$got/tigon/tg3.bin" || fail "tg3's firmware is missing"
+[ "$(cat "$got/bnx2/bnx2-rv2p-09-6.0.17.fw")" = rv2p ] || fail "bnx2's firmware, packed by xz, was not unpacked"
+[ "$(cat "$got/$qed")" = init ] || fail "qed's firmware, packed by zstd, was not unpacked"
+! grep -q -e ' tigon/tg3.bin ' -e '^qed ' "$folder/fw.firmware" || fail "firmware is listed as missing that is there"
+
+# What is missing is listed with what the card is without it, and with Debian's package; also said when it is built.
+make_one --compress none --firmware "$folder/nosuch" --output "$folder/none"
+for line in 'bnx2 bnx2/[^ ]* needs firmware-bnx2' 'bnx2x bnx2x/[^ ]* needs firmware-bnx2x' \
+  "qed $qed needs firmware-qlogic" 'r8169 rtl_nic/[^ ]* better firmware-realtek'; do
+  grep -qx "$line" "$folder/none.firmware" || fail "the list of missing firmware has no line: $line"
+done
+grep -q 'do not work without it: .*bna qed qla1280 (firmware-qlogic)' "$folder/said" ||
+  fail "cards that cannot work are not named: $(cat "$folder/said")"
+! grep ' unknown ' "$build/all.rdz.firmware" || fail "initramfs/firmware.list knows nothing of these"
 
 echo "all.rdz: $(stat -c %s "$build/all.rdz") bytes, $(wc -l < "$drivers/modules.dep") modules," \
   "the same from every build"

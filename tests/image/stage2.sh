@@ -63,9 +63,10 @@ while IFS=: read -r path needs; do
   done
 done < "$depmod"
 for module in ext4 xfs btrfs jfs reiserfs vfat raid0 raid1 raid10 raid456 linear dm-mod dm-snapshot overlay qla2xxx \
-  lpfc crc32c_generic; do
+  lpfc crc32c_generic hyperv-keyboard; do
   grep -q "/$module.ko:" "$depmod" || fail "no module $module"
 done
+! grep ' unknown ' "$build/rescue.sqfs.firmware" || fail "initramfs/firmware.list knows nothing of these"
 
 # GRUB for both firmwares, and the places a node mounts things on.
 for file in /usr/lib/grub/{i386-pc/boot.img,i386-pc/ext2.mod,x86_64-efi/fat.mod} /ka/README; do

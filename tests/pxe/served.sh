@@ -4,6 +4,7 @@
 #   served.sh KA_SERVER TEMPLATES
 set -euo pipefail
 ka_server=$1 templates=$2
+PATH=$PATH:/usr/sbin:$(realpath "$(dirname "$0")/../../build")/unpacked/usr/sbin  # scripts/need puts servers there
 server=ka-pxe-s$$ client=ka-pxe-c$$
 folder=$(mktemp -d)
 chmod 755 "$folder"

@@ -217,6 +217,27 @@ TEST(ManifestTest, NumbersOutOfRangeAreRefused) {
   }
 }
 
+// Where the golden table says where its partitions lie, a node looks at that too.
+TEST(ManifestTest, PartitionsThatOverlapOnTheGoldenDiskAreRefusedByTheirNames) {
+  Manifest m = sample();
+  const std::uint64_t mib = 1 << 20;
+  std::uint64_t place[][2] = {{1, 3500}, {3501, 9000}, {3502, 500}, {4003, 2000}, {6004, 1000}};
+  for (std::size_t i = 0; i < 5; ++i) {
+    m.disks[0].partitions[i].golden_start = place[i][0] * mib;
+    m.disks[0].partitions[i].golden_size = place[i][1] * mib;
+  }
+  Manifest same = parse_manifest(to_json(m));
+  EXPECT_EQ(same.disks[0].partitions[4].golden_start, 6004 * mib);
+  EXPECT_EQ(same.disks[0].partitions[4].golden_size, 1000 * mib);
+  m.disks[0].partitions[3].golden_size = 2001 * mib + 1;
+  try {
+    to_json(m);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), testing::AllOf(HasSubstr("sda6"), HasSubstr("sda7"), HasSubstr("overlap")));
+  }
+}
+
 struct Inconsistency {
   const char* what;
   void (*make)(Manifest&);
@@ -248,8 +269,8 @@ const Inconsistency inconsistencies[] = {
     {"no partitions", [](Manifest& m) { m.disks[0].partitions.clear(); }, "disks[0].partitions"},
     {"a fifth primary", [](Manifest& m) { m.disks[0].partitions[0].number = 5; }, "disks[0].partitions[0].number"},
     {"a number twice", [](Manifest& m) { m.disks[0].partitions[1].number = 1; }, "disks[0].partitions[1].number"},
-    {"a gap in the logical ones", [](Manifest& m) { m.disks[0].partitions[3].number = 8; },
-     "disks[0].partitions[3].number"},
+    {"a gap in the logical ones", [](Manifest& m) { m.disks[0].partitions[3].number = 8; }, "disks[0].partitions"},
+    {"a firmware that is none", [](Manifest& m) { m.firmware = {"-"}; }, "firmware"},
     {"logical without extended", [](Manifest& m) { m.disks[0].partitions.erase(m.disks[0].partitions.begin() + 1); },
      "disks[0].partitions[1].kind"},
     {"two fills", [](Manifest& m) { m.disks[0].partitions[0].size_mib.reset(); }, "disks[0].partitions[1].size_mib"},

@@ -16,6 +16,15 @@ TEST(TextTest, BrokenEscapesAreRefused) {
   for (const char* text : {"\\", "\\x", "\\x4", "\\xg0", "\\n"}) EXPECT_EQ(unescape_bytes(text), std::nullopt) << text;
 }
 
+TEST(TextTest, AnAddressIsFourNumbersOrNothing) {
+  EXPECT_EQ(parse_address("10.1.2.255"), 0x0a0102ffu);
+  EXPECT_EQ(parse_address("0.0.0.0"), 0u);
+  for (const char* text : {"", "10.1", "10.1.2", "10.1.2.3.4", "10.1.2.256", "10.1.2.", "10.1.2.0003", "0xa.1.2.3",
+                           " 10.1.2.3", "10.1.2.-3", "10.1.2.3 "}) {
+    EXPECT_EQ(parse_address(text), std::nullopt) << text;
+  }
+}
+
 TEST(TextTest, NumbersAreTheWholeTextOrNothing) {
   EXPECT_EQ(parse_unsigned("3500"), 3500u);
   EXPECT_EQ(parse_unsigned("82", 16), 0x82u);

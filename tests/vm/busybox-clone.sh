@@ -2,6 +2,7 @@
 # What one writes by hand when one machine has to be cloned today: the /init of an initramfs of busybox.
 # bench/clone runs it beside ka-init, for the same golden machine on the same disk, to know what KA costs or saves.
 # There are no checks in it: a wrong byte, a disk too small, a command that fails go unseen.
+# shellcheck disable=SC2034,SC2038,SC2154
 mount -t devtmpfs dev /dev; mount -t proc proc /proc; mount -t sysfs sys /sys
 modprobe -a virtio_net virtio_blk ext4 crc32c_generic squashfs loop
 for pass in 1 2; do

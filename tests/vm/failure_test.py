@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from rack import compare, disk, golden, machine, sandbox, tiny  # noqa: E402
 from rack.rack import Rack  # noqa: E402
 from rack.sandbox import run  # noqa: E402
-from rack.tiny_clone import TinyGolden  # noqa: E402
+from rack.tiny_clone import OPTIONS, TinyGolden  # noqa: E402
 from rack.wire import AlteringCable  # noqa: E402
 
 
@@ -93,6 +93,68 @@ class Refused(OnARack):
         self.assertNotIn("I want", output)
 
 
+class Shell(OnARack):
+    """kashell, with a server that waits for a node: a shell from stage2, and not one byte on the disk."""
+
+    def test(self):
+        self.rack.serve(label="kashell")
+        golden = TinyGolden(self.rack)
+        golden.start()
+        golden.serve(1)
+        node = self.node(1, (64, "virtio-blk")).start()
+        node.console.wait(r"kashell: a shell from stage2")
+        node.console.wait(r"stage2:.*# ")
+        status, output = node.console.command("lsblk --noheadings --output NAME,TYPE /dev/vda")
+        self.assertEqual(status, 0)
+        self.assertRegex(output, r"vda\s+disk")
+        self.assertNotIn("Receiving partitions information", node.console.text)
+        node.console.type("exit\n")
+        node.console.wait(r"Rebooting in \d+ sec")
+        node.wait_end()
+        self.assert_untouched(node)
+        golden.interrupt()
+        self.assertNotEqual(golden.exit_status(), 0)
+        self.assertEqual(golden.report()["nodes_done"], 0)
+
+
+class Undriven(OnARack):
+    """A data disk that is seen, beside a controller for which no driver works (the kernel refuses it): the only disk is
+    not the only one, so it is refused, with the controller's name; and taken once the server says that it is meant."""
+
+    DATA = b"years of accounts"
+
+    def test(self):
+        self.rack.serve(append="module_blacklist=megaraid_sas")
+        golden = TinyGolden(self.rack)
+        golden.start()
+        golden.serve(1)
+        node = self.node(1, (64, "nvme"), (64, "megasas"))
+        with node.disks[0].path.open("r+b") as image:
+            image.seek(5 << 20)
+            image.write(self.DATA)
+        before = node.disks[0].path.read_bytes()
+        node.start()
+        node.console.wait(r"there may be disks here that cannot be seen.*nvme0n1")
+        node.console.wait(r"Rebooting in \d+ sec")
+        node.wait_end()
+        self.assertEqual(node.disks[0].path.read_bytes(), before)
+        self.assertTrue(node.disks[1].is_all_zeros())
+        golden.interrupt()
+        self.assertNotEqual(golden.exit_status(), 0)
+        reason = golden.outcome()[node.mac]["reason"]
+        self.assertRegex(reason, r"no driver works for pci 0000:00:\S+ \[1000:0060\], RAID controller \(modalias pci:")
+        self.assertRegex(reason, r"katarget=sda=serial:nvme-0")
+
+        golden.serve(1, OPTIONS + " --target sda=serial:nvme-0")
+        node.start()
+        node.console.wait(r"On nvme0n1 now: nothing that is known")
+        node.console.wait(r"This machine is cloned")
+        node.wait_end()
+        self.assertEqual(golden.exit_status(), 0)
+        self.assertNotEqual(node.disks[0].path.read_bytes(), before)
+        self.assertTrue(node.disks[1].is_all_zeros())
+
+
 class PowerCut(OnARack):
     """The power of a node goes in mid-stream. Its neighbour is done all the same; it itself does not boot a broken
     system, boots from the network again, and is cloned in the next round without anybody doing anything."""
@@ -154,7 +216,7 @@ class Altered(OnARack):
         cable = AlteringCable(self.rack.network, "altering", 30764)
         node = self.node(1, (64, "virtio-blk"), cable=cable).start()
         for _ in range(3):
-            golden.console.wait(r"lost its upstream|put out|failed")
+            golden.console.wait(r"lost its upstream|dropped|failed")
         self.assertNotIn("Stage2 is there", node.console.text)
         self.assert_untouched(node)
 

@@ -24,6 +24,7 @@ CONTROLLERS = {
     "lsi53c895a": ["lsi53c895a,id=c{n}", "scsi-hd,drive=d{n},bus=c{n}.0"],
     "megasas": ["megasas,id=c{n}", "scsi-hd,drive=d{n},bus=c{n}.0"],
     "mptsas1068": ["mptsas1068,id=c{n}", "scsi-hd,drive=d{n},bus=c{n}.0,wwn=0x500000000000000{n}"],
+    "nvme": ["nvme,drive=d{n},serial=nvme-{n}"],
     "pvscsi": ["pvscsi,id=c{n}", "scsi-hd,drive=d{n},bus=c{n}.0"],
 }
 

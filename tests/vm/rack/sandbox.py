@@ -60,7 +60,8 @@ def run_bytes(*command, input: bytes | None = None, cwd: Path | None = None) -> 
 
 def need(*programs: str) -> None:
     """Ends the program, naming what is missing, unless all are installed."""
-    os.environ["PATH"] = os.environ.get("PATH", "") + ":/usr/local/sbin:/usr/sbin:/sbin"
+    unpacked = Path(__file__).resolve().parents[3] / "build" / "unpacked" / "usr" / "sbin"  # by scripts/need
+    os.environ["PATH"] = os.environ.get("PATH", "") + f":/usr/local/sbin:/usr/sbin:/sbin:{unpacked}"
     missing = [program for program in programs if shutil.which(program) is None]
     if missing:
         sys.exit(f"Missing programs: {' '.join(missing)}. scripts/need rack installs their Debian packages.")
