@@ -19,6 +19,16 @@ class Error : public std::runtime_error {
   static Error from_errno(std::string_view doing, int code = errno);
 };
 
+/// A command line or a settings file that cannot be followed: the program ends with status 2.
+class UsageError : public Error {
+ public:
+  using Error::Error;
+};
+
+/// `error` in words for a person. Unlike what(), it leaves out where in whose source code an error of the operating
+/// system was met, which Boost adds.
+std::string words_of(const std::exception& error);
+
 /// Wraps `inner` with what was being done around it: "DOING: INNER".
 Error in_context(std::string_view doing, const std::exception& inner);
 

@@ -28,15 +28,6 @@ std::string read_all(int fd, const std::string& path, std::size_t limit) {
   }
 }
 
-void write_all(int fd, std::string_view content, const std::string& path) {
-  while (!content.empty()) {
-    ssize_t n = ::write(fd, content.data(), content.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) throw Error::from_errno("write " + path);
-    content.remove_prefix(static_cast<std::size_t>(n));
-  }
-}
-
 }  // namespace
 
 std::string read_file(const std::string& path, std::size_t limit) {
@@ -52,6 +43,15 @@ std::optional<std::string> read_file_if_any(const std::string& path, std::size_t
     return read_all(fd.get(), path, limit);
   } catch (const Error&) {
     return std::nullopt;
+  }
+}
+
+void write_all(int fd, std::string_view content, const std::string& path) {
+  while (!content.empty()) {
+    ssize_t n = ::write(fd, content.data(), content.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) throw Error::from_errno("write " + path);
+    content.remove_prefix(static_cast<std::size_t>(n));
   }
 }
 

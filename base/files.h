@@ -17,6 +17,9 @@ std::string read_file(const std::string& path, std::size_t limit = 64u << 20);
 /// The same, but nullopt when there is no such file (or a sysfs attribute cannot be read).
 std::optional<std::string> read_file_if_any(const std::string& path, std::size_t limit = 64u << 20);
 
+/// All of `content` to an open file; `path` is what an Error calls it.
+void write_all(int fd, std::string_view content, const std::string& path);
+
 /// Replaces the file: written whole to a temporary beside it, synced, renamed. Not for sysfs.
 void write_file(const std::string& path, std::string_view content, mode_t mode = 0644);
 

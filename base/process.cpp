@@ -3,14 +3,17 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <cstring>
 #include <map>
 #include <optional>
 
 #include "base/error.h"
+#include "base/files.h"
 
 namespace ka {
 
@@ -63,7 +66,8 @@ struct PipePair {
   }
 };
 
-// In the child, between fork and exec: only async-signal-safe calls. Returns errno's value of what failed.
+// In the child, between fork and exec: only async-signal-safe calls. Returns errno's value of what failed, 0 if there
+// is a body to be run.
 int become(const Command& command, char* const* argv, char* const* environment, int in, int out, int err) {
   if (command.new_session || !command.controlling_terminal.empty()) ::setsid();
   if (!command.root.empty() && (::chroot(command.root.c_str()) != 0 || ::chdir("/") != 0)) return errno;
@@ -73,8 +77,8 @@ int become(const Command& command, char* const* argv, char* const* environment, 
     ::ioctl(terminal, TIOCSCTTY, 1);
     in = out = err = terminal;
   }
-  if (in < 0) in = ::open("/dev/null", O_RDONLY);
-  if (in < 0) in = ::open("/", O_RDONLY | O_DIRECTORY);  // a root without /dev: reading gives an error
+  if (in < 0 && !command.body) in = ::open("/dev/null", O_RDONLY);
+  if (in < 0 && !command.body) in = ::open("/", O_RDONLY | O_DIRECTORY);  // a root without /dev: reading gives an error
   if (in >= 0 && ::dup2(in, 0) < 0) return errno;
   if (out >= 0 && ::dup2(out, 1) < 0) return errno;
   if (err >= 0 && ::dup2(err, 2) < 0) return errno;
@@ -82,8 +86,19 @@ int become(const Command& command, char* const* argv, char* const* environment, 
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
   for (int number : {SIGPIPE, SIGINT, SIGTERM, SIGHUP, SIGCHLD}) ::signal(number, SIG_DFL);
+  if (command.body) return 0;
   ::execvpe(argv[0], argv, environment);
   return errno;
+}
+
+// What exec would close, and sockets: a body must keep no connection or port of this process open.
+void close_what_a_body_must_not_have() {
+  for (const std::string& name : list_directory("/proc/self/fd")) {
+    const int fd = std::atoi(name.c_str());
+    struct stat status {};
+    if (fd <= 2 || ::fstat(fd, &status) != 0) continue;
+    if ((::fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0 || S_ISSOCK(status.st_mode)) ::close(fd);
+  }
 }
 
 std::vector<char*> pointers(std::vector<std::string>& strings) {
@@ -136,6 +151,10 @@ Process::Process(asio::io_context& io, const Command& command, unsigned with) : 
     int out_fd = out ? out->write.get() : -1;
     int err_fd = err ? err->write.get() : (with & err_with_out) ? out_fd : -1;
     int why = become(command, argv.data(), envp.data(), in ? in->read.get() : -1, out_fd, err_fd);
+    if (why == 0) {
+      close_what_a_body_must_not_have();  // the end of the pipe for failures, too: it has begun
+      ::_exit(command.body());
+    }
     (void)!::write(failure.write.get(), &why, sizeof why);
     ::_exit(127);
   }

@@ -22,6 +22,9 @@ struct Command {
   std::vector<std::string> environment;  ///< "NAME=value", added to PATH, LC_ALL=C and HOME=/
   bool new_session = false;              ///< setsid(2), so that a signal to the group reaches all it starts
   std::string controlling_terminal;      ///< opened as stdin, stdout, stderr of a new session; empty: none
+  /// Runs in the child instead of a program, with this process's stdin and memory as they are at the start; its result
+  /// is the exit status. For calls that may wait long: it must not touch Asio. argv is only what it is called then.
+  std::function<int()> body;
 
   std::string text() const;  ///< the words, joined by blanks, for messages
 };

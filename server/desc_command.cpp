@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <cstdio>
 #include <memory>
 
 #include "base/error.h"
@@ -12,6 +11,7 @@
 #include "base/process.h"
 #include "server/golden.h"
 #include "server/mounts.h"
+#include "server/option_table.h"
 #include "wire/desc.h"
 
 namespace ka::server {
@@ -64,7 +64,8 @@ Awaitable<void> print_desc(asio::io_context& io, std::string name) {
   std::string json = co_await output_of(io, command);
   std::vector<wire::Partition> partitions = desc_of(medium.path, parse_sfdisk(json), medium.size);
   check_numbers(partitions, medium.path);
-  std::printf("# %s as it is; sizes are MiB\n%s", medium.path.c_str(), wire::format_desc(partitions).c_str());
+  write_all(STDOUT_FILENO, "# " + medium.path + " as it is; sizes are MiB\n" + wire::format_desc(partitions),
+            "standard output");
 }
 
 int run_desc(const std::string& drive) {
@@ -86,7 +87,8 @@ int run_desc(const std::string& drive) {
 void add_desc_command(CLI::App& app, std::function<int()>& chosen) {
   auto drive = std::make_shared<std::string>();
   CLI::App* desc = app.add_subcommand("desc", "Write a desc file of a drive as it is (fdisk_to_desc)");
-  desc->add_option("DRIVE", *drive, "sda, or the image of a disk; without it, the drive that / is on");
+  add_help_and_version(*desc);
+  desc->add_option("DRIVE", *drive, "sda, or the image of a disk; without it, the drive that / is on")->type_name("");
   desc->callback([drive, &chosen] { chosen = [drive] { return run_desc(*drive); }; });
 }
 

@@ -1,10 +1,8 @@
 #include "server/display.h"
 
-#include <sys/ioctl.h>
-#include <unistd.h>
-
+#include <algorithm>
 #include <csignal>
-#include <cstdio>
+#include <ctime>
 
 #include "base/text.h"
 
@@ -14,6 +12,15 @@ namespace {
 
 constexpr auto redraw_every = std::chrono::milliseconds(250);
 constexpr auto progress_every = std::chrono::seconds(10);
+constexpr std::size_t unlimited = std::string::npos;
+constexpr std::size_t log_kept = 200;  // lines; more than a screen shows
+
+std::string time_of_day() {
+  const std::time_t now = std::time(nullptr);
+  char text[16] = "";
+  if (const std::tm* local = std::localtime(&now)) std::strftime(text, sizeof text, "%H:%M:%S ", local);
+  return text;
+}
 
 std::string with_name(const NodeStatus& node) {
   return escape_bytes(node.address) + (node.host_name.empty() ? "" : " (" + escape_bytes(node.host_name) + ")");
@@ -21,20 +28,16 @@ std::string with_name(const NodeStatus& node) {
 
 }  // namespace
 
-Display::Display(asio::io_context& io, std::FILE* out, unsigned wanted, bool quiet)
-    : out_(out),
-      wanted_(wanted),
-      quiet_(quiet),
-      terminal_(!quiet && ::isatty(::fileno(out)) == 1),
-      timer_(io),
-      resized_(io) {
+Display::Display(asio::io_context& io, Output& out, unsigned wanted, bool quiet)
+    : out_(out), wanted_(wanted), quiet_(quiet), terminal_(!quiet && out.is_screen()), timer_(io), resized_(io) {
   if (!terminal_) return;
-  read_size();
+  size_ = out_.size();
   asio::co_spawn(io, redraw_loop(), asio::detached);
   asio::co_spawn(io, watch_size(), asio::detached);
 }
 
-Display::~Display() { close(); }
+// What a second signal leaves is destroyed after its output: nothing is written here.
+Display::~Display() { end(); }
 
 // Both loops end when close() cancels what they wait for.
 Awaitable<void> Display::redraw_loop() {
@@ -53,28 +56,26 @@ Awaitable<void> Display::watch_size() {
     auto [error, number] = co_await resized_.async_wait(asio::as_tuple(asio::use_awaitable));
     (void)number;
     if (error) co_return;
-    // The terminal has wrapped or moved the old rows: draw a new table below them.
-    drawn_ = 0;
-    read_size();
-    changed_ = true;
+    resize();
   }
 }
 
-void Display::read_size() {
-  winsize size{};
-  if (::ioctl(::fileno(out_), TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return;
-  width_ = size.ws_col;
-  height_ = size.ws_row;
+// Where the old table is now is known only if no line of it was wrapped or scrolled away.
+void Display::resize() {
+  size_ = out_.size();
+  if (widest_drawn_ >= size_.width || drawn_ >= size_.height) scrambled_ = drawn_ > 0;
+  changed_ = true;
 }
 
 void Display::measure_rate() {
   auto now = Clock::now();
   std::chrono::duration<double> passed = now - measured_at_;
   if (session_.name.empty() || passed.count() < 1) return;
-  double rate = static_cast<double>(session_.progress.bytes - measured_bytes_) / passed.count();
+  const std::uint64_t bytes = written_on_average(session_, nodes());
+  const double rate = bytes > measured_bytes_ ? static_cast<double>(bytes - measured_bytes_) / passed.count() : 0;
   session_.rate = session_.rate == 0 ? rate : session_.rate * 0.7 + rate * 0.3;
   measured_at_ = now;
-  measured_bytes_ = session_.progress.bytes;
+  measured_bytes_ = bytes;
   changed_ = true;
 }
 
@@ -84,36 +85,72 @@ std::vector<NodeStatus> Display::nodes() const {
   return list;
 }
 
-void Display::write(const std::string& text) {
-  std::fwrite(text.data(), 1, text.size(), out_);
-  std::fflush(out_);
+// What takes the table off the screen; the cursor is then where it began.
+std::string Display::erasure() {
+  const std::size_t lines = std::exchange(drawn_, 0);
+  if (lines == 0) return "";
+  if (std::exchange(scrambled_, false)) return "\x1b[H\x1b[J" + log_again();
+  return "\x1b[" + std::to_string(lines) + "A\r\x1b[J";
 }
 
-void Display::erase() {
-  if (drawn_ > 0) write("\x1b[" + std::to_string(drawn_) + "A\r\x1b[J");
-  drawn_ = 0;
+// As much of the log as a screen has room for above the table.
+std::string Display::log_again() const {
+  const auto rows = live_table(session_, nodes(), wanted_, size_.width, size_.height).size() + 1;
+  std::size_t room = size_.height > rows ? size_.height - rows : 0;
+  auto first = log_.end();
+  while (first != log_.begin()) {
+    const std::size_t takes = std::max<std::size_t>(1, ((first - 1)->size() + size_.width - 1) / size_.width);
+    if (takes > room) break;
+    room -= takes;
+    --first;
+  }
+  std::string text;
+  for (; first != log_.end(); ++first) text += *first + "\n";
+  return text;
 }
 
-void Display::draw() {
-  if (!terminal_ || closed_) return;
-  // One write for the whole, so that nothing flickers. The last column stays free: some terminals wrap there.
-  std::string text = drawn_ > 0 ? "\x1b[" + std::to_string(drawn_) + "A\r" : "";
-  auto lines = live_table(session_, nodes(), wanted_, width_ > 1 ? width_ - 1 : 1, height_);
-  for (const std::string& line : lines) text += line + "\x1b[K\n";
-  write(text + "\x1b[J");
+// The last column stays free: some terminals wrap there.
+std::string Display::table() {
+  if (!terminal_ || closed_) return "";
+  const auto lines = live_table(session_, nodes(), wanted_, size_.width > 1 ? size_.width - 1 : 1, size_.height);
   drawn_ = lines.size();
+  widest_drawn_ = 0;
+  std::string text;
+  for (const std::string& line : lines) {
+    widest_drawn_ = std::max(widest_drawn_, line.size());
+    text += line + "\x1b[K\n";
+  }
   changed_ = false;
+  return text;
+}
+
+// One write for the whole, so that nothing flickers. While the terminal takes nothing, nothing is drawn.
+void Display::draw() {
+  if (!terminal_ || closed_ || !out_.idle()) return;
+  std::string over;
+  if (drawn_ > 0) over = scrambled_ ? erasure() : "\x1b[" + std::to_string(drawn_) + "A\r";
+  out_.write(over + table() + "\x1b[J");
 }
 
 void Display::line(const std::string& text) {
-  erase();
-  write(text + "\n");
-  draw();
+  const std::string stamped = time_of_day() + text;
+  std::string out = erasure() + stamped + "\n";
+  if (terminal_) {
+    log_.push_back(stamped);
+    if (log_.size() > log_kept) log_.pop_front();
+  }
+  changed_ = true;
+  if (out_.idle()) out += table();
+  out_.write(out);
 }
 
 void Display::close() {
   if (closed_) return;
-  draw();
+  out_.write(erasure());
+  end();
+}
+
+void Display::end() {
   closed_ = true;
   timer_.cancel();
   resized_.cancel();
@@ -129,9 +166,11 @@ void Display::node(const NodeStatus& status) {
   found->second = status;
   changed_ = true;
   const bool bad = status.state == NodeStatus::State::failed || status.state == NodeStatus::State::put_out;
-  // A failure is an event too; the rest is in the table on a terminal.
+  // The events name each failure, and who came; the sessions say who they are sent to; the table has the rest.
   if (bad ? !quiet_ : quiet_ || terminal_) return;
-  if (!is_new && before.state == status.state && before.stage == status.stage) return;
+  if (before.state == status.state && before.stage == status.stage) return;
+  const bool told_otherwise = status.state == NodeStatus::State::waiting || named_.count(status.stage) > 0;
+  if (!bad && status.state != NodeStatus::State::done && told_otherwise) return;
   const std::string& what = bad ? status.reason : status.stage;
   line(with_name(status) + ": " + state_name(status.state) + (what.empty() ? "" : ", " + escape_bytes(what)));
 }
@@ -159,7 +198,7 @@ void Display::progress_line() {
   last_progress_ = Clock::now();
   measure_rate();
   std::string text;
-  for (const std::string& part : session_lines(session_, nodes(), wanted_)) text += part;
+  for (const std::string& part : session_lines(session_, nodes(), wanted_, unlimited)) text += part;
   line(text);
 }
 
@@ -167,11 +206,7 @@ void Display::session_ended(const Session& session, std::uint64_t bytes, std::ch
                             const std::vector<std::string>& warnings) {
   records_.push_back({session.name, session_.round, session_.members, bytes, elapsed.count()});
   session_ = SessionView();
-  event(session.name + " is through");
-  const std::string totals = totals_text(bytes, elapsed);
-  for (std::string_view total : split(totals, '\n')) {
-    if (!total.empty()) event(std::string(total));
-  }
+  event(session.name + " is through: " + totals_text(bytes, elapsed));
   for (const std::string& warning : warnings) line("! " + escape_bytes(warning));
 }
 

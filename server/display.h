@@ -2,13 +2,15 @@
 /// Shows a running job: on a terminal a table that is redrawn in place below the log, elsewhere plain lines.
 
 #include <chrono>
-#include <cstdio>
+#include <deque>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "base/asio.h"
 #include "server/job.h"
+#include "server/output.h"
 #include "server/report.h"
 #include "server/status_table.h"
 
@@ -16,8 +18,9 @@ namespace ka::server {
 
 class Display final : public JobObserver {
  public:
-  /// Writes to `out`; when `quiet`, only what went wrong. Must be destroyed before `io`.
-  Display(asio::io_context& io, std::FILE* out, unsigned wanted, bool quiet = false);
+  /// Writes to `out`; when `quiet`, only what went wrong. Must be destroyed before `io`; `out` is not
+  /// touched by that.
+  Display(asio::io_context& io, Output& out, unsigned wanted, bool quiet = false);
   ~Display() override;
 
   void event(const std::string& text) override;
@@ -28,9 +31,13 @@ class Display final : public JobObserver {
                      const std::vector<std::string>& warnings) override;
   void session_failed(const Session& session) override;
 
-  /// A line of the log.
+  /// What nodes are in while they only receive: a stage that is no news of theirs.
+  void knows(const std::vector<Session>& sessions) {
+    for (const Session& session : sessions) named_.insert(session.name);
+  }
+  /// A line of the log, with the time of day before it.
   void line(const std::string& text);
-  /// No more table from now on: what is printed next stands below the log.
+  /// The table goes: what is printed next stands below the log.
   void close();
 
   const std::vector<SessionRecord>& sessions() const { return records_; }
@@ -40,25 +47,31 @@ class Display final : public JobObserver {
 
   Awaitable<void> redraw_loop();
   Awaitable<void> watch_size();
-  void read_size();
+  void end();
+  void resize();
   void measure_rate();
   void draw();
-  void erase();
+  std::string table();
+  std::string erasure();
+  std::string log_again() const;
   void progress_line();
-  void write(const std::string& text);
   std::vector<NodeStatus> nodes() const;
 
-  std::FILE* out_;
+  Output& out_;
   unsigned wanted_;
   bool quiet_, terminal_;
   bool closed_ = false, changed_ = true;
-  unsigned width_ = 80, height_ = 24;
-  std::size_t drawn_ = 0;  // lines of the table on the screen
+  Output::Size size_;
+  std::size_t drawn_ = 0;         // lines of the table on the screen
+  std::size_t widest_drawn_ = 0;  // of them
+  bool scrambled_ = false;        // the terminal has wrapped or moved them
+  std::deque<std::string> log_;   // the last lines of it, to fill a screen with
   SessionView session_;
   std::map<std::size_t, NodeStatus> nodes_;  // as they came
   std::vector<SessionRecord> records_;
+  std::set<std::string> named_;
   Clock::time_point last_progress_, measured_at_;
-  std::uint64_t measured_bytes_ = 0;
+  std::uint64_t measured_bytes_ = 0;  // written by a node on the average then
   asio::steady_timer timer_;
   asio::signal_set resized_;
 };

@@ -160,7 +160,7 @@ Awaitable<void> JobRunner::refuse_to_be_second() {
   try {
     found = co_await net::discover(io_, std::move(question), server_id_);
   } catch (const Error& error) {
-    unasked = error.what();
+    unasked = words_of(error);
   }
   if (!unasked.empty()) event("Whether another server is there is not known: " + unasked);
   if (found.empty()) co_return;
@@ -201,7 +201,7 @@ Awaitable<void> JobRunner::converse(std::shared_ptr<JobRunner>, wire::NodeId id)
       if (connections_.count(id) == 0) co_return;
     }
   } catch (const std::exception& error) {
-    why = error.what();
+    why = words_of(error);
   }
   connection->close();
   connections_.erase(id);
@@ -300,7 +300,7 @@ Awaitable<void> JobRunner::pump(std::shared_ptr<JobRunner>, std::size_t session)
       if (runs(stream)) session_warnings_ = std::move(warnings);
     }
   } catch (const std::exception& error) {
-    trouble = error.what();
+    trouble = words_of(error);
   }
   if (!runs(stream)) co_return;
   if (trouble.empty()) {
@@ -374,7 +374,7 @@ Awaitable<void> JobRunner::confirm(std::shared_ptr<JobRunner>, std::vector<wire:
   try {
     yes = co_await plan_.confirm(std::move(nodes));
   } catch (const std::exception& error) {
-    event(std::string("The operator cannot be asked: ") + error.what());
+    event("The operator cannot be asked: " + words_of(error));
   }
   if (over_) co_return;
   interrupted_ = interrupted_ || !yes;

@@ -99,7 +99,7 @@ class Job {
  public:
   virtual ~Job() = default;
   virtual Awaitable<JobResult> run() = 0;
-  /// Ends the running round in order; run() returns soon after. May be called from a signal handler's coroutine.
+  /// Ends the running round in an orderly way; run() returns soon after. May be called from a signal's coroutine.
   virtual void stop() = 0;
 };
 

@@ -1,22 +1,21 @@
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <csignal>
-#include <cstdio>
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/text.h"
 #include "server/clone_command.h"
-#include "server/desc_command.h"
-#include "server/options.h"
-#include "server/pxe_config.h"
-#include "server/send_command.h"
+#include "server/command_line.h"
+#include "server/output.h"
 
 namespace ka::server {
 
 namespace {
 
-// Exit statuses of every subcommand; a clone's are in docs/ka-server.8.
+// Exit statuses of every subcommand; docs/ka-server.8 has them.
 constexpr int exit_failed = 1, exit_usage = 2;
 
 std::string conf_text(const std::string& named, std::string& file) {
@@ -25,27 +24,37 @@ std::string conf_text(const std::string& named, std::string& file) {
   return read_file(file);
 }
 
-int run(int argc, char** argv) {
-  CLI::App app{"Clones this machine, the golden node, onto any number of nodes that boot by PXE (KA method).",
-               "ka-server"};
-  app.set_version_flag("--version", "ka-server " KA_VERSION);
-  app.require_subcommand(0, 1);
-
-  CloneOptions options;
-  std::function<int()> chosen;
-  add_clone_options(app, options);
-  add_desc_command(app, chosen);
-  add_send_command(app, chosen);
-  add_pxe_config_command(app, chosen);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : exit_usage;
+// A program that is started without one of them would take a socket or a disk for it.
+void open_missing_standard_streams() {
+  for (int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(fd, F_GETFD) < 0) (void)!::open("/dev/null", O_RDWR);
   }
-  if (chosen) return chosen();
+}
+
+// What stands in it may come from a node or from the output of a program: nothing in it moves the cursor.
+std::string printable(std::string_view text) {
+  std::string safe;
+  for (char c : text) safe += c == '\n' || c == '\\' ? std::string(1, c) : escape_bytes({&c, 1});
+  return safe + "\n";
+}
+
+int run(int argc, char** argv) {
+  CommandLine line;
+  try {
+    line.app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return line.app.exit(error) == 0 ? 0 : exit_usage;
+  }
+  if (line.chosen) return line.chosen();
   std::string file;
-  apply_conf(app, conf_text(options.conf, file), file);
-  return run_clone(options);
+  apply_conf(line.app, conf_text(line.clone.conf, file), file);
+  if (!line.clone.check && line.app["--nodes"]->count() == 0)
+    throw UsageError(
+        "-n N is needed: onto how many nodes shall this machine be cloned?\n"
+        "Usage: ka-server -n N [OPTIONS]\n"
+        "For example: ka-server -n 3 -X sdb --check  shows what would be cloned onto three nodes, without sdb;\n"
+        "without --check, it waits for them and clones. ka-server --help has all options");
+  return run_clone(line.clone);
 }
 
 }  // namespace
@@ -53,11 +62,16 @@ int run(int argc, char** argv) {
 }  // namespace ka::server
 
 int main(int argc, char** argv) {
+  using namespace ka::server;
   std::signal(SIGPIPE, SIG_IGN);
+  open_missing_standard_streams();
   try {
-    return ka::server::run(argc, argv);
+    return run(argc, argv);
+  } catch (const ka::UsageError& error) {
+    write_at_the_end(STDERR_FILENO, "ka-server: " + printable(error.what()));
+    return exit_usage;
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "ka-server: %s\n", error.what());
-    return ka::server::exit_failed;
+    write_at_the_end(STDERR_FILENO, "ka-server: " + printable(ka::words_of(error)));
+    return exit_failed;
   }
 }

@@ -19,11 +19,26 @@ namespace ka::server {
 
 inline constexpr const char* default_conf = "/etc/ka/ka.conf";
 
+/// What `ka-server` and `ka-server send` have in common.
+struct JobOptions {
+  unsigned nodes = 1;                           ///< -n
+  std::optional<unsigned> start_after, linger;  ///< seconds
+  std::string racks;                            ///< file; empty: the chain follows the addresses
+  std::string only;                             ///< file; empty: whatever machine comes may take part
+  unsigned sink_limit = 600;                    ///< seconds; 0: none
+  std::uint64_t window_mib = 0;                 ///< 0: by the number of nodes and this machine's memory
+  std::string compression;                      ///< -z
+  std::string interface;                        ///< its name, or an address of this machine; empty: all
+  std::uint16_t control_port = wire::control_port, data_port = wire::data_port;
+  std::string json;  ///< file for the report; empty: none
+};
+
 /// A clone as asked for; nothing in it was compared with the machine yet (server/plan.h does).
-struct CloneOptions {
+struct CloneOptions : JobOptions {
   using Pair = std::pair<std::string, std::string>;
 
-  unsigned nodes = 1;                        ///< -n
+  CloneOptions() { compression = "auto"; }
+
   std::vector<std::string> excluded;         ///< -x: directories
   std::vector<std::string> excluded_drives;  ///< -X: "sdb" or "/dev/sdb"
   std::vector<std::string> mbr_drives;       ///< -m
@@ -37,29 +52,20 @@ struct CloneOptions {
   std::string session = "ka";
   std::string stage2;  ///< empty: /mnt/ka, else the installed one
   std::string hooks = "/etc/ka/hooks.d";
-  std::string interface;                      ///< empty: all
   std::string log_directory = "/var/log/ka";  ///< on the clone
-  std::uint16_t control_port = wire::control_port, data_port = wire::data_port;
-  std::uint64_t window_mib = 0;                 ///< 0: by this machine's memory
-  std::string compression = "auto";             ///< -z: of the file systems and raw partitions
-  std::optional<unsigned> start_after, linger;  ///< seconds
-  std::string racks;                            ///< file; empty: the chain follows the addresses
-  std::string only;                             ///< file; empty: whatever machine boots may be a node
-  bool confirm = false;                         ///< ask the operator before nodes write
-  unsigned sink_limit = 600;                    ///< seconds; 0: none
-  std::string json;                             ///< file for the report; empty: none
-  bool check = false;                           ///< print the plan and end
-  std::string conf;                             ///< --config; empty: default_conf, if it is there
+  bool confirm = false;                       ///< ask the operator before nodes write
+  bool check = false;                         ///< print the plan and end
+  std::string conf;                           ///< --config; empty: default_conf, if it is there
 };
 
 /// Adds the options of a clone to `app`. `options` must live as long as `app`.
 void add_clone_options(CLI::App& app, CloneOptions& options);
 
-/// -z, which `ka-server send` has too. `value` holds the default.
-void add_compression_option(CLI::App& app, std::string& value);
+/// Adds what both faces have, with `options` as the defaults.
+void add_job_options(CLI::App& app, JobOptions& options);
 
 /// Applies the text of a ka.conf to a parsed `app`: each key is the long name of an option; an option given on the
-/// command line wins, and lists add up. Throws Error "FILE:LINE: …" for an unknown key or a value it cannot be.
+/// command line wins, and lists add up. Throws UsageError "FILE:LINE: …" for an unknown key or a value it cannot be.
 void apply_conf(CLI::App& app, std::string_view text, const std::string& file);
 
 }  // namespace ka::server

@@ -83,12 +83,7 @@ class Planner {
   void warn(std::string text) { plan_.warnings.push_back(std::move(text)); }
   void leave_out(const std::string& what, std::string why) { plan_.not_cloned.push_back({what, std::move(why)}); }
 
-  [[noreturn]] void refuse_all() const {
-    if (refusals_.size() == 1) throw Error("cannot clone this machine", refusals_.front());
-    std::string all;
-    for (const std::string& reason : refusals_) all += "\n  - " + reason;
-    throw Error("cannot clone this machine", all);
-  }
+  [[noreturn]] void refuse_all() const { throw Refusal(refusals_, plan_.warnings); }
 
   bool excluded_path(std::string_view path) const {
     return std::any_of(plan_.excluded.begin(), plan_.excluded.end(), [&](const auto& e) { return lies_in(path, e); });
@@ -560,6 +555,22 @@ std::vector<std::string> left_out_of_stream(const Plan& plan) {
   return paths;
 }
 
+namespace {
+
+std::string in_one(const std::vector<std::string>& reasons) {
+  if (reasons.size() == 1) return reasons.front();
+  std::string all;
+  for (const std::string& reason : reasons) all += "\n  - " + reason;
+  return all;
+}
+
+}  // namespace
+
+Refusal::Refusal(std::vector<std::string> reasons, std::vector<std::string> warnings)
+    : Error("cannot clone this machine", in_one(reasons)),
+      reasons_(std::move(reasons)),
+      warnings_(std::move(warnings)) {}
+
 Plan make_plan(const Golden& golden, const PlanInput& input) { return Planner(golden, input).make(); }
 
 void add_survey(Plan& plan, const Survey& survey) {
@@ -568,7 +579,7 @@ void add_survey(Plan& plan, const Survey& survey) {
   plan.expected = survey.stream_bytes;
   for (const Swap& swap : plan.swap_files) plan.expected -= std::min(plan.expected, swap.size);
   for (const std::string& path : survey.missing) plan.warnings.push_back("-x " + path + ": there is no such directory");
-  std::string too_small;
+  std::vector<std::string> too_small;
   for (FileSystem& fs : plan.manifest.file_systems) {
     auto total = survey.totals.find(fs.mount_point);
     if (total == survey.totals.end()) continue;
@@ -579,13 +590,13 @@ void add_survey(Plan& plan, const Survey& survey) {
       for (const Partition& p : disk.partitions) {
         if (disk.name != fs.disk || p.number != fs.partition || !p.size_mib || fs.used <= ext_capacity(*p.size_mib))
           continue;
-        too_small += "\n  - " + partition_name(disk.name, p.number) + " gets " + std::to_string(*p.size_mib) +
-                     " MiB, but " + fs.mount_point + " holds " + format_size(fs.used) +
-                     ": give it more, or leave something out with -x";
+        too_small.push_back(partition_name(disk.name, p.number) + " gets " + std::to_string(*p.size_mib) +
+                            " MiB, but " + fs.mount_point + " holds " + format_size(fs.used) +
+                            ": give it more, or leave something out with -x");
       }
     }
   }
-  if (!too_small.empty()) throw Error("cannot clone this machine", too_small);
+  if (!too_small.empty()) throw Refusal(too_small, plan.warnings);
   wire::check(plan.manifest);
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "server/golden.h"
 #include "server/options.h"
 #include "server/survey.h"
@@ -36,10 +37,21 @@ struct Plan {
   std::uint64_t expected = 0;  ///< bytes of the tar stream; known after add_survey
 };
 
-/// Throws Error that lists every reason for refusal, one a line.
+/// This machine cannot be cloned as it was asked for: every reason, one a line of what().
+class Refusal : public Error {
+ public:
+  Refusal(std::vector<std::string> reasons, std::vector<std::string> warnings);
+  const std::vector<std::string>& reasons() const { return reasons_; }
+  const std::vector<std::string>& warnings() const { return warnings_; }
+
+ private:
+  std::vector<std::string> reasons_, warnings_;
+};
+
+/// Throws Refusal.
 Plan make_plan(const Golden& golden, const PlanInput& input);
 
-/// Adds what only a walk through the files can tell. Throws Error if something does not fit its new partition.
+/// Adds what only a walk through the files can tell. Throws Refusal if something does not fit its new partition.
 void add_survey(Plan& plan, const Survey& survey);
 
 /// What tar has to leave out: absolute paths.

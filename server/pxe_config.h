@@ -4,6 +4,8 @@
 
 #include <functional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "server/installed.h"
 #include "server/pxe_values.h"
@@ -17,9 +19,11 @@ namespace ka::server {
 /// Adds both subcommands; when one of them is given, `chosen` becomes what runs it and returns the exit status.
 void add_pxe_config_command(CLI::App& app, std::function<int()>& chosen);
 
-/// Fills every template of `templates` (installed: share/ka/pxe-config) into `output`, which is made if it is
-/// not there. Nothing is written unless all of them can be filled. Throws Error.
-void write_pxe_config(const std::string& templates, const std::string& output, const PxeValues& values);
+/// Paths and what is to stand there.
+using FileContents = std::vector<std::pair<std::string, std::string>>;
+
+/// Every template of `templates` (installed: share/ka/pxe-config), filled, for the folder `output`. Throws Error.
+FileContents pxe_config_files(const std::string& templates, const std::string& output, const PxeValues& values);
 
 /// Where boot files come from: pxelinux of Debian's packages, the kernel and all.rdz of `make initramfs`.
 struct BootFiles {
@@ -28,8 +32,10 @@ struct BootFiles {
   std::string images = installed("lib/ka/boot");  ///< directory of vmlinuz and all.rdz
 };
 
-/// Completes `tftp_root` with the files that the configuration names. Throws Error, with the package that a
-/// missing one is in.
-void install_boot_files(const BootFiles& files, const std::string& tftp_root);
+/// The files that the configuration names, for `tftp_root`. Throws Error, with the package that a missing one is in.
+FileContents boot_files(const BootFiles& files, const std::string& tftp_root);
+
+/// Writes all of them, with the folders they lie in. Nothing is changed unless every one can be written. Throws Error.
+void write_files(const FileContents& files);
 
 }  // namespace ka::server

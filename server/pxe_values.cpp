@@ -19,7 +19,7 @@ bool made_of(std::string_view text, std::string_view allowed) {
 }
 
 [[noreturn]] void refuse(std::string_view name, std::string_view value, std::string_view expected) {
-  throw Error(name, "expected " + std::string(expected) + ", got: " + escape_bytes(value));
+  throw UsageError(name, "expected " + std::string(expected) + ", got: " + escape_bytes(value));
 }
 
 Address parse_address(std::string_view name, std::string_view text) {
@@ -33,7 +33,7 @@ Network parse_subnet(std::string_view text) {
   parts.resize(2);
   std::uint64_t prefix = parse_unsigned(parts[1]).value_or(0);
   if (split(text, '/').size() != 2 || prefix < 8 || prefix > 30)
-    refuse("subnet", text, "ADDRESS/8 … ADDRESS/30, such as 10.0.1.0/24");
+    refuse("subnet", text, "ADDRESS/8 to ADDRESS/30, such as 10.0.1.0/24");
   return Network(parse_address("subnet", parts[0]), static_cast<unsigned short>(prefix)).canonical();
 }
 
@@ -163,6 +163,8 @@ PxeValues pxe_values(const PxeRequest& request, const std::optional<NetworkFacts
   values["HOST_PREFIX"] = prefix;
 
   values["TFTP_ROOT"] = path_value("tftp-root", request.tftp_root);
+  const bool usual_root = request.tftp_root == PxeRequest().tftp_root;
+  values["FILE_OPTION"] = usual_root ? "" : " --file " + request.tftp_root + "/X86PC/linux/pxelinux.cfg/default";
   values["EFI_LOADER"] = request.efi_loader.empty() ? "" : path_value("efi-loader", request.efi_loader);
 
   if (request.default_label.empty() || !made_of(request.default_label, "._-"))
@@ -170,7 +172,9 @@ PxeValues pxe_values(const PxeRequest& request, const std::optional<NetworkFacts
   values["DEFAULT"] = request.default_label;
   auto seconds = parse_unsigned(request.timeout);
   if (!seconds || *seconds > 3599) refuse("timeout", request.timeout, "seconds, at most 3599");
-  values["TIMEOUT"] = std::to_string(*seconds * 10);
+  // To pxelinux, no tenth of a second means that it waits for ever.
+  values["PROMPT"] = *seconds == 0 ? "0" : "1";
+  values["TIMEOUT"] = *seconds == 0 ? "1" : std::to_string(*seconds * 10);
   values["SERIAL"] = serial_value(request.serial);
   values["CONSOLES"] = console_words(values["SERIAL"]);
 

@@ -28,9 +28,9 @@ struct PxeRequest {
   std::string tftp_root = "/var/lib/tftpboot";
   std::string efi_loader;  ///< path below tftp_root; empty: UEFI machines get no boot file
   std::string default_label = "local";
-  std::string timeout = "5";  ///< seconds at pxelinux's prompt; 0: none
+  std::string timeout = "5";  ///< seconds at pxelinux's prompt; 0: no prompt
   std::string serial;         ///< "0 115200": port and speed of a console on a serial line
-  std::string append;         ///< more words for the kernel command line
+  std::string append;         ///< more words for kamethod's kernel command line
 };
 
 /// What this machine's own network says.

@@ -3,8 +3,10 @@
 
 #include <chrono>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "base/unique_fd.h"
 #include "server/job.h"
 
 namespace ka::server {
@@ -29,5 +31,23 @@ struct Report {
 bool succeeded(const Report& report);
 
 std::string report_json(const Report& report);
+
+/// A file that is written when all is over, but opened, or refused, before anything begins.
+class ReportFile {
+ public:
+  /// An empty name: no report is wanted. A file that is there is left alone until write(). Throws Error.
+  explicit ReportFile(const std::string& name);
+  ~ReportFile();
+  ReportFile(const ReportFile&) = delete;
+  ReportFile& operator=(const ReportFile&) = delete;
+
+  bool wanted() const { return fd_.valid(); }
+  /// Replaces a regular file as a whole; writes into anything else (a FIFO, /dev/stdout). Once. Throws Error.
+  void write(std::string_view text);
+
+ private:
+  std::string name_, temporary_;  ///< `temporary_` is empty for what is not a regular file
+  UniqueFd fd_;
+};
 
 }  // namespace ka::server

@@ -4,18 +4,24 @@
 #include "base/asio.h"
 #include "server/display.h"
 #include "server/job.h"
+#include "server/options.h"
+#include "server/report.h"
 
 namespace ka::server {
 
-/// The file of --racks; without a name, none. Throws Error naming file and line.
-wire::Racks read_racks(const std::string& file);
+/// What both commands have in common of a plan: the racks read, the interface looked up, the ports tried. Throws Error
+/// before anybody waits; UsageError if the options contradict each other.
+JobPlan job_plan(asio::io_context& io, const JobOptions& options);
 
-/// The file of --only; without a name, nothing, and whoever comes may take part. Throws Error naming file and line,
-/// also if it names no machine.
-std::optional<wire::Racks> read_only(const std::string& file);
-
-/// Runs the job to its end. A first SIGINT, SIGTERM or SIGHUP ends the running round in order; a second one stops `io`.
-/// Throws Error if it cannot begin.
+/// Runs the job to its end. A first SIGINT, SIGTERM or SIGHUP ends the running round in an orderly way; a second one
+/// stops `io`. Throws Error if it cannot begin.
 Awaitable<JobResult> run_job(asio::io_context& io, JobPlan plan, Display& display);
+
+/// Runs `io` until `command` has ended, or until a second signal stopped it, and writes `report`, with the time it took
+/// and with the error, to `file`. Throws what `command` throws.
+void run_reported(asio::io_context& io, Awaitable<void> command, Report& report, ReportFile& file);
+
+/// 0: as many nodes as were asked for are done; 1: not all of them; 130: the operator ended it before that.
+int exit_status(const Report& report);
 
 }  // namespace ka::server

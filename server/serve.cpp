@@ -1,7 +1,5 @@
 #include "server/serve.h"
 
-#include <cstdio>
-
 #include "base/error.h"
 #include "server/chunk_source.h"
 #include "server/run_job.h"
@@ -15,7 +13,7 @@ std::vector<Session> sessions_of(asio::io_context& io, const CloneOptions& optio
   std::vector<Session> sessions;
   Session stage2;
   stage2.name = wire::stage2_session;
-  stage2.open = [file = ready.stage2.file] { return file_source(file); };
+  stage2.open = [&io, file = ready.stage2.file] { return file_source(io, file); };
   stage2.expected = ready.stage2.size;
   stage2.kept = true;
   sessions.push_back(std::move(stage2));
@@ -43,7 +41,9 @@ std::vector<Session> sessions_of(asio::io_context& io, const CloneOptions& optio
   for (const wire::RawPartition& raw : ready.plan.manifest.raw_partitions) {
     Session session;
     session.name = raw.session;
-    session.open = [device = "/dev/" + partition_name(raw.disk, raw.partition)] { return file_source(device); };
+    session.open = [&io, device = "/dev/" + partition_name(raw.disk, raw.partition)] {
+      return file_source(io, device);
+    };
     session.expected = raw.size;
     session.compression = options.compression;
     session.writes = true;
@@ -52,41 +52,29 @@ std::vector<Session> sessions_of(asio::io_context& io, const CloneOptions& optio
   return sessions;
 }
 
-JobPlan job_plan(asio::io_context& io, const CloneOptions& options, const Prepared& ready) {
-  JobPlan plan;
-  plan.sessions = sessions_of(io, options, ready);
-  plan.nodes = options.nodes;
-  if (options.start_after) plan.start_after = std::chrono::seconds(*options.start_after);
-  if (options.linger) plan.linger = std::chrono::seconds(*options.linger);
-  plan.racks = ready.racks;
-  plan.only = ready.only;
-  plan.sink_limit = std::chrono::seconds(options.sink_limit);
-  plan.release_delay = std::chrono::milliseconds(options.release_delay * 100);
-  plan.window = options.window_mib * 1024 * 1024;
-  plan.listen = ready.listen;
-  plan.control_port = options.control_port;
-  plan.data_port = options.data_port;
-  return plan;
-}
-
 }  // namespace
 
-Awaitable<void> serve(asio::io_context& io, const CloneOptions& options, const Prepared& ready, Report& report) {
-  Display display(io, stdout, options.nodes);
+Awaitable<void> serve(asio::io_context& io, const CloneOptions& options, const Prepared& ready, Output& output,
+                      Report& report) {
+  JobPlan plan = ready.job;
+  plan.sessions = sessions_of(io, options, ready);
+  plan.release_delay = std::chrono::milliseconds(options.release_delay * 100);
+  Display display(io, output, options.nodes);
   display.event("I want " + std::to_string(options.nodes) + (options.nodes == 1 ? " client" : " clients") +
                 "; switch them on now");
-  JobPlan plan = job_plan(io, options, ready);
   if (ready.confirm)
     plan.confirm = [&](std::vector<wire::WriteRequest> nodes) {
       return ready.confirm->ask(std::move(nodes), [&display](const std::string& line) { display.event(line); });
     };
+  std::exception_ptr failure;
   try {
     report.result = co_await run_job(io, std::move(plan), display);
   } catch (...) {
-    report.sessions = display.sessions();
-    throw;
+    failure = std::current_exception();
   }
+  display.close();
   report.sessions = display.sessions();
+  if (failure) std::rethrow_exception(failure);
 }
 
 }  // namespace ka::server

@@ -2,14 +2,14 @@
 /// From a machine that was checked to a job that ran.
 
 #include <memory>
-#include <optional>
 
 #include "server/confirm.h"
 #include "server/golden_tree.h"
+#include "server/job.h"
+#include "server/output.h"
 #include "server/plan.h"
 #include "server/report.h"
 #include "server/stage2.h"
-#include "wire/racks.h"
 
 namespace ka::server {
 
@@ -19,15 +19,14 @@ struct Prepared {
   Plan plan;
   std::unique_ptr<GoldenTree> tree;
   Stage2 stage2;
-  asio::ip::address_v4 listen;
-  wire::Racks racks;
-  std::optional<wire::Racks> only;
+  JobPlan job;                       ///< all but its sessions
   std::unique_ptr<Confirm> confirm;  ///< nullptr: nobody is asked
 };
 
 /// Serves the sessions of a clone until as many nodes are done as were asked for, or until the operator ends it; shows
-/// what happens on standard output. A second signal stops `io`. `report` gets the result, and the sessions also when
-/// this throws Error.
-Awaitable<void> serve(asio::io_context& io, const CloneOptions& options, const Prepared& ready, Report& report);
+/// what happens on `output`. A second signal stops `io`. `report` gets the result, and the sessions also when this
+/// throws Error.
+Awaitable<void> serve(asio::io_context& io, const CloneOptions& options, const Prepared& ready, Output& output,
+                      Report& report);
 
 }  // namespace ka::server

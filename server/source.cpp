@@ -1,6 +1,7 @@
 #include "server/source.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,6 +14,8 @@
 namespace ka::server {
 
 namespace {
+
+constexpr std::size_t piece = 1 << 20;  // as much as the pipe holds
 
 class BufferSource final : public Source {
  public:
@@ -31,32 +34,12 @@ class BufferSource final : public Source {
   std::size_t used_ = 0;
 };
 
-class FileSource final : public Source {
+// What a child of this process writes to a pipe.
+class PipeSource : public Source {
  public:
-  explicit FileSource(const std::string& path) : path_(path), fd_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
-    if (!fd_.valid()) throw Error::from_errno("open " + path);
-    ::posix_fadvise(fd_.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
-  }
-
-  Awaitable<std::size_t> read(std::span<std::byte> room) override {
-    ssize_t size;
-    do size = ::read(fd_.get(), room.data(), room.size());
-    while (size < 0 && errno == EINTR);
-    if (size < 0) throw Error::from_errno("read " + path_);
-    co_return static_cast<std::size_t>(size);
-  }
-  Awaitable<std::vector<std::string>> finish() override { co_return std::vector<std::string>(); }
-
- private:
-  std::string path_;
-  UniqueFd fd_;
-};
-
-class CommandSource final : public Source {
- public:
-  CommandSource(asio::io_context& io, const Command& command, int warning_status)
-      : program_(PipedProcess::start(io, command, Process::out_pipe)), warning_status_(warning_status) {}
-  ~CommandSource() override { program_->stop(); }
+  PipeSource(asio::io_context& io, const Command& command)
+      : program_(PipedProcess::start(io, command, Process::out_pipe)) {}
+  ~PipeSource() override { program_->stop(); }
 
   Awaitable<std::size_t> read(std::span<std::byte> room) override {
     auto program = program_;
@@ -66,6 +49,65 @@ class CommandSource final : public Source {
     if (error) throw Error("read what " + program->text() + " writes", error.message());
     co_return size;
   }
+
+ protected:
+  std::shared_ptr<PipedProcess> program_;
+};
+
+// In the child, with its standard output and standard error. splice(2) hands on the pages of a file without a copy;
+// what cannot be spliced (a terminal, some file systems) is read and written.
+int copy_file_out(const std::string& path) {
+  auto failed = [&](const char* doing) {
+    const std::string text = Error::from_errno(doing + path).what() + std::string("\n");
+    (void)!::write(STDERR_FILENO, text.data(), text.size());
+    return 1;
+  };
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return failed("open ");
+  ::posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+  for (;;) {
+    const ssize_t size = ::splice(fd, nullptr, STDOUT_FILENO, nullptr, piece, SPLICE_F_MOVE | SPLICE_F_MORE);
+    if (size == 0) return 0;
+    if (size < 0 && errno == EINVAL) break;
+    if (size < 0 && errno != EINTR) return failed("read ");
+  }
+  std::vector<char> room(piece);
+  for (;;) {
+    ssize_t size = ::read(fd, room.data(), room.size());
+    if (size == 0) return 0;
+    if (size < 0 && errno != EINTR) return failed("read ");
+    for (const char* at = room.data(); size > 0;) {
+      const ssize_t written = ::write(STDOUT_FILENO, at, static_cast<std::size_t>(size));
+      if (written < 0 && errno != EINTR) return failed("hand on ");
+      if (written > 0) at += written, size -= written;
+    }
+  }
+}
+
+Command reader_of(const std::string& path) {
+  Command command({"read", path});
+  command.body = [path] { return copy_file_out(path); };
+  return command;
+}
+
+class FileSource final : public PipeSource {
+ public:
+  FileSource(asio::io_context& io, const std::string& path) : PipeSource(io, reader_of(path)) {}
+
+  Awaitable<std::vector<std::string>> finish() override {
+    auto program = program_;
+    ExitStatus status = co_await program->wait();
+    std::string words = co_await program->last_words();
+    if (status.code() == 1) throw Error(words);
+    if (!status.ok()) throw Error(program->text(), "the process for it ended with " + status.text());
+    co_return std::vector<std::string>();
+  }
+};
+
+class CommandSource final : public PipeSource {
+ public:
+  CommandSource(asio::io_context& io, const Command& command, int warning_status)
+      : PipeSource(io, command), warning_status_(warning_status) {}
 
   Awaitable<std::vector<std::string>> finish() override {
     auto program = program_;
@@ -81,7 +123,6 @@ class CommandSource final : public Source {
   }
 
  private:
-  std::shared_ptr<PipedProcess> program_;
   int warning_status_;
 };
 
@@ -89,7 +130,25 @@ class CommandSource final : public Source {
 
 std::unique_ptr<Source> buffer_source(std::string bytes) { return std::make_unique<BufferSource>(std::move(bytes)); }
 
-std::unique_ptr<Source> file_source(const std::string& path) { return std::make_unique<FileSource>(path); }
+std::unique_ptr<Source> file_source(asio::io_context& io, const std::string& path) {
+  return std::make_unique<FileSource>(io, path);
+}
+
+std::uint64_t check_file_source(const std::string& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) throw Error::from_errno("open " + path);
+  if (S_ISDIR(status.st_mode)) throw Error("open " + path, "it is a directory; tar can send one: -e 'tar -cf - .'");
+  if (S_ISSOCK(status.st_mode)) throw Error("open " + path, "it is a socket");
+  // To open a FIFO would be to wait for who writes into it.
+  if (!S_ISREG(status.st_mode) && !S_ISBLK(status.st_mode)) {
+    if (::access(path.c_str(), R_OK) != 0) throw Error::from_errno("open " + path);
+    return 0;
+  }
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd.valid()) throw Error::from_errno("open " + path);
+  const off_t end = ::lseek(fd.get(), 0, SEEK_END);
+  return end > 0 ? static_cast<std::uint64_t>(end) : 0;
+}
 
 std::unique_ptr<Source> command_source(asio::io_context& io, const Command& command, int warning_status) {
   return std::make_unique<CommandSource>(io, command, warning_status);

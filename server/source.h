@@ -12,7 +12,7 @@
 
 namespace ka::server {
 
-/// Destroying a Source stops what it reads from; a read() that waits then throws.
+/// Destroying a Source stops what it reads from; a read() that waits then throws. None blocks the calling thread.
 class Source {
  public:
   virtual ~Source() = default;
@@ -26,8 +26,13 @@ class Source {
 /// Bytes in memory (the manifest).
 std::unique_ptr<Source> buffer_source(std::string bytes);
 
-/// A file or a block device. Throws Error if it cannot be opened.
-std::unique_ptr<Source> file_source(const std::string& path);
+/// A file, a block device or a FIFO, opened and read by a child: what waits for a disk, a server of files or a writer
+/// is not this process. What fails is thrown by finish().
+std::unique_ptr<Source> file_source(asio::io_context& io, const std::string& path);
+
+/// Can `path` be a file_source()? Asked before anybody waits. Throws Error if it is not there, may not be read, or is a
+/// directory. Returns its size in bytes; 0: not known beforehand (a FIFO).
+std::uint64_t check_file_source(const std::string& path);
 
 /// A program's standard output. Exit status 0 is right; `warning_status`, if not 0, is right with a warning
 /// that carries what the program said last; all others fail the stream.

@@ -48,6 +48,43 @@ menu=$folder/full/tftpboot/X86PC/linux/pxelinux.cfg/default
 words='ramdisk_size=64000 vga=788 automatic=method:ka,interface:eth0,network:dhcp root=/dev/ram3 rw rescue kamethod'
 grep -q "APPEND initrd=images/all.rdz $words" "$menu" || fail "the KA method's command line is not in $menu"
 
+# --append is for kamethod only; with --timeout 0 nobody is asked, and nothing waits for ever.
+label() { sed -n "/^label $1\$/,/IPAPPEND/p" "$menu"; }
+label kamethod | grep -q 'kaserver=10.0.1.1' || fail "--append is not in kamethod"
+! label kashell | grep 'kaserver=10.0.1.1' || fail "--append is in kashell"
+grep -qx 'PROMPT 0' "$menu" && ! grep -qx 'TIMEOUT 0' "$menu" || fail "--timeout 0 waits for ever"
+grep -qx 'PROMPT 1' "$folder/bare/tftpboot/X86PC/linux/pxelinux.cfg/default" || fail "nobody is asked"
+
+# What the README says to run works where the files were said to go.
+check moved "${net[@]}" --tftp-root "$folder/srv/tftp"
+mkdir -p "$folder/srv/tftp"
+cp -r "$folder/moved/tftpboot/." "$folder/srv/tftp"
+command=$(sed -n 's/^Before.*ka-server \(pxe-default .*\)/\1/p' "$folder/moved/README")
+"$ka_server" $command > /dev/null || fail "the README's command does not work: $command"
+menu_there=$folder/srv/tftp/X86PC/linux/pxelinux.cfg/default
+grep -qx 'DEFAULT kamethod' "$menu_there" || fail "the README's command changed another file: $command"
+# The boot screen says nothing that is no longer true then.
+messages=$folder/srv/tftp/X86PC/linux/messages
+! grep -iE '(with|default)[: ]+(local|kamethod|kashell)' "$messages" || fail "the boot screen names a default"
+
+# A boot file that is not there: nothing is written, no folder either.
+if "$ka_server" pxe-config --templates "$templates" --output "$folder/unmade" "${net[@]}" --install-boot-files \
+  --boot-files "$folder/nosuch" 2> /dev/null; then
+  fail "boot files that are not there were accepted"
+fi
+[ ! -e "$folder/unmade" ] || fail "a part of the configuration was written"
+# One that cannot be written: those that are there stay as they are.
+mkdir -p "$folder/half/tftpboot/X86PC/linux/help.txt" # a folder in the place of a file
+echo mine > "$folder/half/README"
+if "$ka_server" pxe-config --templates "$templates" --output "$folder/half" "${net[@]}" 2> /dev/null; then
+  fail "help.txt cannot be written, and that was no failure"
+fi
+[ "$(cat "$folder/half/README")" = mine ] || fail "README was changed though help.txt cannot be written"
+[ "$(find "$folder/half" -type f | wc -l)" = 1 ] || fail "parts of the configuration were left: $(find "$folder/half")"
+# Whatever umask root has: tftpd reads it.
+(umask 077; check private "${net[@]}")
+[ "$(stat -c %a "$folder/private/tftpboot/X86PC/linux")" = 755 ] || fail "the TFTP server cannot read its folder"
+
 # A default that does not exist writes nothing.
 if "$ka_server" pxe-config --templates "$templates" --output "$folder/none" "${net[@]}" --default nosuch \
   > "$folder/log" 2>&1; then

@@ -198,5 +198,22 @@ TEST(DefaultLabelTest, AMissingLabelIsRefusedWithTheOnesThereAre) {
   EXPECT_THROW(with_default_label("label local\n", "local"), Error);
 }
 
+// To pxelinux, a time-out of 0 means to wait for ever.
+TEST(PxeValuesTest, ATimeoutOfZeroAsksNobody) {
+  PxeRequest r = request();
+  r.timeout = "0";
+  PxeValues v = pxe_values(r, std::nullopt);
+  EXPECT_EQ(v["PROMPT"], "0");
+  EXPECT_NE(v["TIMEOUT"], "0");
+  EXPECT_EQ(pxe_values(request(), std::nullopt)["PROMPT"], "1");
+}
+
+TEST(PxeValuesTest, TheReadmesCommandNamesTheFileWhereItIs) {
+  PxeRequest r = request();
+  EXPECT_EQ(pxe_values(r, std::nullopt)["FILE_OPTION"], "");
+  r.tftp_root = "/srv/tftp";
+  EXPECT_EQ(pxe_values(r, std::nullopt)["FILE_OPTION"], " --file /srv/tftp/X86PC/linux/pxelinux.cfg/default");
+}
+
 }  // namespace
 }  // namespace ka::server

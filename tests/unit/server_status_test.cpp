@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "server/check_report.h"
 #include "server/report.h"
 
 namespace ka::server {
@@ -33,22 +34,55 @@ SessionView session() {
   return view;
 }
 
-TEST(StatusTable, OneRowForEachNodeTheUrgentFirst) {
+TEST(StatusTable, OneRowForEachNodeThoseInTroubleFirst) {
   NodeStatus running = node("10.0.1.35", State::running, "kainstall2");
   running.host_name = "node35";
   running.sunk = 150 * mib;
   running.rate = 5.0 * mib;
   NodeStatus failed = node("10.0.1.36", State::failed);
   failed.reason = "sda: 4 MiB missing";
-  EXPECT_THAT(
-      live_table(session(), {running, failed}, 3, 120, 24),
-      ElementsAre(
-          "kainstall2: 300.0 MiB of about 600.0 MiB 50%, 10.0 MiB/s, 30 s left | 2 here, 0 done, 1 failed, 3 wanted",
-          "10.0.1.36         failed     sda: 4 MiB missing",
-          "10.0.1.35 node35  running    kainstall2    25%   5.0 MiB/s     1:30 left"));
+  EXPECT_THAT(live_table(session(), {running, failed}, 3, 79, 24),
+              ElementsAre("kainstall2: 25%, 150.0 MiB of about 600.0 MiB, 10.0 MiB/s, 45 s left",
+                          "  2 here, 0 done, 1 failed, 3 wanted",  //
+                          "10.0.1.36         failed     sda: 4 MiB missing",
+                          "10.0.1.35 node35  running    kainstall2    25%   5.0 MiB/s     1:30 left"));
 }
 
-TEST(StatusTable, WhatHoldsTheSessionUpHasALine) {
+TEST(StatusTable, AmongEqualsTheChainsOrderThenTheAddress) {
+  std::vector<NodeStatus> nodes = {node("10.0.1.35", State::running), node("10.0.1.10", State::waiting),
+                                   node("10.0.1.36", State::running), node("10.0.1.9", State::waiting),
+                                   node("10.0.1.50", State::put_out)};
+  nodes[0].order = 2;
+  nodes[2].order = 1;
+  auto lines = live_table(SessionView(), nodes, 5, 79, 24);
+  std::vector<std::string> addresses;
+  for (std::size_t i = 1; i < lines.size(); ++i) addresses.push_back(lines[i].substr(0, lines[i].find(' ')));
+  EXPECT_THAT(addresses, ElementsAre("10.0.1.50", "10.0.1.36", "10.0.1.35", "10.0.1.9", "10.0.1.10"));
+}
+
+// The source is read ahead of the nodes, by a window.
+TEST(StatusTable, ThePercentIsOfWhatTheNodesHaveWritten) {
+  SessionView view = session();
+  view.progress.bytes = 594 * mib;
+  NodeStatus one = node("10.0.1.35", State::running, "kainstall2"), other = one;
+  one.sunk = 330 * mib;
+  other.sunk = 342 * mib;
+  NodeStatus left = node("10.0.1.37", State::put_out, "kainstall2");
+  left.sunk = 6 * mib;
+  EXPECT_EQ(written_on_average(view, {one, other, left}), 336 * mib);
+  EXPECT_THAT(live_table(view, {one, other, left}, 3, 79, 24)[0],
+              testing::StartsWith("kainstall2: 56%, 336.0 MiB of about 600.0 MiB"));
+}
+
+TEST(StatusTable, OfASingleSessionADoneNodeHasItAll) {
+  SessionView view = session();
+  NodeStatus done = node("10.0.1.35", State::done), running = node("10.0.1.36", State::running, "kainstall2");
+  done.round = 1;
+  running.sunk = 100 * mib;
+  EXPECT_EQ(written_on_average(view, {done, running}), 200 * mib);
+}
+
+TEST(StatusTable, WhatTheSessionWaitsForIsNamed) {
   SessionView view = session();
   view.expected = 0;
   view.progress.packed_in = 200 * mib;
@@ -58,9 +92,35 @@ TEST(StatusTable, WhatHoldsTheSessionUpHasALine) {
   running.sunk = 150 * mib;
   running.rate = 5.0 * mib;
   EXPECT_THAT(live_table(view, {running}, 1, 120, 24),
-              ElementsAre("kainstall2: 300.0 MiB, 10.0 MiB/s | 1 here, 0 done, 1 wanted",
-                          "  packed to 38%, held up by the sink of 10.0.1.35 (\\x1b[2J)",
-                          "10.0.1.35  running    kainstall2    150.0 MiB  5.0 MiB/s     "));
+              ElementsAre("kainstall2: 150.0 MiB, 10.0 MiB/s",
+                          "  1 here, 0 done, 1 wanted, packed to 38%, waiting for the sink of 10.0.1.35 (\\x1b[2J)",
+                          "10.0.1.35  running    kainstall2    150.0 MiB  5.0 MiB/s"));
+}
+
+TEST(StatusTable, TheHeadFitsAnOrdinaryTerminalWhole) {
+  SessionView view = session();
+  view.round = 12;
+  view.expected = 1023ull << 30;
+  view.rate = 1023.9 * mib;
+  view.progress.packed_in = 100;
+  view.progress.packed_out = 50;
+  view.progress.held_up_by = "the sink of 10.110.111.135 (node135)";
+  NodeStatus running = node("10.0.1.35", State::running, "kainstall2");
+  running.sunk = 900ull << 30;
+  std::vector<NodeStatus> nodes(100, running);
+  for (int i = 0; i < 20; ++i) nodes[static_cast<std::size_t>(i)].state = i % 2 ? State::failed : State::put_out;
+  auto lines = session_lines(view, nodes, 100, 79);
+  EXPECT_EQ(lines[0], "kainstall2: 87%, 900.0 GiB of about 1023.0 GiB, 1023.9 MiB/s, 2:03 left");
+  EXPECT_THAT(lines[1], testing::StartsWith("  100 here, 0 done, 10 failed, 10 dropped, 100 wanted, packed to 50%"));
+  for (const std::string& line : lines) EXPECT_LE(line.size(), 79u) << line;
+}
+
+TEST(StatusTable, WhileNoSessionRunsItSaysWhatIsWaitedFor) {
+  EXPECT_EQ(live_table(SessionView(), {}, 2, 79, 24)[0], "Waiting for nodes: 0 here, 0 done, 2 wanted");
+  NodeStatus done = node("10.0.1.35", State::done), running = node("10.0.1.36", State::finishing);
+  EXPECT_EQ(live_table(SessionView(), {done, running}, 2, 79, 24)[0],
+            "The nodes are at work: 2 here, 1 done, 2 wanted");
+  EXPECT_EQ(live_table(SessionView(), {done, done}, 2, 79, 24)[0], "All nodes are done: 2 here, 2 done, 2 wanted");
 }
 
 TEST(StatusTable, NothingIsWiderOrHigherThanTheTerminal) {
@@ -70,8 +130,8 @@ TEST(StatusTable, NothingIsWiderOrHigherThanTheTerminal) {
   auto lines = live_table(session(), nodes, 100, 40, 10);
   EXPECT_LT(lines.size(), 10u);
   for (const std::string& line : lines) EXPECT_LE(line.size(), 40u);
-  EXPECT_THAT(lines[1], testing::HasSubstr("10.0.1.99"));
-  EXPECT_EQ(lines.back(), "... and 93 more");
+  EXPECT_THAT(lines[2], testing::HasSubstr("10.0.1.99"));
+  EXPECT_EQ(lines.back(), "... and 94 more");
 }
 
 TEST(StatusTable, AHostNameCannotPaintTheTerminal) {
@@ -82,10 +142,10 @@ TEST(StatusTable, AHostNameCannotPaintTheTerminal) {
 }
 
 TEST(StatusTable, PercentNeverSaysAllBeforeTheEnd) {
-  SessionView view = session();
-  view.progress.bytes = 700 * mib;
-  EXPECT_THAT(live_table(view, {}, 1, 200, 24)[0],
-              testing::StartsWith("kainstall2: 700.0 MiB of about 700.0 MiB 99%, 10.0 MiB/s | "));
+  NodeStatus running = node("10.0.1.35", State::running, "kainstall2");
+  running.sunk = 700 * mib;
+  EXPECT_THAT(live_table(session(), {running}, 1, 200, 24)[0],
+              testing::StartsWith("kainstall2: 99%, 700.0 MiB of about 700.0 MiB, 10.0 MiB/s"));
 }
 
 TEST(StatusTable, Result) {
@@ -107,9 +167,8 @@ TEST(StatusTable, Durations) {
   EXPECT_EQ(format_duration(1e12), "99:59:59");
 }
 
-TEST(StatusTable, TotalsOfTheKaMethod) {
-  EXPECT_EQ(totals_text(627 * mib, std::chrono::duration<double>(127.0)),
-            "Total data sent = 627 Megs\nTransfer time = 127.000 seconds, throughput = 4.937 Mbytes/second\n");
+TEST(StatusTable, TotalsHaveTheUnitsOfAllTheRest) {
+  EXPECT_EQ(totals_text(627 * mib, std::chrono::duration<double>(127.0)), "627.0 MiB in 2:07, 4.9 MiB/s");
 }
 
 TEST(ServerReport, ForPrograms) {
@@ -133,6 +192,40 @@ TEST(ServerReport, ForPrograms) {
   EXPECT_EQ(nlohmann::json::parse(report_json(report))["result"], "done");
   report.error = "ports taken";
   EXPECT_EQ(nlohmann::json::parse(report_json(report))["result"], "failed");
+}
+
+TEST(ServerReport, OfACheckThatRefuses) {
+  CloneOptions options;
+  options.nodes = 3;
+  const Refusal why({"sdb: LVM", "sda: no room"}, {"a hook is not executable"});
+  auto json = nlohmann::json::parse(check_json(options, why));
+  EXPECT_EQ(json["result"], "refused");
+  EXPECT_EQ(json["refusals"], nlohmann::json({"sdb: LVM", "sda: no room"}));
+  EXPECT_EQ(json["warnings"], nlohmann::json({"a hook is not executable"}));
+  EXPECT_TRUE(json["plan"].is_null());
+  EXPECT_EQ(json["nodes_wanted"], 3);
+  EXPECT_EQ(nlohmann::json::parse(check_json(options, Error("run dumpe2fs", "it is not there")))["refusals"][0],
+            "run dumpe2fs: it is not there");
+}
+
+TEST(ServerReport, OfACheckThatFindsNothingInTheWay) {
+  Prepared ready;
+  wire::Disk disk;
+  disk.name = "sda";
+  disk.golden_size = 100 * mib;
+  ready.plan.manifest.disks = {disk};
+  ready.plan.excluded = {"/tmp"};
+  ready.plan.not_cloned = {{"/mnt/data (sdb1, ext4)", "left out by -X sdb"}};
+  ready.plan.warnings = {"/home is nearly full"};
+  ready.plan.expected = 1234;
+  auto json = nlohmann::json::parse(check_json(CloneOptions(), ready));
+  EXPECT_EQ(json["result"], "possible");
+  EXPECT_EQ(json["plan"]["disks"][0]["name"], "sda");
+  EXPECT_EQ(json["plan"]["excluded"][0], "/tmp");
+  EXPECT_EQ(json["plan"]["not_cloned"][0]["why"], "left out by -X sdb");
+  EXPECT_EQ(json["plan"]["expected_bytes"], 1234);
+  EXPECT_EQ(json["warnings"][0], "/home is nearly full");
+  EXPECT_TRUE(json["refusals"].empty());
 }
 
 }  // namespace

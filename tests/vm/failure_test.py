@@ -216,7 +216,7 @@ class Altered(OnARack):
         cable = AlteringCable(self.rack.network, "altering", 30764)
         node = self.node(1, (64, "virtio-blk"), cable=cable).start()
         for _ in range(3):
-            golden.console.wait(r"lost its upstream|put out|failed")
+            golden.console.wait(r"lost its upstream|dropped|failed")
         self.assertNotIn("Stage2 is there", node.console.text)
         self.assert_untouched(node)
 

@@ -104,7 +104,7 @@ class DebianClone:
         # What is compared later is what is on the disk now.
         console.command("systemctl is-system-running --wait; sync", 300)
         console.type(f"{COMMAND}; echo 'ka-server: exit' status $?\n")
-        console.wait(r"^Listening on TCP|^ka-server: ", 120)
+        console.wait(r"Listening on TCP|^ka-server: ", 120)
 
     def clone(self) -> None:
         """Both nodes boot by PXE, are cloned, and reboot, which here ends them."""

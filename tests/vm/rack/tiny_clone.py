@@ -30,7 +30,7 @@ class TinyGolden:
         """Types the command; returns once it waits for nodes."""
         self.serving = True
         self.console.type(f"ka-server -n {nodes} {options} --json /run/ka.json; echo 'ka-server: exit' status $?\n")
-        self.console.wait(r"^Listening on TCP|^ka-server: ")
+        self.console.wait(r"Listening on TCP|^ka-server: ")
 
     def interrupt(self) -> None:
         self.console.type("\x03")
