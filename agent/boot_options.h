@@ -4,7 +4,7 @@
 ///     automatic=method:ka,interface:eth0,network:dhcp          the KA method's own words
 ///     automatic=…,network:static,ip:…,netmask:…,gateway:…,dns:…
 ///     BOOTIF=01-52-54-00-12-34-56                              what pxelinux adds with IPAPPEND 2
-///     kaserver=ADDRESS[:PORT]  kasession=NAME  katarget=sda=name:vda  kashell  kamethod
+///     kaserver=ADDRESS[:PORT]  kasession=NAME  katarget=sda=serial:WD-123  kashell  kamethod
 
 #include <optional>
 #include <string>
@@ -31,7 +31,7 @@ struct BootOptions {
   std::optional<ServerAddress> server;            ///< kaserver=: no discovery
   std::string session = wire::stage2_session;     ///< kasession=: the first session
   std::vector<std::string> target_rules;          ///< katarget=, each "DISK=KIND:VALUE"
-  bool shell = false;                             ///< kashell: a shell from stage2 in place of a reboot after a failure
+  bool shell = false;                             ///< kashell: stage2 and a shell from it in place of the clone
 
   /// Words of ours that are not understood and change nothing: shown on the console.
   std::vector<std::string> warnings;

@@ -1,26 +1,35 @@
 #include "agent/clone.h"
 
 #include <sys/mount.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <map>
 
 #include "agent/boot_loader.h"
 #include "agent/clone_tree.h"
+#include "agent/disk_contents.h"
 #include "agent/disk_drivers.h"
 #include "agent/disks.h"
 #include "agent/format.h"
 #include "agent/fstab.h"
 #include "agent/identity.h"
 #include "agent/initrd.h"
+#include "agent/kernel_log.h"
+#include "agent/memory.h"
+#include "agent/inodes.h"
 #include "agent/mounts.h"
 #include "agent/partition_table.h"
+#include "agent/proof.h"
+#include "agent/repeat.h"
 #include "agent/sink.h"
 #include "agent/targets.h"
 #include "base/error.h"
 #include "base/files.h"
 #include "base/text.h"
+#include "base/thread.h"
 #include "wire/manifest.h"
+#include "wire/partition_places.h"
 
 namespace ka::agent {
 
@@ -28,6 +37,7 @@ namespace {
 
 constexpr std::size_t largest_manifest = 64 << 20;
 constexpr std::uint64_t mib = 1 << 20;
+constexpr auto between_news = std::chrono::seconds(2);
 
 // A golden partition's place on this machine.
 struct Place {
@@ -44,7 +54,8 @@ class Clone {
         log_(context.log),
         mounts_(context.io, context.machine, context.log),
         stage2_(context.machine, context.stage2_root),
-        clone_(context.machine, context.target) {}
+        clone_(context.machine, context.target),
+        kernel_log_(context.kernel_log) {}
 
   Awaitable<void> run() {
     std::exception_ptr failure;
@@ -53,25 +64,32 @@ class Clone {
     } catch (...) {
       failure = std::current_exception();
     }
-    if (!failure) co_return;
-    co_await mounts_.give_up();
-    leave_unbootable();
-    std::rethrow_exception(failure);
+    if (failure) {
+      // What was stopped has to unmount all the same.
+      co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+      failure = with_words_of_kernel(failure);
+      co_await mounts_.give_up();
+      leave_unbootable();
+    }
+    machine_.close_disks();
+    if (failure) std::rethrow_exception(failure);
   }
 
  private:
   Awaitable<void> steps() {
     co_await receive_manifest();
     co_await check_everything();
+    claim_disks();
     co_await ask_to_write();
 
     for (const Target& target : targets_) co_await partition(target);
+    for (const Target& target : targets_) let_programs_in(target);
     for (const wire::FileSystem& f : manifest_.file_systems) co_await format(f);
     mount_file_systems();
     co_await copy_system();
     for (const wire::RawPartition& raw : manifest_.raw_partitions) co_await copy_raw(raw);
 
-    remake_directories();
+    make_bare_inodes(machine_, clone_, log_, manifest_);
     correct_fstab();
     renew_identity(clone_, log_, manifest_.golden_host, context_.host_name);
     mount_kernel_file_systems();
@@ -81,6 +99,8 @@ class Clone {
     co_await prepare_boot_loader();
 
     co_await unmount_and_check();
+    co_await read_back();
+    check_kernel_log();
     write_boot_code();
     log_.line("Installation finished. No error reported.");
   }
@@ -101,6 +121,7 @@ class Clone {
     std::string session = wire::manifest_session;
     co_await context_.link.receive(session, sink);
     manifest_ = wire::parse_manifest(sink.content());
+    if (context_.limit_steps) context_.limit_steps(std::chrono::seconds(manifest_.step_limit_s));
     step.ok();
   }
 
@@ -108,23 +129,36 @@ class Clone {
     stage("checking");
     try {
       // What needs no disk comes first: drivers may still be looking for them.
+      check_firmware();
       check_programs();
       co_await load_file_systems();
-      modules_in_use_ = co_await context_.settle_drivers();
-      choose_disks();
+      drivers_ = co_await context_.settle_drivers();
+      co_await choose_disks();
       co_await try_file_systems();
     } catch (const Error& error) {
       throw Error(std::string(error.what()) + ". Nothing was written");
     }
   }
 
-  void choose_disks() {
-    TargetQuestion question{manifest_, read_disks(context_.sysfs, read_file(context_.procfs + "/mounts")),
-                            context_.target_rules, context_.boot_device};
+  // What the firmware starts a system by shows in how it started this one.
+  void check_firmware() const {
+    const std::string mine = ::access((context_.sysfs + "/firmware/efi").c_str(), F_OK) == 0 ? "uefi" : "bios";
+    const auto& fitting = manifest_.firmware;
+    if (std::find(fitting.begin(), fitting.end(), mine) != fitting.end()) return;
+    throw Error("be a clone of " + manifest_.golden_host,
+                mine == "uefi" ? "this machine started by UEFI, and what the golden machine sends starts by BIOS only; "
+                                 "switch the firmware of this machine to legacy (BIOS, CSM) boot"
+                               : "this machine started by BIOS, and what the golden machine sends starts by UEFI only; "
+                                 "switch the firmware of this machine to UEFI boot");
+  }
+
+  Awaitable<void> choose_disks() {
+    TargetQuestion question{manifest_, read_disks(context_.sysfs, context_.procfs), context_.target_rules,
+                            context_.booted_by_network, drivers_.doubts};
     targets_ = choose_targets(question);
     for (const Target& target : targets_) {
       log_.line(" - The golden " + target.golden->name + " goes to " + target.disk.text());
-      place_on(target);
+      co_await place_on(target);
     }
     for (const wire::FileSystem& f : manifest_.file_systems) check_fit(f, place(f.disk, f.partition).size);
     for (const wire::RawPartition& raw : manifest_.raw_partitions)
@@ -134,20 +168,50 @@ class Clone {
                         std::to_string(place(raw.disk, raw.partition).size));
   }
 
-  void place_on(const Target& target) {
-    auto& placed = placed_[target.golden->name];
+  Awaitable<void> place_on(const Target& target) {
     try {
-      placed = place_partitions(*target.golden, target.disk.size, target.disk.sector_size);
+      co_await lay_out(target);
     } catch (const Error& error) {
       throw in_context("use " + target.disk.text(), error);
     }
-    for (const PlacedPartition& p : placed)
+    for (const PlacedPartition& p : placed_[target.golden->name])
       places_[{target.golden->name, p.partition.number}] =
-          Place{"/dev/" + partition_name(target.disk.name, p.partition.number), p.size_mib * mib};
+          Place{"/dev/" + partition_name(target.disk.name, p.partition.number), p.size};
+  }
+
+  Awaitable<void> lay_out(const Target& target) {
+    const wire::Disk& golden = *target.golden;
+    auto& placed = placed_[golden.name];
+    placed = place_partitions(golden, target.disk.size, target.disk.sector_size);
+    std::string objection;
+    try {
+      co_await try_table(target);
+    } catch (const Error& error) {
+      if (!wire::have_places(golden.partitions)) throw;
+      objection = error.what();
+    }
+    if (objection.empty()) co_return;
+    // sfdisk cannot say some tables that it can read: logical partitions not in the order of their numbers, close by.
+    log_.line(" - The partitions are laid out anew: " + objection);
+    placed = place_anew(golden, target.disk.size, target.disk.sector_size);
+    co_await try_table(target);
+  }
+
+  // On a file without content, in RAM, as large as the disk. It has sectors of 512 bytes.
+  Awaitable<void> try_table(const Target& target) {
+    if (target.disk.sector_size != 512) co_return;
+    const std::string script = "/tmp/ka-partitions-" + target.disk.name, disk = "/tmp/ka-dry-disk";
+    machine_.write_file(context_.stage2_root + script,
+                        sfdisk_script(*target.golden, placed_[target.golden->name], 512));
+    machine_.write_file(context_.stage2_root + disk, "");
+    const char* const sfdisk = "truncate -s \"$1\" \"$2\" && exec sfdisk --no-reread --no-tell-kernel \"$2\" <\"$3\"";
+    Command command({"sh", "-c", sfdisk, "dry-run", std::to_string(target.disk.size), disk, script});
+    command.root = context_.stage2_root;
+    co_await machine_.run(command);
   }
 
   void check_programs() {
-    std::vector<std::string> programs = {"sh", "sfdisk", "tar"};
+    std::vector<std::string> programs = {"sh", "sfdisk", "truncate", "tar"};
     if (!manifest_.tar_compression.empty()) programs.push_back(manifest_.tar_compression);
     for (const wire::FileSystem& f : manifest_.file_systems)
       for (const std::string& program : programs_for(f)) programs.push_back(program);
@@ -165,6 +229,62 @@ class Clone {
       co_await context_.load_module(alias);
       if (!kernel_knows(f.type)) throw Error("mount " + f.type, "this kernel has no such file system");
     }
+  }
+
+  // From here on nobody else can take the disks, and what their descriptors say is what was chosen by their names.
+  void claim_disks() {
+    try {
+      for (const Target& target : targets_) {
+        const MachineDisk& chosen = target.disk;
+        const DeviceFacts facts = machine_.claim_disk("/dev/" + chosen.name);
+        check_same(chosen, facts);
+      }
+    } catch (const Error& error) {
+      throw Error(std::string(error.what()) + ". Nothing was written");
+    }
+  }
+
+  void check_same(const MachineDisk& chosen, const DeviceFacts& facts) const {
+    auto now = disk_by_number(context_.sysfs, context_.procfs, facts.number());
+    std::string difference;
+    if (!now || now->name != chosen.name)
+      difference = "it has another number";
+    else if (facts.size != chosen.size || now->size != chosen.size)
+      difference = "it has another size";
+    else if (facts.sector_size != chosen.sector_size)
+      difference = "it has another sector size";
+    else if (now->serial != chosen.serial || now->wwn != chosen.wwn)
+      difference = "it has another serial number";
+    if (!difference.empty())
+      throw Error("open " + chosen.text(), "what /dev/" + chosen.name + " is now is not what was chosen: " +
+                                               difference + "; was a disk changed just now?");
+  }
+
+  // The server's yes of this round; whatever else it says or if it is silent, nothing is written.
+  Awaitable<void> ask_to_write() {
+    std::vector<wire::DiskOffer> offers;
+    for (const Target& target : targets_) {
+      wire::DiskOffer offer;
+      offer.golden = target.golden->name;
+      offer.name = target.disk.name;
+      offer.model = target.disk.model;
+      offer.serial = target.disk.serial;
+      offer.size = target.disk.size;
+      offer.contents = co_await contents_of(machine_, context_.stage2_root, target.disk.name);
+      log_.line(" - On " + offer.name + " now: " + offer.contents);
+      offers.push_back(std::move(offer));
+    }
+    stage("ready to write");
+    try {
+      co_await context_.link.ask_to_write(std::move(offers));
+    } catch (const PutOut&) {
+      throw;
+    } catch (const ServerLost&) {
+      throw;
+    } catch (const Error& error) {
+      throw Error(std::string(error.what()) + ". Nothing was written");
+    }
+    log_.line("The KA server says yes: writing");
   }
 
   // A tool that would refuse half-way refuses now.
@@ -197,19 +317,6 @@ class Clone {
     return manifest_.boot_loader ? manifest_.boot_loader->kind : wire::BootLoader::Kind::none;
   }
 
-  // Nothing on any disk is changed before this has returned.
-  Awaitable<void> ask_to_write() {
-    std::vector<wire::DiskOffer> disks;
-    for (const Target& target : targets_) {
-      wire::DiskOffer offer;
-      offer.golden = target.golden->name;
-      offer.name = target.disk.name;
-      offer.size = target.disk.size;
-      disks.push_back(offer);
-    }
-    co_await context_.link.ask_to_write(std::move(disks));
-  }
-
   // ---- The disks ----
 
   Awaitable<void> partition(const Target& target) {
@@ -226,10 +333,12 @@ class Clone {
 
     Log::Step step(log_, "Writing partition table for " + target.disk.name + " using sfdisk");
     const std::string script = "/tmp/ka-partitions-" + target.disk.name;
-    machine_.write_file(context_.stage2_root + script, sfdisk_script(*target.golden, placed_[target.golden->name]));
-    // sfdisk itself would wait a quarter of a second before it tells the kernel.
+    machine_.write_file(context_.stage2_root + script,
+                        sfdisk_script(*target.golden, placed_[target.golden->name], target.disk.sector_size));
+    // sfdisk itself would wait a quarter of a second before it tells the kernel; and it takes this process, which has
+    // the disk for itself, for somebody who uses it (--no-reread).
     const char* const sfdisk =
-        "exec sfdisk --lock --no-tell-kernel --wipe always --wipe-partitions always \"$1\" <\"$2\"";
+        "exec sfdisk --lock --no-reread --no-tell-kernel --wipe always --wipe-partitions always \"$1\" <\"$2\"";
     Command command({"sh", "-c", sfdisk, "sfdisk", device, script});
     command.root = context_.stage2_root;
     co_await machine_.run(command);
@@ -237,6 +346,13 @@ class Clone {
     machine_.reread_partitions(device);
     check_kernel_sees(target);
     step.ok();
+  }
+
+  // mkfs, mkswap and mount each want their partition alone, which the kernel grants nobody while this process has the
+  // whole disk. What comes in between takes a partition from one of them, which then fails and says so.
+  void let_programs_in(const Target& target) {
+    machine_.share_disk("/dev/" + target.disk.name);
+    check_kernel_sees(target);
   }
 
   // A table that the kernel reads otherwise than it was meant would send file systems to the wrong place.
@@ -247,7 +363,7 @@ class Clone {
       auto start = parse_unsigned(trim(read_file_if_any(entry + "/start").value_or("")));
       auto size = parse_unsigned(trim(read_file_if_any(entry + "/size").value_or("")));
       bool extended = p.partition.kind == wire::Partition::Kind::extended;  // the kernel shows its first sectors only
-      if (start != p.start_mib * (mib / 512) || (!extended && size != p.size_mib * (mib / 512)))
+      if (start != p.start / 512 || (!extended && size != p.size / 512))
         throw Error("write the partition table of /dev/" + target.disk.name,
                     "the kernel does not see " + name + " where it was put; is the disk in use?");
     }
@@ -260,6 +376,10 @@ class Clone {
     Command command = format_command(f, here.device, here.size);
     command.root = context_.stage2_root;
     co_await machine_.run(command);
+    if (auto tune = tune_command(f, here.device, here.size)) {
+      tune->root = context_.stage2_root;
+      co_await machine_.run(*tune);
+    }
     step.ok();
   }
 
@@ -271,7 +391,7 @@ class Clone {
       const std::string target = context_.target + (f.mount_point == "/" ? "" : f.mount_point);
       Log::Step step(log_, "Mounting " + device + " as " + context_.target + f.mount_point + " ");
       if (f.mount_point != "/") machine_.make_directories(target);
-      mounts_.mount(device, target, f.type, MS_NOATIME, mount_data(f));
+      mounts_.mount_disk(device, target, f.type, MS_NOATIME, mount_data(f));
       step.ok();
     }
   }
@@ -293,9 +413,11 @@ class Clone {
       log_.line(line);
       if (lost.empty() && line.find("Cannot ") != std::string_view::npos) lost = line;
     };
-    auto sink = machine_.command_sink(tar, show);
+    proof_ = std::make_shared<Proof>(manifest_.verify_all);
+    auto sink = proof_->listen(machine_.command_sink(tar, show));
     std::string session = wire::system_session;
     ReceiveStats stats = co_await context_.link.receive(session, *sink);
+    proof_->copied();
     log_received(stats);
     if (!lost.empty()) throw Error("copy the system", lost);
     log_.line("Linux copy done.");
@@ -305,7 +427,8 @@ class Clone {
     const std::string& device = place(raw.disk, raw.partition).device;
     stage("copying " + device);
     log_.line(" - Copying " + device + " byte for byte");
-    auto sink = machine_.file_sink(device);
+    auto sink = machine_.device_sink(device);
+    if (manifest_.verify_all) sink = proof_->listen_raw(std::move(sink), device);
     std::string session = raw.session;
     ReceiveStats stats = co_await context_.link.receive(session, *sink);
     log_received(stats);
@@ -318,29 +441,6 @@ class Clone {
     double seconds = std::max(stats.elapsed.count(), 0.001);
     log_.line("Total data received = " + format_size(stats.bytes) + " (" +
               format_size(static_cast<std::uint64_t>(static_cast<double>(stats.bytes) / seconds)) + "/sec)");
-  }
-
-  void remake_directories() {
-    log_.line("Creating excluded directories");
-    for (const wire::BareDirectory& d : manifest_.bare_directories) {
-      clone_.make_directory(d.path, d.mode);
-      take_after(d);
-    }
-    for (const wire::Socket& s : manifest_.sockets) {
-      clone_.make_socket(s.path);
-      take_after(s);
-    }
-    clone_.make_directory("/proc", 0555);
-    clone_.make_directory("/sys", 0555);
-    clone_.make_directory("/dev");
-    clone_.make_directory("/run");
-  }
-
-  void take_after(const wire::BareDirectory& golden) {
-    std::string path = clone_.outside(golden.path);
-    machine_.set_owner(path, golden.uid, golden.gid);
-    machine_.set_mode(path, golden.mode);
-    machine_.set_mtime(path, golden.mtime, golden.mtime_nsec);
   }
 
   // ---- What must fit this machine ----
@@ -368,7 +468,7 @@ class Clone {
   Awaitable<void> fit_drivers() {
     stage("fitting drivers");
     std::string in_use;
-    for (const std::string& module : modules_in_use_) in_use += " " + module;
+    for (const std::string& module : drivers_.in_use) in_use += " " + module;
     if (!in_use.empty()) log_.line(" - Drivers in use on this machine:" + in_use);
     std::vector<std::string> modules;
     auto add = [&modules](const std::string& module) {
@@ -422,18 +522,110 @@ class Clone {
   Awaitable<void> unmount_and_check() {
     stage("unmounting");
     copy_log();
+    mounts_.unmount_others();
+    auto note = [proof = proof_, target = context_.target] { proof->note_changes(target); };
+    co_await run_beside(context_.io, std::move(note));
+    // After the note, which takes a changed ctime for changed content.
+    set_inode_flags(machine_, clone_, log_, manifest_);
     Log::Step syncing(log_, "Syncing disks");
-    machine_.sync();
+    const std::vector<std::string> mounted = mounts_.disks();
+    for (const std::string& target : mounted) {
+      auto news = tell_of_write_back();
+      co_await machine_.write_back(target);
+    }
     syncing.ok();
+    for (const std::string& device : mounted_devices())
+      if (std::uint64_t errors = ext_errors(context_.sysfs, device.substr(device.rfind('/') + 1)))
+        throw Error("write " + device, "its file system met " + std::to_string(errors) + " errors");
     Log::Step unmounting(log_, "Umounting " + context_.target);
     mounts_.unmount_all();
     unmounting.ok();
     for (const wire::FileSystem& f : manifest_.file_systems) {
-      auto command = check_command(f, place(f.disk, f.partition).device);
+      const std::string device = place(f.disk, f.partition).device;
+      if (!f.mount_point.empty()) co_await finish_writes(device);
+      auto command = check_command(f, device);
       if (!command) continue;
       command->root = context_.stage2_root;
       co_await machine_.run(*command);
     }
+  }
+
+  Awaitable<void> finish_writes(const std::string& device) {
+    auto news = tell_of_write_back();
+    co_await machine_.finish_writes(device);
+  }
+
+  std::unique_ptr<Repeat> tell_of_write_back() {
+    // The same figure twice is no sign of life.
+    auto tell = [this, before = std::string()]() mutable {
+      const std::string now = "writing back, " + format_size(memory_to_write_back(context_.procfs)) + " left";
+      if (now != before) stage(now);
+      before = now;
+    };
+    return std::make_unique<Repeat>(context_.io, between_news, std::move(tell));
+  }
+
+  // What was sent or written, against what the disk gives back: mounted anew, nothing of it is in memory.
+  Awaitable<void> read_back() {
+    stage("reading back");
+    Log::Step step(log_, manifest_.verify_all ? "Reading all files back from the disk"
+                                              : "Reading the files of /boot back from the disk");
+    for (const std::string& device : mounted_devices()) co_await finish_writes(device);  // e2fsck has read some of it
+    for (const wire::FileSystem& f : manifest_.file_systems) {
+      if (f.mount_point.empty()) continue;
+      const std::string target = context_.target + (f.mount_point == "/" ? "" : f.mount_point);
+      mounts_.mount(place(f.disk, f.partition).device, target, f.type, MS_RDONLY | MS_NOATIME, "");
+    }
+    {
+      auto tell = [this, before = std::uint64_t{0}]() mutable {
+        const std::uint64_t now = proof_->bytes_read();
+        if (now != before) stage("reading back, " + format_size(now) + " of " + format_size(proof_->bytes()));
+        before = now;
+      };
+      Repeat news(context_.io, between_news, std::move(tell));
+      auto read = [proof = proof_, target = context_.target] { proof->read_back(target); };
+      co_await run_beside(context_.io, std::move(read));
+    }
+    mounts_.unmount_all();
+    step.ok();
+    log_.line(" - " + std::to_string(proof_->files()) + " files, " + format_size(proof_->bytes()) +
+              " are as they were written");
+  }
+
+  // A write that failed, and that no file system spoke of.
+  void check_kernel_log() {
+    for (const std::string& line : kernel_log_.errors_of(disk_names()))
+      if (tells_of_lost_write(line)) throw Error("write the disk", "the kernel says: " + line);
+  }
+
+  std::exception_ptr with_words_of_kernel(std::exception_ptr failure) {
+    std::string words;
+    for (const std::string& line : kernel_log_.errors_of(disk_names())) words += (words.empty() ? "" : "; ") + line;
+    if (words.empty()) return failure;
+    try {
+      std::rethrow_exception(failure);
+    } catch (const PutOut&) {
+    } catch (const ServerLost&) {
+    } catch (const Error& error) {
+      if (std::string(error.what()).find("the kernel says: ") == std::string::npos)
+        return std::make_exception_ptr(Error(std::string(error.what()) + " (the kernel says: " + words + ")"));
+    } catch (...) {
+    }
+    return failure;
+  }
+
+  // Disks that were written to: "vda".
+  std::vector<std::string> disk_names() const {
+    std::vector<std::string> names;
+    for (const std::string& device : changed_) names.push_back(device.substr(device.rfind('/') + 1));
+    return names;
+  }
+
+  std::vector<std::string> mounted_devices() const {
+    std::vector<std::string> devices;
+    for (const wire::FileSystem& f : manifest_.file_systems)
+      if (!f.mount_point.empty()) devices.push_back(place(f.disk, f.partition).device);
+    return devices;
   }
 
   void copy_log() {
@@ -447,11 +639,11 @@ class Clone {
   // The very last thing: up to here the disk does not boot.
   void write_boot_code() {
     for (const auto& [disk, code] : boot_code_) {
+      machine_.claim_disk("/dev/" + disk);  // fails if anything of it is still mounted, seen from wherever
       machine_.write_device("/dev/" + disk, 0, code);
       if (machine_.read_device("/dev/" + disk, 0, boot_code_size) != code)
         throw Error("write the boot code of /dev/" + disk, "what is read back is not what was written");
     }
-    machine_.sync();
   }
 
   void leave_unbootable() {
@@ -469,13 +661,15 @@ class Clone {
   Log& log_;
   Mounts mounts_;
   CloneTree stage2_, clone_;
+  KernelLog kernel_log_;          // from before the first write
+  std::shared_ptr<Proof> proof_;  // shared with the thread that reads
 
   wire::Manifest manifest_;
   std::vector<Target> targets_;
   std::map<std::string, std::vector<PlacedPartition>> placed_;  // by golden disk
   std::map<std::pair<std::string, int>, Place> places_;         // by golden disk and partition
   std::map<std::string, std::string> boot_code_;                // by disk of this machine
-  std::vector<std::string> modules_in_use_;
+  SettledDrivers drivers_;
   std::vector<std::string> changed_;  // devices of disks that were written to
 };
 

@@ -2,6 +2,7 @@
 /// The clone itself: from the manifest to an unmounted, bootable copy. Called once stage2 is mounted; knows nothing of
 /// PID 1, DHCP, how the bytes travel or how drivers are found.
 
+#include <chrono>
 #include <functional>
 #include <string>
 #include <vector>
@@ -12,6 +13,13 @@
 #include "base/asio.h"
 
 namespace ka::agent {
+
+/// What is known of this machine's drivers when its disks are looked at.
+struct SettledDrivers {
+  std::vector<std::string> in_use;  ///< modules that its hardware uses (for the log)
+  /// Why it may have disks that cannot be seen: "no driver for pci 0000:00:05.0 [1b36:0010] …". Empty: none.
+  std::vector<std::string> doubts;
+};
 
 struct CloneContext {
   asio::io_context& io;
@@ -25,18 +33,23 @@ struct CloneContext {
   std::string sysfs = "/sys", procfs = "/proc";  ///< where the kernel shows its devices, mounts and file systems
   std::string host_name = "";                    ///< from DHCP; empty: the golden node's name is kept, with a warning
   std::string log_file = "";                     ///< copied into the clone's /var/log/ka
-  std::string boot_device = "";                  ///< disk this machine booted from ("sdb"), empty for a PXE boot
-  std::vector<std::string> target_rules = {};    ///< katarget= words of the command line: "sda=name:vda"
+  bool booted_by_network = true;                 ///< false: this system may have come from a disk of this machine
+  std::vector<std::string> target_rules = {};    ///< katarget= words of the command line: "sda=serial:WD-1234"
   /// Loads a kernel module by its name or an alias ("fs-ext4"), of all.rdz or stage2. Throws Error.
   std::function<Awaitable<void>(std::string)> load_module;
   /// Called once, before anything is asked about this machine's disks: returns when its drivers are in and no device
-  /// appears any more, with the modules that its hardware uses (for the log).
-  std::function<Awaitable<std::vector<std::string>>()> settle_drivers;
+  /// appears any more, or no longer waits.
+  std::function<Awaitable<SettledDrivers>()> settle_drivers;
+  std::string kernel_log = "/dev/kmsg";  ///< where the kernel says why a disk failed
+  /// Called once the server's limit for a step is known; may be empty.
+  std::function<void(std::chrono::seconds)> limit_steps = {};
 };
 
-/// Receives kainstall1, kainstall2, … and does the whole of docs/design.md "The order of a clone". On return
-/// all file systems are unmounted and link.done() has not been called yet. Throws PutOut and ServerLost as
-/// the link gives them, Error for all else; whatever was mounted is unmounted then, and the disk does not boot.
+/// Every call that it makes may wait for a disk (agent/clone_thread.h runs it where nobody waits for it).
+/// Receives kainstall1, kainstall2, … and does the whole of docs/design.md "The order of a clone". Nothing outside of
+/// this machine's RAM is changed before link.ask_to_write() has returned. On return all file systems are unmounted and
+/// link.done() has not been called yet. Throws PutOut and ServerLost as the link gives them, Error for all else;
+/// whatever was mounted is unmounted then, and a disk that was written to does not boot.
 Awaitable<void> clone(CloneContext& context);
 
 }  // namespace ka::agent

@@ -2,8 +2,11 @@
 /// The disks that this machine has, as the kernel shows them in sysfs.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
+
+#include "wire/device_name.h"
 
 namespace ka::agent {
 
@@ -11,25 +14,30 @@ struct MachineDisk {
   std::string name;                 ///< "sda", "nvme0n1"
   std::uint64_t size = 0;           ///< bytes
   std::uint32_t sector_size = 512;  ///< logical, bytes
-  bool removable = false;           ///< the medium can be taken out, or the disk hangs on USB
+  bool removable = false;           ///< the medium or the disk is made to be taken out: USB, SD cards, Thunderbolt
   bool read_only = false;
-  std::string model, serial;  ///< empty where the disk tells none
-  std::string wwn;            ///< "naa.5000c500a1b2c3d4", "eui.…"; empty where it has none
-  std::string path;           ///< place in the machine as /dev/disk/by-path names it: "pci-0000:00:1f.2-ata-1"
-  std::string used_by;        ///< "md0", "mounted on /x": why nobody may write to it now; empty: free
+  bool name_may_change = false;  ///< its kind is found side by side, so "sda" may be another disk at the next start
+  std::string model, serial;     ///< empty where the disk tells none
+  std::string wwn;               ///< "naa.5000c500a1b2c3d4", "eui.…"; empty where it has none
+  std::string path;              ///< place in the machine as /dev/disk/by-path names it: "pci-0000:00:1f.2-ata-1"
+  std::string number;            ///< "8:0"
+  std::string used_by;           ///< "used by md0", "mounted on /x": why nobody may write to it now; empty: free
 
   std::string text() const;  ///< "sda (80.0 GiB, QEMU HARDDISK, serial QM00001, pci-0000:00:1f.2-ata-1)"
 };
 
-/// Whole disks only: no loop, RAM, device-mapper or md devices, optical or floppy drives, boot partitions of
-/// eMMC, or drives without a medium. In the order of their names. `mounts` is the text of /proc/mounts.
-std::vector<MachineDisk> read_disks(const std::string& sysfs, const std::string& mounts);
+/// Whole disks only: no loop, RAM, network, device-mapper or md devices, optical or floppy drives, hardware partitions
+/// of eMMC, or drives without a medium. In the order of their names. What is mounted or swap is asked of `procfs`.
+std::vector<MachineDisk> read_disks(const std::string& sysfs, const std::string& procfs);
+
+/// The one of them with this number ("8:0"), as it is now; nullopt: none has it.
+std::optional<MachineDisk> disk_by_number(const std::string& sysfs, const std::string& procfs,
+                                          const std::string& number);
 
 /// The modules of all drivers between the disk and the root of the device tree, nearest first: "sd_mod",
 /// "ahci". What is built into the running kernel has no module and is not listed.
 std::vector<std::string> driver_modules(const std::string& sysfs, const std::string& disk);
 
-/// The name of a partition of a disk: sda1, nvme0n1p1, mmcblk0p1.
-std::string partition_name(const std::string& disk, int number);
+using wire::partition_name;
 
 }  // namespace ka::agent

@@ -71,6 +71,14 @@ bool finds_disks_later(std::string_view module_path) {
   return false;
 }
 
+bool is_storage(std::string_view module_path) {
+  for (const char* folder : {"/drivers/mmc/host/", "/drivers/ufs/", "/drivers/ata/", "/drivers/scsi/", "/drivers/nvme/",
+                             "/drivers/block/", "/drivers/message/"}) {
+    if (module_path.find(folder) != std::string_view::npos) return true;
+  }
+  return false;
+}
+
 std::string four_digits(std::string text) { return text.starts_with("0x") ? text.substr(2) : text; }
 
 }  // namespace
@@ -163,11 +171,19 @@ Awaitable<void> Drivers::run(Request request) {
   arguments.insert(arguments.end(), request.files.begin(), request.files.end());
   Command command(std::move(arguments));
   auto complain = [this](std::string_view failure) { log_.line("Module " + std::string(failure)); };
-  co_await ka::run(io_, command, complain);
+  running_modules_.insert(request.modules.begin(), request.modules.end());
+  std::exception_ptr failure;
+  try {
+    co_await ka::run(io_, command, complain);
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  for (const std::string& module : request.modules) running_modules_.extract(module);
+  if (failure) std::rethrow_exception(failure);
   loaded_.insert(loaded_.end(), request.modules.begin(), request.modules.end());
 }
 
-Awaitable<void> Drivers::settle(std::chrono::milliseconds quiet, std::chrono::milliseconds limit) {
+Awaitable<bool> Drivers::settle(std::chrono::milliseconds quiet, std::chrono::milliseconds limit) {
   const auto end = Clock::now() + limit;
   // A network card's driver that never comes back must not keep the disks away.
   network_first_ = false;
@@ -175,12 +191,14 @@ Awaitable<void> Drivers::settle(std::chrono::milliseconds quiet, std::chrono::mi
   asio::steady_timer timer(io_);
   while (running_ > 0 || !queue_.empty() || Clock::now() < last_news_ + quiet) {
     if (Clock::now() >= end) {
-      log_.line("Drivers are still being loaded or devices still appear; going on");
-      co_return;
+      log_.line("After " + std::to_string(limit.count() / 1000) + " s drivers are still being loaded (" + loading() +
+                ") or devices still appear");
+      co_return false;
     }
     timer.expires_after(20ms);
     co_await timer.async_wait(asio::use_awaitable);
   }
+  co_return true;
 }
 
 Awaitable<void> Drivers::load(std::vector<std::string> names) {
@@ -217,6 +235,23 @@ std::vector<UndrivenDevice> Drivers::undriven() const {
     }
   }
   return found;
+}
+
+bool Drivers::drive_storage(std::string_view modalias) const {
+  for (const std::string& module : index_.serving(modalias)) {
+    for (const std::string& file : index_.load_order(module))
+      if (module_name(file) == module && is_storage(file)) return true;
+  }
+  return false;
+}
+
+std::string Drivers::loading() const {
+  std::string names;
+  auto add = [&names](const std::string& module) { names += (names.empty() ? "" : " ") + module; };
+  for (const std::string& module : running_modules_) add(module);
+  for (const Request& request : queue_)
+    for (const std::string& module : request.modules) add(module);
+  return names.empty() ? "none" : names;
 }
 
 bool Drivers::disks_may_come_late() const {

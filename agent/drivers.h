@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "agent/log.h"
@@ -36,14 +37,20 @@ class Drivers {
   /// As add_modules, and asks all devices once more.
   void use_modules_of(const std::string& root);
 
-  /// Returns when nothing is being loaded and no device has appeared for `quiet`, at latest after `limit`.
-  Awaitable<void> settle(std::chrono::milliseconds quiet, std::chrono::milliseconds limit);
+  /// Returns when nothing is being loaded and no device has appeared for `quiet`, at latest after `limit`: then false.
+  Awaitable<bool> settle(std::chrono::milliseconds quiet, std::chrono::milliseconds limit);
 
   /// Loads these modules (or what serves these aliases), and waits. Throws Error if one is not there or does not load.
   Awaitable<void> load(std::vector<std::string> names);
 
   /// Devices that a clone could need (no bridges, displays, …) and that have no driver now.
   std::vector<UndrivenDevice> undriven() const;
+
+  /// Whether a module that is at hand serves this modalias and drives storage.
+  bool drive_storage(std::string_view modalias) const;
+
+  /// Modules that are being loaded now, or wait for it: "qla2xxx lpfc".
+  std::string loading() const;
 
   /// Whether a driver in use is one whose disks appear at some time after it was loaded.
   bool disks_may_come_late() const;
@@ -69,6 +76,7 @@ class Drivers {
   std::set<std::string> requested_;  // modules that were loaded or tried
   std::deque<Request> queue_;
   std::vector<std::string> loaded_;
+  std::multiset<std::string> running_modules_;
   unsigned running_ = 0, urgent_running_ = 0;
   // The kernel ends no module's load before all probing that goes on at the time is done, so a network card would wait
   // for the disks of a controller beside it.

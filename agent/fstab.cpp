@@ -28,17 +28,6 @@ const FileSystem* by_use(std::string_view mount_point, std::string_view type,
   return found.size() == 1 && !found[0]->uuid.empty() ? found[0] : nullptr;
 }
 
-// fstab(5): blanks in a field are \040 and the like.
-std::string unescape_field(std::string_view field) {
-  std::string text;
-  for (std::size_t i = 0; i < field.size(); ++i) {
-    auto code = field[i] == '\\' && i + 4 <= field.size() ? parse_unsigned(field.substr(i + 1, 3), 8) : std::nullopt;
-    text += code ? static_cast<char>(*code) : field[i];
-    if (code) i += 3;
-  }
-  return text;
-}
-
 bool names_hardware(std::string_view device) {
   return starts_with(device, "/dev/disk/by-id/") || starts_with(device, "/dev/disk/by-path/");
 }
@@ -68,7 +57,7 @@ Rewritten rewrite_fstab(std::string_view text, const std::vector<FileSystem>& fi
     bool entry = fields.size() >= 3 && fields[0][0] != '#';
     const FileSystem* found = entry ? by_device(fields[0], file_systems) : nullptr;
     if (entry && !found && names_hardware(fields[0]))
-      found = by_use(unescape_field(fields[1]), fields[2], file_systems);
+      found = by_use(unescape_octal(fields[1]), fields[2], file_systems);
     if (found) {
       auto at = static_cast<std::size_t>(fields[0].data() - line.data());
       result.changes.push_back(std::string(fields[0]) + " is now UUID=" + found->uuid);

@@ -1,12 +1,13 @@
 #include "agent/node.h"
 
-#include <algorithm>
 #include <cstdio>
 #include <ctime>
 
-#include "agent/clone.h"
+#include "agent/clone_thread.h"
+#include "agent/disks.h"
 #include "agent/server_lookup.h"
 #include "agent/squashfs.h"
+#include "agent/storage_doubts.h"
 #include "base/error.h"
 #include "base/files.h"
 
@@ -34,17 +35,7 @@ std::string log_name(const asio::ip::address_v4& address) {
   return address.to_string() + "-" + date;
 }
 
-bool is_disk(const std::string& block_device) {
-  for (const char* other : {"loop", "ram", "zram", "sr", "fd", "dm-", "md", "nbd"}) {
-    if (block_device.starts_with(other)) return false;
-  }
-  return true;
-}
-
-bool has_a_disk() {
-  const std::vector<std::string> names = list_directory("/sys/block");
-  return std::any_of(names.begin(), names.end(), is_disk);
-}
+bool has_a_disk() { return !read_disks("/sys", "/proc").empty(); }
 
 }  // namespace
 
@@ -73,7 +64,7 @@ Awaitable<void> Node::tell(ServerLink& link, std::string reason) {
   }
 }
 
-Awaitable<void> Node::run() {
+Awaitable<Node::End> Node::run() {
   for (const std::string& word : options_.warnings) log_.line("Kernel command line: " + word);
   std::string errors;
   for (const std::string& word : options_.errors) errors += (errors.empty() ? "" : "; ") + word;
@@ -84,8 +75,13 @@ Awaitable<void> Node::run() {
     auto link = co_await find_server(io_, log_, options_, network_);
     std::string reason;
     try {
+      if (options_.shell) {
+        co_await receive_stage2(*link);
+        co_await tell(*link, "kashell: this machine gives a shell, and is not cloned");
+        co_return End::shell;
+      }
       co_await be_cloned(*link);
-      co_return;
+      co_return End::cloned;
     } catch (const ServerLost& lost) {
       log_.line(std::string("The KA server is lost: ") + lost.what());
       continue;
@@ -149,12 +145,21 @@ Awaitable<void> Node::be_cloned(ServerLink& link) {
   }
 }
 
-Awaitable<void> Node::clone_once(ServerLink& link) {
-  if (!stage2_.mounted()) {
-    co_await stage2_.receive(link, options_.session);
+Awaitable<void> Node::receive_stage2(ServerLink& link) {
+  while (!stage2_.mounted()) {
+    try {
+      co_await stage2_.receive(link, options_.session);
+    } catch (const PutOut& put_out) {
+      log_.line(std::string("Put out of this round: ") + put_out.what() + "; waiting for the next one");
+      continue;
+    }
     log_.line("Stage2 is there (" + uptime() + " after the start)");
     use_drivers_of_stage2();
   }
+}
+
+Awaitable<void> Node::clone_once(ServerLink& link) {
+  co_await receive_stage2(link);
   const std::vector<Network::Up> up = network_.up();
   CloneContext context{.io = io_,
                        .machine = machine_,
@@ -163,11 +168,11 @@ Awaitable<void> Node::clone_once(ServerLink& link) {
                        .stage2_root = Stage2::root,
                        .host_name = up.empty() ? "" : up.front().lease.host_name,
                        .log_file = log_.file(),
-                       .boot_device = "",
+                       .booted_by_network = options_.boot_interface.has_value(),
                        .target_rules = options_.target_rules,
                        .load_module = [this](std::string name) { return drivers_.load({std::move(name)}); },
                        .settle_drivers = [this] { return settle_drivers(); }};
-  co_await clone(context);
+  co_await clone_beside(std::move(context));
 }
 
 void Node::use_drivers_of_stage2() {
@@ -179,12 +184,19 @@ void Node::use_drivers_of_stage2() {
   drivers_.use_modules_of(Stage2::root);
 }
 
-Awaitable<std::vector<std::string>> Node::settle_drivers() {
-  co_await drivers_.settle(quiet_time, longest_driver_time);
-  if (drivers_.disks_may_come_late()) co_await drivers_.settle(quiet_time_for_late_disks, longest_driver_time);
+Awaitable<SettledDrivers> Node::settle_drivers() {
+  bool settled = co_await drivers_.settle(quiet_time, longest_driver_time);
+  if (drivers_.disks_may_come_late())
+    settled = co_await drivers_.settle(quiet_time_for_late_disks, longest_driver_time);
   for (const UndrivenDevice& device : drivers_.undriven()) log_.line("No driver for " + device.text());
   co_await wait_for_a_disk();
-  co_return drivers_.in_use();
+  SettledDrivers state;
+  state.in_use = drivers_.in_use();
+  auto drives_storage = [this](std::string_view modalias) { return drivers_.drive_storage(modalias); };
+  state.doubts = storage_doubts("/sys", drives_storage);
+  if (!settled)
+    state.doubts.push_back("drivers are still being loaded (" + drivers_.loading() + ") or devices still appear");
+  co_return state;
 }
 
 Awaitable<void> Node::wait_for_a_disk() {

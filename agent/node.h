@@ -6,6 +6,7 @@
 #include <string>
 
 #include "agent/boot_options.h"
+#include "agent/clone.h"
 #include "agent/console_log.h"
 #include "agent/drivers.h"
 #include "agent/linux_machine.h"
@@ -20,11 +21,12 @@ class Node {
  public:
   Node(asio::io_context& io, ConsoleLog& log, const BootOptions& options);
 
-  /// Returns when this machine is cloned and the server has released it. Throws Error with what a person at the
-  /// console needs to know; the server knows it too then, if it can be reached.
-  Awaitable<void> run();
+  enum class End { cloned, shell };
 
-  bool has_stage2() const { return stage2_.mounted(); }
+  /// Returns when this machine is cloned and the server has released it; or, if a shell was asked for (kashell), when
+  /// stage2 is there for one, and no disk was even looked at. Throws Error with what a person at the console needs to
+  /// know; the server knows it too then, if it can be reached.
+  Awaitable<End> run();
 
  private:
   Awaitable<void> get_onto_the_network();
@@ -32,9 +34,10 @@ class Node {
   void serve_log();
   Awaitable<void> be_cloned(ServerLink& link);
   Awaitable<void> tell(ServerLink& link, std::string reason);
+  Awaitable<void> receive_stage2(ServerLink& link);
   Awaitable<void> clone_once(ServerLink& link);
   void use_drivers_of_stage2();
-  Awaitable<std::vector<std::string>> settle_drivers();
+  Awaitable<SettledDrivers> settle_drivers();
   Awaitable<void> wait_for_a_disk();
   std::string uptime() const;
 

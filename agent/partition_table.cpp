@@ -5,12 +5,14 @@
 #include <optional>
 
 #include "base/error.h"
+#include "wire/partition_places.h"
 
 namespace ka::agent {
 
 namespace {
 
 constexpr std::uint64_t mib = 1 << 20;
+constexpr int first_logical = 5;
 
 using Kind = wire::Partition::Kind;
 using wire::Partition;
@@ -49,42 +51,98 @@ void place_level(const wire::Disk& golden, bool logical, std::uint64_t start, st
   for (PlacedPartition& p : placed) {
     if (!on_level(p.partition, logical)) continue;
     if (logical) start += 1;
-    p.start_mib = start;
-    p.size_mib = p.partition.size_mib ? fixed_size(p.partition, golden.partitions) : room - fixed;
-    start += p.size_mib;
+    const std::uint64_t size = p.partition.size_mib ? fixed_size(p.partition, golden.partitions) : room - fixed;
+    p.start = start * mib;
+    p.size = size * mib;
+    start += size;
   }
+}
+
+std::uint64_t golden_end(const Partition& p) { return p.golden_start + p.golden_size; }
+
+// sfdisk keeps the boot record of the logical partition 5 at the start of the extended one, and that of each other one
+// in the sector before it.
+bool has_boot_record(const Partition& logical, const wire::Disk& golden, std::uint32_t sector) {
+  const bool first = logical.number == first_logical;
+  auto needed_from = [&](const Partition& p) -> std::uint64_t {
+    if (p.kind == Kind::extended) return p.golden_start + (first ? 1 : 2) * std::uint64_t{sector};
+    const bool in_front = p.kind == Kind::logical && p.golden_start < logical.golden_start;
+    return in_front && !first ? golden_end(p) + sector : 0;
+  };
+  return std::all_of(golden.partitions.begin(), golden.partitions.end(),
+                     [&](const Partition& p) { return needed_from(p) <= logical.golden_start; });
+}
+
+// The golden table as it is, on a disk that has this many bytes for it; nullopt: it cannot be.
+std::optional<std::vector<PlacedPartition>> place_as_golden(const wire::Disk& golden, std::uint64_t end,
+                                                            std::uint32_t sector_size) {
+  if (!wire::have_places(golden.partitions)) return std::nullopt;
+  std::uint64_t last = 0;
+  for (const Partition& p : golden.partitions) {
+    if (p.golden_start % sector_size != 0 || p.golden_size % sector_size != 0 || golden_end(p) > end)
+      return std::nullopt;
+    if (p.kind == Kind::logical && !has_boot_record(p, golden, sector_size)) return std::nullopt;
+    last = std::max(last, golden_end(p));
+  }
+  // A little larger disk is no reason for a partition that ends nowhere in particular.
+  const std::uint64_t filled = std::max(last, end / mib * mib);
+  std::vector<PlacedPartition> placed;
+  for (const Partition& p : golden.partitions) {
+    PlacedPartition one;
+    one.partition = p;
+    one.start = p.golden_start;
+    one.size = p.size_mib ? p.golden_size : filled - p.golden_start;
+    placed.push_back(one);
+  }
+  return placed;
+}
+
+// An MBR counts sectors in 32 bits.
+std::uint64_t usable(std::uint64_t disk_size, std::uint32_t sector_size) {
+  return std::min(disk_size / sector_size, (std::uint64_t{1} << 32) - 1) * sector_size;
 }
 
 }  // namespace
 
 std::vector<PlacedPartition> place_partitions(const wire::Disk& golden, std::uint64_t disk_size,
                                               std::uint32_t sector_size) {
+  auto as_golden = place_as_golden(golden, usable(disk_size, sector_size), sector_size);
+  return as_golden ? *std::move(as_golden) : place_anew(golden, disk_size, sector_size);
+}
+
+std::vector<PlacedPartition> place_anew(const wire::Disk& golden, std::uint64_t disk_size, std::uint32_t sector_size) {
   std::vector<PlacedPartition> placed;
   for (const Partition& p : golden.partitions) {
     PlacedPartition one;
     one.partition = p;
     placed.push_back(one);
   }
-  // An MBR counts sectors in 32 bits.
-  std::uint64_t end = std::min(disk_size / mib, ((std::uint64_t{1} << 32) - 1) * sector_size / mib);
+  const std::uint64_t end = usable(disk_size, sector_size) / mib;
   if (end < 2) throw Error("place the partitions of the golden " + golden.name, "the disk is smaller than 2 MiB");
   place_level(golden, false, 1, end, placed);
   auto extended = std::find_if(placed.begin(), placed.end(),
                                [](const PlacedPartition& p) { return p.partition.kind == Kind::extended; });
   if (extended != placed.end())
-    place_level(golden, true, extended->start_mib, extended->start_mib + extended->size_mib, placed);
+    place_level(golden, true, extended->start / mib, (extended->start + extended->size) / mib, placed);
   return placed;
 }
 
-std::string sfdisk_script(const wire::Disk& golden, const std::vector<PlacedPartition>& partitions) {
+std::string sfdisk_script(const wire::Disk& golden, std::vector<PlacedPartition> partitions,
+                          std::uint32_t sector_size) {
+  // sfdisk makes logical partitions one after the other; where each lies is another matter.
+  auto by_number = [](const PlacedPartition& a, const PlacedPartition& b) {
+    return a.partition.number < b.partition.number;
+  };
+  std::sort(partitions.begin(), partitions.end(), by_number);
   char line[160];
-  std::snprintf(line, sizeof line, "label: dos\nlabel-id: 0x%08x\n\n", golden.identifier);
+  std::snprintf(line, sizeof line, "label: dos\nlabel-id: 0x%08x\nunit: sectors\n\n", golden.identifier);
   std::string script = line;
   for (const PlacedPartition& p : partitions) {
     // sfdisk takes the number from the end of the device's name.
-    std::snprintf(line, sizeof line, "partition%d : start=%lluMiB, size=%lluMiB, type=%x%s\n", p.partition.number,
-                  static_cast<unsigned long long>(p.start_mib), static_cast<unsigned long long>(p.size_mib),
-                  p.partition.type, p.partition.bootable ? ", bootable" : "");
+    std::snprintf(line, sizeof line, "partition%d : start=%llu, size=%llu, type=%x%s\n", p.partition.number,
+                  static_cast<unsigned long long>(p.start / sector_size),
+                  static_cast<unsigned long long>(p.size / sector_size), p.partition.type,
+                  p.partition.bootable ? ", bootable" : "");
     script += line;
   }
   return script;

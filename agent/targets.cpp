@@ -12,13 +12,29 @@ namespace ka::agent {
 
 namespace {
 
-// Why this disk must not be written to, or "".
-std::string why_not(const MachineDisk& disk, const TargetQuestion& question) {
-  if (disk.name == question.boot_device) return "this machine booted from it";
+// Why this disk must not be written to whatever a rule says, or "".
+std::string why_never(const MachineDisk& disk, const TargetQuestion& question) {
   if (disk.removable && !question.manifest.removable_allowed)
     return "removable or on USB, and the server does not allow such disks";
   if (disk.read_only) return "read-only";
   return disk.used_by;
+}
+
+// Why it is not taken without a rule, or "".
+std::string why_not(const MachineDisk& disk, const TargetQuestion& question) {
+  std::string never = why_never(disk, question);
+  if (!never.empty() || question.booted_by_network || !disk.removable) return never;
+  return "removable, and this machine was not booted by the network: perhaps it is what it booted from";
+}
+
+// "sd" of sda, "nvme" of nvme0n1.
+std::string_view kind_of_name(const MachineDisk& disk) { return disk.name.starts_with("nvme") ? "nvme" : "sd"; }
+
+// What stays the same at the next start, and can stand on a kernel command line.
+std::string lasting_selector(const MachineDisk& disk) {
+  for (const auto& [kind, value] : {std::pair("serial:", disk.serial), {"wwn:", disk.wwn}, {"path:", disk.path}})
+    if (!value.empty() && value.find_first_of(" \"") == std::string::npos) return kind + value;
+  return "name:" + disk.name;
 }
 
 class Chooser {
@@ -33,6 +49,8 @@ class Chooser {
     std::vector<const wire::Disk*> open;
     for (const wire::Disk& golden : question_.manifest.disks)
       if (!taken_.count(golden.name)) open.push_back(&golden);
+    if (!open.empty() && !question_.doubts.empty())
+      refuse(open[0]->name, "there may be disks here that cannot be seen; say which one it is" + remedy(open[0]->name));
     if (open.size() == 1) take(open[0]->name, the_only_one(*open[0]));
     if (open.size() > 1) take_the_same(open);
 
@@ -53,7 +71,7 @@ class Chooser {
     for (const std::string& rule : question_.rules) {
       auto equals = rule.find('=');
       if (equals == std::string::npos || equals == 0 || equals + 1 == rule.size())
-        throw Error("katarget=" + escape_bytes(rule), "is not DISK=KIND:VALUE, such as katarget=sda=name:vda");
+        throw Error("katarget=" + escape_bytes(rule), "is not DISK=KIND:VALUE, such as katarget=sda=serial:WD-1234");
       std::string golden = rule.substr(0, equals), selector = rule.substr(equals + 1);
       auto named = [&golden](const wire::Disk& disk) { return disk.name == golden; };
       const auto& disks = question_.manifest.disks;
@@ -85,9 +103,26 @@ class Chooser {
     std::string rule = golden + "=" + escape_bytes(selector);
     if (found.empty()) refuse(golden, "no disk here is " + escape_bytes(selector) + ", as the rule " + rule + " wants");
     if (found.size() > 1) refuse(golden, std::to_string(found.size()) + " disks here match the rule " + rule);
-    if (std::string why = why_not(*found[0], question_); !why.empty())
+    if (std::string why = why_never(*found[0], question_); !why.empty())
       refuse(golden, "the rule " + rule + " means " + found[0]->name + ", which must not be written to: " + why);
+    if (is_by_name(selector) && others_like(*found[0]))
+      refuse(golden, "the rule " + rule +
+                         " goes by a name, and at the next start another of these disks may have it; " + "say which" +
+                         remedy(golden));
     return found[0];
+  }
+
+  static bool is_by_name(const std::string& selector) {
+    return selector.find(':') == std::string::npos || selector.starts_with("name:");
+  }
+
+  // Whether a disk that may be written to could have had the name instead.
+  bool others_like(const MachineDisk& disk) const {
+    auto like = [&](const MachineDisk& other) {
+      return other.name != disk.name && other.name_may_change && kind_of_name(other) == kind_of_name(disk) &&
+             why_never(other, question_).empty();
+    };
+    return disk.name_may_change && std::any_of(question_.disks.begin(), question_.disks.end(), like);
   }
 
   const MachineDisk* the_only_one(const wire::Disk& golden) {
@@ -112,19 +147,23 @@ class Chooser {
                                  " bytes); say which" + remedy(golden->name));
       same.push_back(*found);
     }
+    for (const MachineDisk* one : same)
+      for (const MachineDisk* other : same)
+        if (one != other && one->name_may_change && one->size == other->size &&
+            kind_of_name(*one) == kind_of_name(*other))
+          refuse(open[0]->name, one->name + " and " + other->name + " are equally large, and at the next start their " +
+                                    "names may be exchanged; say which" + remedy(open[0]->name));
     if (free_.size() != same.size())
       refuse(open[0]->name, "this machine has more disks than are cloned; say which" + remedy(open[0]->name));
     for (std::size_t i = 0; i < open.size(); ++i) take(open[i]->name, same[i]);
   }
 
   std::string remedy(const std::string& golden) const {
-    const MachineDisk* example = free_.empty() ? nullptr : free_.front();
-    if (!example) return "";
-    std::string selector = !example->serial.empty() ? "serial:" + example->serial
-                           : !example->wwn.empty()  ? "wwn:" + example->wwn
-                                                    : "name:" + example->name;
-    if (selector.find(' ') != std::string::npos) selector = "name:" + example->name;
-    return " with katarget=" + golden + "=" + selector + " on the kernel command line, or a target rule at the server";
+    std::string choices;
+    for (const MachineDisk* disk : free_)
+      choices += (choices.empty() ? " with katarget=" : ", or katarget=") + golden + "=" + lasting_selector(*disk) +
+                 " (" + disk->name + ")";
+    return choices.empty() ? "" : choices + " on the kernel command line, or a --target rule at the server";
   }
 
   void take(const std::string& golden, const MachineDisk* disk) {
@@ -141,8 +180,10 @@ class Chooser {
       list += (list.empty() ? "" : ", ") + disk.text();
       if (!not_free.empty()) list += " [" + not_free + "]";
     }
+    std::string unseen;
+    for (const std::string& doubt : question_.doubts) unseen += (unseen.empty() ? ". Perhaps more: " : "; ") + doubt;
     throw Error("choose a disk for the golden " + golden,
-                why + ". Disks of this machine: " + (list.empty() ? "none" : list));
+                why + ". Disks of this machine: " + (list.empty() ? "none" : list) + unseen);
   }
 
   const TargetQuestion& question_;

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "wire/partition_places.h"
 
 namespace ka::server {
 
@@ -15,6 +16,7 @@ using wire::Partition;
 
 constexpr std::uint64_t mib = 1024 * 1024;
 constexpr int first_logical = 5;
+constexpr std::uint8_t swap_type = 0x82;
 
 std::uint64_t round_up(std::uint64_t bytes) { return (bytes + mib - 1) / mib; }
 
@@ -47,6 +49,8 @@ Partition plain(const PartitionTable::Entry& entry) {
                    : wire::is_extended(entry.type) ? Partition::Kind::extended
                                                    : Partition::Kind::primary;
   partition.size_mib = round_up(entry.size);
+  partition.golden_start = entry.start;
+  partition.golden_size = entry.size;
   return partition;
 }
 
@@ -70,9 +74,9 @@ void widen_extended(std::vector<Partition>& partitions) {
   if (extended == nullptr) return;
   std::uint64_t inside = 0;
   for (const Partition& p : partitions) {
-    if (p.kind == Partition::Kind::logical) inside += *p.size_mib + 1;
+    if (p.kind == Partition::Kind::logical) inside += p.size_mib.value_or(1) + 1;
   }
-  extended->size_mib = std::max(*extended->size_mib, inside);
+  if (extended->size_mib) extended->size_mib = std::max(*extended->size_mib, inside);
 }
 
 }  // namespace
@@ -96,7 +100,9 @@ PartitionTable parse_sfdisk(std::string_view text) {
     // Older versions leave the sector size out; then it is 512.
     std::uint64_t sector = table.value("sectorsize", std::uint64_t{512});
     if (table.contains("partitions")) {
-      for (const json& partition : table.at("partitions")) result.entries.push_back(entry_of(partition, sector));
+      // An entry of no size is not a partition: the kernel shows none either.
+      for (const json& partition : table.at("partitions"))
+        if (auto entry = entry_of(partition, sector); entry.size > 0) result.entries.push_back(entry);
     }
   } catch (const json::exception& error) {
     throw Error("sfdisk --json", error.what());
@@ -106,41 +112,62 @@ PartitionTable parse_sfdisk(std::string_view text) {
   return result;
 }
 
-std::vector<Partition> partitions_of(const PartitionTable& table, std::uint64_t disk_size) {
+std::vector<Partition> partitions_of(const std::string& name, const PartitionTable& table, std::uint64_t disk_size) {
   if (table.label != "dos")
-    throw Error("partition table", "is " + table.label + "; only DOS (MBR) tables can be cloned so far");
+    throw Error("the partition table of " + name, "is " + table.label + "; only DOS (MBR) tables can be cloned so far");
+  if (table.entries.empty()) throw Error("the partition table of " + name, "is empty");
   std::vector<Partition> partitions;
-  const PartitionTable::Entry* last = nullptr;  // on the disk, not by number
-  for (const PartitionTable::Entry& entry : table.entries) {
-    partitions.push_back(plain(entry));
-    if (!wire::is_extended(entry.type) && (last == nullptr || entry.start > last->start)) last = &entry;
-  }
-  if (last == nullptr) return partitions;
+  for (const PartitionTable::Entry& entry : table.entries) partitions.push_back(plain(entry));
+  wire::check_places(name, partitions, disk_size);
+  if (find_kind(partitions, Partition::Kind::logical) != nullptr &&
+      find_kind(partitions, Partition::Kind::extended) == nullptr)
+    throw Error("the partition table of " + name, "has a logical partition without an extended one");
+  // The extended one comes before what is in it, as their places have it.
+  std::sort(partitions.begin(), partitions.end(),
+            [](const Partition& a, const Partition& b) { return a.golden_start < b.golden_start; });
   widen_extended(partitions);
 
-  // Partitions are laid out in the order of their numbers, so only the last of them can take the rest.
-  auto same = [&](const Partition& p) { return p.number == last->number; };
-  Partition& end = *std::find_if(partitions.begin(), partitions.end(), same);
   Partition* extended = find_kind(partitions, Partition::Kind::extended);
-  bool logical = end.kind == Partition::Kind::logical;
-  if (logical && extended == nullptr) throw Error("partition table", "a logical partition without an extended one");
-  bool last_by_number = std::none_of(partitions.begin(), partitions.end(), [&](const Partition& p) {
-    if (p.kind != Partition::Kind::logical) return p.number > (logical ? extended->number : end.number);
-    return logical && p.number > end.number;
-  });
+  Partition& last = partitions.back();
   constexpr std::uint64_t slack = 16 * mib;
-  if (!last_by_number || last->start + last->size + slack < disk_size) return partitions;
-  if (end.type != 0x82) {
-    end.size_mib.reset();
-    if (logical) extended->size_mib.reset();
-    return partitions;
+  if (last.type == swap_type || last.golden_start + last.golden_size + slack < disk_size) return partitions;
+  last.size_mib.reset();
+  if (last.kind == Partition::Kind::logical) extended->size_mib.reset();
+  return partitions;
+}
+
+std::vector<Partition> desc_of(const std::string& name, const PartitionTable& table, std::uint64_t disk_size) {
+  std::vector<Partition> partitions = partitions_of(name, table, disk_size);
+  const int last_on_disk = partitions.back().number;
+  std::sort(partitions.begin(), partitions.end(),
+            [](const Partition& a, const Partition& b) { return a.number < b.number; });
+  // In a desc only the last line of each level can fill.
+  Partition* extended = find_kind(partitions, Partition::Kind::extended);
+  const bool last_is_logical = last_on_disk >= first_logical;
+  const bool extended_last =
+      extended == nullptr || std::none_of(partitions.begin(), partitions.end(), [&](const auto& p) {
+        return p.number < first_logical && p.number > extended->number;
+      });
+  for (Partition& p : partitions) {
+    const bool last_of_all = p.number == partitions.back().number && (!last_is_logical || extended_last);
+    if (!p.size_mib && p.kind != Partition::Kind::extended && !last_of_all) {
+      p.size_mib = round_up(p.golden_size);
+      if (last_is_logical) extended->size_mib = round_up(extended->golden_size);
+    }
   }
-  std::uint64_t needed = needed_mib(partitions), there = disk_size / mib;
-  std::uint64_t excess = needed > there ? needed - there : 0;
-  if (excess > 0 && excess < *end.size_mib) {
-    *end.size_mib -= excess;
-    if (logical) *extended->size_mib -= excess;
-  }
+  widen_extended(partitions);
+  const std::uint64_t needed = needed_mib(partitions), there = disk_size / mib;
+  if (needed <= there) return partitions;
+  // Rounding made it too large: the largest one gives what is missing.
+  const std::uint64_t excess = needed - there;
+  auto smaller = [](const Partition& a, const Partition& b) {
+    auto size = [](const Partition& p) { return p.kind == Partition::Kind::extended ? 0 : p.size_mib.value_or(0); };
+    return size(a) < size(b);
+  };
+  Partition& largest = *std::max_element(partitions.begin(), partitions.end(), smaller);
+  if (!largest.size_mib || *largest.size_mib <= excess) return partitions;
+  *largest.size_mib -= excess;
+  if (largest.kind == Partition::Kind::logical && extended->size_mib) *extended->size_mib -= excess;
   return partitions;
 }
 

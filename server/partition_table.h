@@ -28,9 +28,14 @@ struct PartitionTable {
 /// Throws Error if `json` is not what sfdisk prints for a disk.
 PartitionTable parse_sfdisk(std::string_view json);
 
-/// The partitions that make the same disk anew, also one some MiB smaller than its rounding: sizes are rounded up to
-/// MiB, what reaches to the end of the disk becomes `fill`, but swap keeps its size. `disk_size` is in bytes.
-/// Throws Error for a table other than DOS.
-std::vector<wire::Partition> partitions_of(const PartitionTable& table, std::uint64_t disk_size);
+/// The partitions that make the same disk anew, in the order of the disk, each with its place on it: what reaches to
+/// the end of the disk becomes `fill`, but swap keeps its size. `name` is the drive's, `disk_size` is in bytes. Throws
+/// Error for a table other than DOS, an empty one, and one that contradicts itself (wire::check_places).
+std::vector<wire::Partition> partitions_of(const std::string& name, const PartitionTable& table,
+                                           std::uint64_t disk_size);
+
+/// The same for a desc, which knows no places: in the order of their numbers, sizes rounded to MiB so that they fit a
+/// disk of this size.
+std::vector<wire::Partition> desc_of(const std::string& name, const PartitionTable& table, std::uint64_t disk_size);
 
 }  // namespace ka::server

@@ -17,6 +17,7 @@ class DisksTest : public testing::Test {
   void disk(const std::string& name, const std::string& device, const std::string& sectors = "16777216") {
     std::string block = "/devices/" + device + "/block/" + name;
     sys_.file(block + "/size", sectors + "\n");
+    sys_.file(block + "/dev", "8:" + std::to_string(16 * count_++) + "\n");
     sys_.file(block + "/removable", "0\n");
     sys_.file(block + "/ro", "0\n");
     sys_.file(block + "/queue/logical_block_size", "512\n");
@@ -34,9 +35,14 @@ class DisksTest : public testing::Test {
       sys_.link("/bus/drivers/" + name + "/module", sys_.at("/module/" + module));
     sys_.directory("/bus/drivers/" + name);
   }
-  std::vector<MachineDisk> disks(const std::string& mounts = "") { return read_disks(sys_.root(), mounts); }
+  std::vector<MachineDisk> disks(const std::string& mounts = "", const std::string& swaps = "") {
+    proc_.file("/self/mountinfo", mounts);
+    proc_.file("/swaps", "Filename\tType\tSize\tUsed\tPriority\n" + swaps);
+    return read_disks(sys_.root(), proc_.root());
+  }
 
-  Scratch sys_;
+  Scratch sys_, proc_;
+  int count_ = 0;
 };
 
 const char* const ata = "pci0000:00/0000:00:1f.2/ata2/host1/target1:0:0/1:0:0:0";
@@ -82,11 +88,13 @@ TEST_F(DisksTest, UsbDisksCountAsRemovable) {
 }
 
 TEST_F(DisksTest, WhatIsNoDiskIsPassedOver) {
-  for (const char* name : {"loop0", "ram0", "zram0", "dm-0", "md127"}) virtual_disk(name);
+  for (const char* name : {"loop0", "ram0", "zram0", "dm-0", "md127", "nbd0"}) virtual_disk(name);
   disk("sr0", "pci0000:00/0000:00:01.1/ata1/host0/target0:0:0/0:0:0:0");
   disk("fd0", "platform/floppy.0");
   disk("mmcblk0", "platform/mmc0/mmc0:0001");
-  disk("mmcblk0boot0", "platform/mmc0/mmc0:0001/mmcblk0");
+  for (const char* part : {"mmcblk0boot0", "mmcblk0boot1", "mmcblk0rpmb", "mmcblk0gp0"})
+    disk(part, "platform/mmc0/mmc0:0001/mmcblk0");
+  disk("rbd0", "rbd/0");
   disk("sdd", "pci0000:00/0000:00:14.0/usb1/1-3/1-3:1.0/host7/target7:0:0/7:0:0:0",
        "0");  // a card reader without a card
   auto found = disks();
@@ -97,11 +105,82 @@ TEST_F(DisksTest, WhatIsNoDiskIsPassedOver) {
 TEST_F(DisksTest, ADiskInUseTellsByWhom) {
   disk("sda", ata);
   std::string block = std::string("/devices/") + ata + "/block/sda";
-  sys_.directory(block + "/sda1");
-  EXPECT_EQ(disks("proc /proc proc rw 0 0\n/dev/sda1 /mnt/x ext4 rw 0 0\n")[0].used_by, "mounted on /mnt/x");
-  EXPECT_EQ(disks("/dev/sda10 /mnt/x ext4 rw 0 0\n")[0].used_by, "");
+  sys_.file(block + "/sda1/dev", "8:1\n");
+  EXPECT_EQ(disks("22 1 0:5 / /proc rw - proc proc rw\n30 1 8:1 / /mnt/x rw shared:1 - ext4 /dev/root rw\n")[0].used_by,
+            "mounted on /mnt/x");
+  // Btrfs has a number of its own.
+  EXPECT_EQ(disks("30 1 0:42 /@ /mnt/b rw - btrfs /dev/sda1 rw\n")[0].used_by, "mounted on /mnt/b");
+  EXPECT_EQ(disks("30 1 8:10 / /mnt/x rw - ext4 /dev/sda10 rw\n")[0].used_by, "");
+  EXPECT_EQ(disks("", "/dev/sda1                               partition\t1046524\t0\t-2\n")[0].used_by,
+            "swap in use on sda1");
   sys_.directory(block + "/sda1/holders/md127");
   EXPECT_EQ(disks()[0].used_by, "used by md127");
+}
+
+TEST_F(DisksTest, WhatIsMountedMustBeKnown) {
+  disk("sda", ata);
+  EXPECT_THROW(read_disks(sys_.root(), proc_.root()), std::exception);
+}
+
+TEST_F(DisksTest, SdCardsAreRemovableAlsoInAReaderOnPciAndSolderedOnesAreNot) {
+  disk("mmcblk0", "pci0000:00/0000:02:00.0/rtsx_pci_sdmmc.0/mmc_host/mmc0/mmc0:aaaa");
+  sys_.file("/devices/pci0000:00/0000:02:00.0/rtsx_pci_sdmmc.0/mmc_host/mmc0/mmc0:aaaa/type", "SD\n");
+  sys_.file("/devices/pci0000:00/0000:02:00.0/rtsx_pci_sdmmc.0/mmc_host/mmc0/mmc0:aaaa/name", "SC32G\n");
+  disk("mmcblk1", "platform/80860F14:00/mmc_host/mmc1/mmc1:0001");
+  sys_.file("/devices/platform/80860F14:00/mmc_host/mmc1/mmc1:0001/type", "MMC\n");
+  auto found = disks();
+  ASSERT_EQ(found.size(), 2u);
+  EXPECT_TRUE(found[0].removable);
+  EXPECT_EQ(found[0].model, "SC32G");
+  EXPECT_FALSE(found[1].removable);
+}
+
+TEST_F(DisksTest, WhatHangsOnAnOpenPortIsRemovable) {
+  disk("nvme0n1", "pci0000:00/0000:00:07.0/0000:04:00.0/nvme/nvme0");
+  sys_.file("/devices/pci0000:00/0000:00:07.0/0000:04:00.0/removable", "removable\n");  // Thunderbolt
+  disk("nvme1n1", "pci0000:00/0000:00:06.0/0000:01:00.0/nvme/nvme1");
+  sys_.file("/devices/pci0000:00/0000:00:06.0/0000:01:00.0/removable", "fixed\n");
+  disk("sda", "pci0000:00/0000:03:00.0/fw0/fw1/fw1.0/host8/target8:0:0/8:0:0:0");
+  auto found = disks();
+  ASSERT_EQ(found.size(), 3u);
+  EXPECT_TRUE(found[0].removable);
+  EXPECT_FALSE(found[1].removable);
+  EXPECT_TRUE(found[2].removable);
+}
+
+TEST_F(DisksTest, AnNvmeDiskOfSeveralControllersHangsOnTheFirst) {
+  const std::string controller = "pci0000:00/0000:00:06.0/0000:01:00.0/nvme/nvme0";
+  const std::string subsystem = "/devices/virtual/nvme-subsystem/nvme-subsys0";
+  sys_.directory("/devices/" + controller);
+  driver("pci0000:00/0000:00:06.0/0000:01:00.0", "nvme", "nvme");
+  sys_.link(subsystem + "/nvme0", sys_.at("/devices/" + controller));
+  sys_.file(subsystem + "/serial", "S64D\n");
+  sys_.file(subsystem + "/nvme0n1/size", "16777216\n");
+  sys_.file(subsystem + "/nvme0n1/nsid", "1\n");
+  sys_.link(subsystem + "/nvme0n1/device", "..");
+  sys_.link("/block/nvme0n1", ".." + subsystem + "/nvme0n1");
+  auto found = disks();
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].path, "pci-0000:01:00.0-nvme-1");
+  EXPECT_EQ(found[0].serial, "S64D");
+  EXPECT_THAT(driver_modules(sys_.root(), "nvme0n1"), ElementsAre("nvme"));
+}
+
+TEST_F(DisksTest, NamesGivenAsDisksAreFoundMayChange) {
+  disk("sda", ata);
+  disk("vda", "pci0000:00/0000:00:04.0/virtio1");
+  auto found = disks();
+  ASSERT_EQ(found.size(), 2u);
+  EXPECT_TRUE(found[0].name_may_change);
+  EXPECT_FALSE(found[1].name_may_change);
+}
+
+TEST_F(DisksTest, ByItsNumber) {
+  disk("sda", ata);
+  disk("vda", "pci0000:00/0000:00:04.0/virtio1");
+  disks();
+  EXPECT_EQ(disk_by_number(sys_.root(), proc_.root(), "8:16")->name, "vda");
+  EXPECT_FALSE(disk_by_number(sys_.root(), proc_.root(), "8:32"));
 }
 
 TEST_F(DisksTest, DriversFromTheDiskToTheRoot) {

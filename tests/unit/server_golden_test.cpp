@@ -1,6 +1,7 @@
 // What the tools of the golden node print, as values.
 #include "server/golden.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -70,7 +71,7 @@ TEST(ServerGolden, BlkidInItsEncoding) {
 }
 
 TEST(ServerGolden, Dumpe2fs) {
-  ExtGeometry ext = parse_dumpe2fs(
+  ExtHeader ext = parse_dumpe2fs(
       "Filesystem volume name:   <none>\nFilesystem features:      has_journal ext_attr metadata_csum\n"
       "Block count:              51200\nBlock size:               1024\nFragment size:            1024\n"
       "Inode size:\t          256\nRequired extra isize:     32\n");
@@ -157,13 +158,13 @@ TEST(ServerPartitionTable, OtherThanSfdiskIsAnError) {
   EXPECT_THROW(parse_sfdisk(R"({"partitiontable":{"label":"dos","id":"0x1","partitions":[{"node":"/dev/sda"}]}})"),
                Error);
   PartitionTable gpt = parse_sfdisk(R"({"partitiontable":{"label":"gpt","id":"AE-1"}})");
-  EXPECT_THROW(partitions_of(gpt, 1 << 30), Error);
+  EXPECT_THROW(partitions_of("sda", gpt, 1 << 30), Error);
 }
 
 constexpr std::uint64_t mib = 1024 * 1024;
 
 TEST(ServerPartitionTable, WhatReachesToTheEndFills) {
-  auto partitions = partitions_of(parse_sfdisk(sample_json), 600 * mib);
+  auto partitions = partitions_of("sda", parse_sfdisk(sample_json), 600 * mib);
   ASSERT_EQ(partitions.size(), 4u);
   EXPECT_EQ(partitions[0].size_mib, 200u);
   EXPECT_TRUE(partitions[0].bootable);
@@ -173,19 +174,26 @@ TEST(ServerPartitionTable, WhatReachesToTheEndFills) {
 }
 
 TEST(ServerPartitionTable, WhatDoesNotReachToTheEndKeepsItsSize) {
-  auto partitions = partitions_of(parse_sfdisk(sample_json), 6000 * mib);
+  auto partitions = partitions_of("sda", parse_sfdisk(sample_json), 6000 * mib);
   EXPECT_EQ(partitions[1].size_mib, 399u);
   EXPECT_EQ(partitions[3].size_mib, 333u);
 }
 
-// Debian's installer: swap at the end, an extended partition that begins two sectors before it.
-TEST(ServerPartitionTable, SwapAtTheEndKeepsItsSizeAndStillFitsTheSameDisk) {
-  auto partitions = partitions_of(parse_sfdisk(R"({"partitiontable": {"label":"dos", "id":"0x1", "partitions": [
+constexpr const char* debian_json = R"({"partitiontable": {"label":"dos", "id":"0x1", "partitions": [
       {"node":"/dev/sda1", "start":2048, "size":18970624, "type":"83"},
       {"node":"/dev/sda2", "start":18974718, "size":1996802, "type":"5"},
-      {"node":"/dev/sda5", "start":18974720, "size":1996800, "type":"82"}]}})"),
-                                  std::uint64_t{10240} * mib);
-  EXPECT_EQ(partitions[0].size_mib, 9263u);
+      {"node":"/dev/sda5", "start":18974720, "size":1996800, "type":"82"}]}})";
+
+// Debian's installer: swap at the end, an extended partition that begins two sectors before it.
+TEST(ServerPartitionTable, SwapAtTheEndKeepsItsSize) {
+  auto partitions = partitions_of("sda", parse_sfdisk(debian_json), std::uint64_t{10240} * mib);
+  ASSERT_EQ(partitions.size(), 3u);
+  EXPECT_EQ(partitions[2].golden_size, 1996800u * 512);
+  for (const auto& p : partitions) EXPECT_TRUE(p.size_mib) << p.number;
+}
+
+TEST(ServerPartitionTable, ADescOfItStillFitsTheSameDisk) {
+  auto partitions = desc_of("sda", parse_sfdisk(debian_json), std::uint64_t{10240} * mib);
   ASSERT_TRUE(partitions[2].size_mib);
   // 1 MiB in front of the first, 1 in front of the logical one.
   EXPECT_LE(1 + *partitions[0].size_mib + *partitions[1].size_mib, 10240u);
@@ -193,13 +201,63 @@ TEST(ServerPartitionTable, SwapAtTheEndKeepsItsSizeAndStillFitsTheSameDisk) {
   EXPECT_GE(*partitions[2].size_mib, 970u);
 }
 
-TEST(ServerPartitionTable, TheLastOnTheDiskIsNotAlwaysTheLastByNumber) {
-  auto partitions = partitions_of(parse_sfdisk(R"({"partitiontable": {"label":"dos", "id":"0x1", "partitions": [
+TEST(ServerPartitionTable, TheOrderIsThatOfTheDisk) {
+  const char* json = R"({"partitiontable": {"label":"dos", "id":"0x1", "partitions": [
       {"node":"/dev/sda1", "start":411648, "size":409600, "type":"83"},
-      {"node":"/dev/sda2", "start":2048, "size":409600, "type":"83"}]}})"),
-                                  402 * mib);
+      {"node":"/dev/sda2", "start":2048, "size":409600, "type":"83"}]}})";
+  auto partitions = partitions_of("sda", parse_sfdisk(json), 402 * mib);
+  EXPECT_EQ(partitions[0].number, 2);
   EXPECT_EQ(partitions[0].size_mib, 200u);
-  EXPECT_EQ(partitions[1].size_mib, 200u);
+  EXPECT_EQ(partitions[1].number, 1);
+  EXPECT_FALSE(partitions[1].size_mib);
+  // In a desc the order is the number, and what is not its last line cannot fill.
+  auto desc = desc_of("sda", parse_sfdisk(json), 402 * mib);
+  EXPECT_EQ(desc[0].number, 1);
+  EXPECT_EQ(desc[0].size_mib, 200u);
+  EXPECT_EQ(desc[1].size_mib, 200u);
+}
+
+std::string why_refused(const std::string& partitions, std::uint64_t sectors = 195371568) {
+  try {
+    partitions_of(
+        "sda", parse_sfdisk(R"({"partitiontable": {"label":"dos", "id":"0x1", "partitions": [)" + partitions + "]}}"),
+        sectors * 512);
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(ServerPartitionTable, ATableThatContradictsItselfIsRefusedByNames) {
+  using testing::AllOf;
+  using testing::HasSubstr;
+  EXPECT_THAT(why_refused(R"({"node":"/dev/sda3", "start":41110335, "size":154240065, "type":"f"},
+      {"node":"/dev/sda4", "start":102414438, "size":92935962, "type":"7"},
+      {"node":"/dev/sda5", "start":41110461, "size":58685319, "type":"83"},
+      {"node":"/dev/sda6", "start":99795843, "size":2618532, "type":"82"})"),
+              AllOf(HasSubstr("sda3 (type f"), HasSubstr("sda4 (type 7"), HasSubstr("overlap")));
+  EXPECT_THAT(why_refused(R"({"node":"/dev/sda1", "start":2048, "size":4096, "type":"83"},
+      {"node":"/dev/sda2", "start":6143, "size":4096, "type":"83"})"),
+              AllOf(HasSubstr("sda1"), HasSubstr("sda2"), HasSubstr("overlap")));
+  EXPECT_THAT(why_refused(R"({"node":"/dev/sda1", "start":2048, "size":4096, "type":"5"},
+      {"node":"/dev/sda5", "start":4096, "size":4096, "type":"83"})"),
+              AllOf(HasSubstr("sda5"), HasSubstr("sda1"), HasSubstr("inside")));
+  EXPECT_THAT(why_refused(R"({"node":"/dev/sda1", "start":2048, "size":8192, "type":"5"},
+      {"node":"/dev/sda5", "start":4096, "size":4096, "type":"83"},
+      {"node":"/dev/sda6", "start":8000, "size":1000, "type":"83"})"),
+              AllOf(HasSubstr("sda5"), HasSubstr("sda6"), HasSubstr("overlap")));
+  EXPECT_THAT(why_refused(R"({"node":"/dev/sda1", "start":2048, "size":4096, "type":"5"},
+      {"node":"/dev/sda2", "start":8192, "size":4096, "type":"f"})"),
+              AllOf(HasSubstr("sda1"), HasSubstr("sda2"), HasSubstr("both extended")));
+  EXPECT_THAT(why_refused(R"({"node":"/dev/sda1", "start":195371000, "size":569, "type":"83"})"),
+              AllOf(HasSubstr("sda1"), HasSubstr("beyond the end")));
+  EXPECT_THAT(why_refused(R"({"node":"/dev/sda1", "start":0, "size":4096, "type":"83"})"),
+              AllOf(HasSubstr("sda1"), HasSubstr("over the partition table")));
+  EXPECT_THAT(why_refused(R"({"node":"/dev/sda5", "start":4096, "size":4096, "type":"83"})"),
+              HasSubstr("a logical partition without an extended one"));
+  EXPECT_THAT(why_refused(R"({"node":"/dev/sda1", "start":4096, "size":0, "type":"83"})"), HasSubstr("is empty"));
+  EXPECT_THAT(why_refused(""), HasSubstr("is empty"));
+  EXPECT_EQ(why_refused(R"({"node":"/dev/sda1", "start":1, "size":195371567, "type":"83"})"), "");
 }
 
 }  // namespace

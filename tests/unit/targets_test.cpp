@@ -18,6 +18,7 @@ MachineDisk disk(const std::string& name, std::uint64_t size = 80 * gib) {
   d.name = name;
   d.size = size;
   d.serial = "SERIAL-" + name;
+  d.name_may_change = name.starts_with("sd") || name.starts_with("nvme");
   return d;
 }
 
@@ -32,7 +33,7 @@ class TargetsTest : public testing::Test {
 
   // "sda→vda sdb→vdb", or why it was refused.
   std::string choice() {
-    TargetQuestion question{manifest_, disks_, rules_, boot_device_};
+    TargetQuestion question{manifest_, disks_, rules_, booted_by_network_, doubts_};
     try {
       std::string text;
       for (const Target& target : choose_targets(question))
@@ -46,7 +47,8 @@ class TargetsTest : public testing::Test {
   wire::Manifest manifest_;
   std::vector<MachineDisk> disks_;
   std::vector<std::string> rules_;
-  std::string boot_device_;
+  bool booted_by_network_ = true;
+  std::vector<std::string> doubts_;
 };
 
 TEST_F(TargetsTest, OneGoldenDiskGoesToTheOnlyDiskWhateverItsName) {
@@ -63,7 +65,8 @@ TEST_F(TargetsTest, NoDiskIsRefused) {
 TEST_F(TargetsTest, TwoCandidatesAreRefusedByBothNamesWithTheRemedy) {
   golden("sda");
   disks_ = {disk("sda"), disk("sdb")};
-  EXPECT_THAT(choice(), AllOf(HasSubstr("it could be sda or sdb"), HasSubstr("katarget=sda=serial:SERIAL-sda")));
+  EXPECT_THAT(choice(), AllOf(HasSubstr("it could be sda or sdb"), HasSubstr("katarget=sda=serial:SERIAL-sda (sda)"),
+                              HasSubstr("katarget=sda=serial:SERIAL-sdb (sdb)")));
 }
 
 TEST_F(TargetsTest, TwoCandidatesAreADoubtAlsoWhenOneIsTooSmall) {
@@ -74,15 +77,78 @@ TEST_F(TargetsTest, TwoCandidatesAreADoubtAlsoWhenOneIsTooSmall) {
 
 TEST_F(TargetsTest, DisksThatMustNotBeWrittenToAreNoCandidates) {
   golden("sda");
-  disks_ = {disk("sda"), disk("sdb"), disk("sdc"), disk("sdd"), disk("sde")};
+  disks_ = {disk("sda"), disk("sdb"), disk("sdc"), disk("sdd")};
   disks_[0].removable = true;
   disks_[1].read_only = true;
   disks_[2].used_by = "used by md0";
-  boot_device_ = "sdd";
-  EXPECT_EQ(choice(), "sda→sde");
+  EXPECT_EQ(choice(), "sda→sdd");
   disks_.pop_back();
   EXPECT_THAT(choice(), AllOf(HasSubstr("no disk for it"), HasSubstr("removable or on USB"), HasSubstr("read-only"),
-                              HasSubstr("used by md0"), HasSubstr("this machine booted from it")));
+                              HasSubstr("used by md0")));
+  for (const char* rule : {"sda=serial:SERIAL-sda", "sda=serial:SERIAL-sdb", "sda=serial:SERIAL-sdc"}) {
+    rules_ = {rule};
+    EXPECT_THAT(choice(), HasSubstr("must not be written to")) << rule;
+  }
+}
+
+TEST_F(TargetsTest, WhatThisSystemMayHaveComeFromIsTakenOnlyByARule) {
+  golden("sda");
+  disks_ = {disk("sda")};
+  disks_[0].removable = true;
+  manifest_.removable_allowed = true;
+  booted_by_network_ = false;
+  EXPECT_THAT(choice(), HasSubstr("perhaps it is what it booted from"));
+  rules_ = {"sda=serial:SERIAL-sda"};
+  EXPECT_EQ(choice(), "sda→sda");
+}
+
+TEST_F(TargetsTest, WhereDisksMayBeUnseenOnlyARuleWillDo) {
+  golden("sda");
+  disks_ = {disk("nvme0n1")};
+  doubts_ = {"no driver works for pci 0000:00:05.0 [1000:005b], RAID controller (modalias pci:v00001000)"};
+  EXPECT_THAT(choice(), AllOf(HasSubstr("there may be disks here that cannot be seen"), HasSubstr("1000:005b"),
+                              HasSubstr("katarget=sda=serial:SERIAL-nvme0n1")));
+  for (const char* rule : {"sda=serial:SERIAL-nvme0n1", "sda=name:nvme0n1"}) {
+    rules_ = {rule};
+    EXPECT_EQ(choice(), "sda→nvme0n1") << rule;
+  }
+}
+
+TEST_F(TargetsTest, ANameIsNoRuleWhereItMayBeAnotherDisksTheNextTime) {
+  golden("sda");
+  disks_ = {disk("sda"), disk("sdb")};
+  rules_ = {"sda=name:sda"};
+  EXPECT_THAT(choice(), AllOf(HasSubstr("goes by a name"), HasSubstr("katarget=sda=serial:SERIAL-sda (sda)"),
+                              HasSubstr("katarget=sda=serial:SERIAL-sdb (sdb)")));
+  rules_ = {"sda=sdb"};
+  EXPECT_THAT(choice(), HasSubstr("goes by a name"));
+  disks_[1].used_by = "used by md0";  // whichever gets the name, the other one is refused
+  rules_ = {"sda=name:sda"};
+  EXPECT_EQ(choice(), "sda→sda");
+  disks_ = {disk("sda"), disk("nvme0n1"), disk("vda"), disk("vdb")};
+  EXPECT_EQ(choice(), "sda→sda");
+  rules_ = {"sda=name:vdb"};  // virtio disks are named in the order of their places
+  EXPECT_EQ(choice(), "sda→vdb");
+}
+
+TEST_F(TargetsTest, TheRemedyIsWhatStaysAndCanBeTyped) {
+  golden("sda");
+  disks_ = {disk("sda"), disk("sdb")};
+  disks_[0].serial = "A B";
+  disks_[0].path = "pci-0000:00:1f.2-ata-1";
+  disks_[1].serial = "";
+  disks_[1].wwn = "naa.5000c500a1b2c3d4";
+  EXPECT_THAT(choice(), AllOf(HasSubstr("katarget=sda=path:pci-0000:00:1f.2-ata-1 (sda)"),
+                              HasSubstr("katarget=sda=wwn:naa.5000c500a1b2c3d4 (sdb)")));
+}
+
+TEST_F(TargetsTest, EquallyLargeDisksMayHaveExchangedTheirNames) {
+  golden("sda");
+  golden("sdb");
+  disks_ = {disk("sda"), disk("sdb")};
+  EXPECT_THAT(choice(), HasSubstr("equally large"));
+  rules_ = {"sda=serial:SERIAL-sda"};
+  EXPECT_EQ(choice(), "sda→sda sdb→sdb");
 }
 
 TEST_F(TargetsTest, ARemovableDiskIsTakenOnlyIfTheServerAllows) {
@@ -137,9 +203,9 @@ TEST_F(TargetsTest, BrokenRulesAreRefused) {
 TEST_F(TargetsTest, TheCommandLineGoesBeforeTheServersRule) {
   golden("sda");
   disks_ = {disk("sda"), disk("sdb")};
-  manifest_.targets = {{"sda", "name:sda"}};
+  manifest_.targets = {{"sda", "serial:SERIAL-sda"}};
   EXPECT_EQ(choice(), "sda→sda");
-  rules_ = {"sda=name:sdb"};
+  rules_ = {"sda=serial:SERIAL-sdb"};
   EXPECT_EQ(choice(), "sda→sdb");
 }
 
@@ -147,7 +213,7 @@ TEST_F(TargetsTest, TwoRulesCannotTakeOneDisk) {
   golden("sda");
   golden("sdb");
   disks_ = {disk("sda"), disk("sdb")};
-  rules_ = {"sda=name:sdb", "sdb=name:sdb"};
+  rules_ = {"sda=serial:SERIAL-sdb", "sdb=serial:SERIAL-sdb"};
   EXPECT_THAT(choice(), HasSubstr("sdb is taken for sda already"));
 }
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from .console import Console
 from .network import Network
+from .odd_disk import OddDisk
 from .sandbox import CommandFailed
 from .wire import AlteringCable
 
@@ -24,6 +25,7 @@ CONTROLLERS = {
     "lsi53c895a": ["lsi53c895a,id=c{n}", "scsi-hd,drive=d{n},bus=c{n}.0"],
     "megasas": ["megasas,id=c{n}", "scsi-hd,drive=d{n},bus=c{n}.0"],
     "mptsas1068": ["mptsas1068,id=c{n}", "scsi-hd,drive=d{n},bus=c{n}.0,wwn=0x500000000000000{n}"],
+    "nvme": ["nvme,drive=d{n},serial=nvme-{n}"],
     "pvscsi": ["pvscsi,id=c{n}", "scsi-hd,drive=d{n},bus=c{n}.0"],
 }
 
@@ -33,6 +35,7 @@ class Disk:
     path: Path
     controller: str = "virtio-blk"
     read_only: bool = False
+    odd: OddDisk | None = None  # QEMU reaches it through this
 
     @staticmethod
     def blank(path: Path, mib: int, controller: str = "virtio-blk") -> "Disk":
@@ -100,8 +103,9 @@ class Machine:
             command.append("-no-reboot")
         for n, disk in enumerate(self.disks):
             # Nothing here outlives a crash of this machine, so no write needs to reach its disk.
-            command += ["-drive", f"if=none,id=d{n},file={disk.path},format=raw,cache=unsafe,discard=unmap,"
-                                  f"read-only={'on' if disk.read_only else 'off'}"]
+            file = f"nbd:unix:{disk.odd.address},werror=report,rerror=report" if disk.odd else f"{disk.path},discard=unmap"
+            command += ["-drive", f"if=none,id=d{n},format=raw,cache=unsafe,"
+                                  f"read-only={'on' if disk.read_only else 'off'},file={file}"]
             for device in CONTROLLERS[disk.controller]:
                 command += ["-device", device.format(n=n)]
         errors = (self.directory / f"{self.name}.qemu").open("ab")

@@ -20,6 +20,7 @@ class TinyGolden:
         stage2 = Disk(ROOT / "build/rescue.sqfs", "virtio-blk", read_only=True)
         self.machine: Machine = rack.machine("golden", 9, disks=[Disk(image, "virtio-scsi"), stage2], memory=320)
         self.console = self.machine.console
+        self.serving = False
 
     def start(self) -> None:
         self.machine.start("disk")
@@ -27,14 +28,23 @@ class TinyGolden:
 
     def serve(self, nodes: int, options: str = OPTIONS) -> None:
         """Types the command; returns once it waits for nodes."""
+        self.serving = True
         self.console.type(f"ka-server -n {nodes} {options} --json /run/ka.json; echo 'ka-server: exit' status $?\n")
         self.console.wait(r"Listening on TCP|^ka-server: ")
 
     def interrupt(self) -> None:
         self.console.type("\x03")
 
+    def kill(self) -> None:
+        """SIGKILL: stopped at the terminal, then killed by the shell."""
+        self.console.type("\x1a")
+        self.exit_status()  # of the stopped job
+        self.console.command("kill -9 %1; wait")
+
     def exit_status(self, limit: float = 300) -> int:
-        return int(self.console.wait(r"^ka-server: exit status (\d+)", limit).group(1))
+        status = int(self.console.wait(r"^ka-server: exit status (\d+)", limit).group(1))
+        self.serving = False
+        return status
 
     def report(self) -> dict:
         """What --json wrote."""
