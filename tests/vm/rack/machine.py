@@ -103,7 +103,9 @@ class Machine:
             command.append("-no-reboot")
         for n, disk in enumerate(self.disks):
             # Nothing here outlives a crash of this machine, so no write needs to reach its disk.
-            file = f"nbd:unix:{disk.odd.address},werror=report,rerror=report" if disk.odd else f"{disk.path},discard=unmap"
+            file = f"{disk.path},discard=unmap"
+            if disk.odd:
+                file = f"nbd:unix:{disk.odd.address},werror=report,rerror=report"
             command += ["-drive", f"if=none,id=d{n},format=raw,cache=unsafe,"
                                   f"read-only={'on' if disk.read_only else 'off'},file={file}"]
             for device in CONTROLLERS[disk.controller]:
