@@ -60,7 +60,8 @@ void add_clone_options(CLI::App& app, CloneOptions& o) {
   table.number("-d,--delay", o.release_delay, 0, 36000, "Tenths of a second between the release of two nodes");
   table.text("-r,--boot-loader", o.boot_loader, "'LOADER ...'",
              "Boot loader and modules for the initrd: 'grub --with=ata_piix', or none");
-  table.list("--target", o.targets, "DRIVE=SELECTOR", "Which disk of a node takes DRIVE's place: sda=path:pci-0000:00:1f.2-ata-1");
+  table.list("--target", o.targets, "DRIVE=SELECTOR",
+             "Which disk of a node takes DRIVE's place: sda=path:pci-0000:00:1f.2-ata-1");
   table.flag("--allow-removable", o.allow_removable, "Removable drives too, here and on the nodes");
   table.text("--session", o.session, "NAME", "Name of this clone, for logs");
   table.text("--stage2", o.stage2, "FILE", "Stage2 (squashfs), or a directory to make it of");

@@ -14,8 +14,8 @@ namespace ka::wire {
 
 class NodeStream {
  public:
-  /// `start` as the server sent it; `ring` as this node's Hello offered it. Throws ProtocolError when its figures make no
-  /// sense, or ask for more than was offered.
+  /// `start` as the server sent it; `ring` as this node's Hello offered it. Throws ProtocolError when its figures make
+  /// no sense, or ask for more than was offered.
   NodeStream(const Start& start, std::uint64_t ring);
 
   std::uint64_t stream() const { return stream_; }
