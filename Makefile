@@ -10,7 +10,8 @@
 #   make install      all of it, on a golden node or a boot server        [DESTDIR=… PREFIX=/usr]
 #   make uninstall    takes that away again; /etc/ka stays                [DESTDIR=… PREFIX=/usr]
 #   make check        every test, one summary at the end
-#   make check-moments  servers and cables that go at twenty random moments before the first write [KA_SEED=…]
+#   make check-moments
+#                     servers and cables that go at twenty random moments before the first write  [KA_SEED=…]
 #   make format       all C++ as .clang-format has it
 #   make soak         simulated chains, seed after seed, until one goes wrong
 #   make bench        the chain beside netcat and udpcast: docs/performance.md
@@ -19,8 +20,8 @@
 #   make clean        build/ is removed, with the packages that were fetched
 #   make help         this list
 .DEFAULT_GOAL := all
-.PHONY: all check check-moments format soak bench bench-clone demo initramfs stage2 update pxe-config install uninstall
-.PHONY: clean help
+.PHONY: all check check-moments format soak bench bench-clone demo initramfs stage2 update pxe-config \
+  install uninstall clean help
 SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 

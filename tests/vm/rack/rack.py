@@ -44,8 +44,8 @@ class Rack:
         run(KA_SERVER, "pxe-config", "--templates", ROOT / "pxe-config", "--output", pxe, "--interface", network.BRIDGE,
             "--range", "10.77.0.100,10.77.0.200", "--gateway", "none", "--dns", "none", "--domain", "none",
             *(["--append", append] if append else []), "--default", label, "--timeout", "1",
-            "--serial", "0 115200", "--tftp-root", pxe / "tftpboot",
-            "--install-boot-files", "--boot-files", ROOT / "build")
+            "--serial", "0 115200", "--tftp-root", pxe / "tftpboot", "--install-boot-files",
+            "--boot-files", ROOT / "build")
         self.dhcp_configuration = pxe / "dhcpd.conf"
         if programs == "isc":
             self.tftp = network.tftpd(pxe / "tftpboot", self.directory)
