@@ -8,20 +8,28 @@
 
 #include "agent/boot_loader.h"
 #include "agent/clone_tree.h"
+#include "agent/device_names.h"
 #include "agent/disk_contents.h"
 #include "agent/disk_drivers.h"
 #include "agent/disks.h"
 #include "agent/format.h"
-#include "agent/fstab.h"
 #include "agent/identity.h"
 #include "agent/initrd.h"
+#include "agent/kernel_log.h"
+#include "agent/memory.h"
+#include "agent/inodes.h"
 #include "agent/mounts.h"
+#include "agent/network_files.h"
 #include "agent/partition_table.h"
+#include "agent/proof.h"
+#include "agent/repeat.h"
 #include "agent/sink.h"
+#include "agent/ssh_host_keys.h"
 #include "agent/targets.h"
 #include "base/error.h"
 #include "base/files.h"
 #include "base/text.h"
+#include "base/thread.h"
 #include "wire/manifest.h"
 #include "wire/partition_places.h"
 
@@ -31,6 +39,7 @@ namespace {
 
 constexpr std::size_t largest_manifest = 64 << 20;
 constexpr std::uint64_t mib = 1 << 20;
+constexpr auto between_news = std::chrono::seconds(2);
 
 // A golden partition's place on this machine.
 struct Place {
@@ -47,7 +56,8 @@ class Clone {
         log_(context.log),
         mounts_(context.io, context.machine, context.log),
         stage2_(context.machine, context.stage2_root),
-        clone_(context.machine, context.target) {}
+        clone_(context.machine, context.target),
+        kernel_log_(context.kernel_log) {}
 
   Awaitable<void> run() {
     std::exception_ptr failure;
@@ -57,6 +67,9 @@ class Clone {
       failure = std::current_exception();
     }
     if (failure) {
+      // What was stopped has to unmount all the same.
+      co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+      failure = with_words_of_kernel(failure);
       co_await mounts_.give_up();
       leave_unbootable();
     }
@@ -78,9 +91,10 @@ class Clone {
     co_await copy_system();
     for (const wire::RawPartition& raw : manifest_.raw_partitions) co_await copy_raw(raw);
 
-    remake_directories();
-    correct_fstab();
+    make_bare_inodes(machine_, clone_, log_, manifest_);
+    initrd_is_old_ = correct_device_names(clone_, log_, manifest_);
     renew_identity(clone_, log_, manifest_.golden_host, context_.host_name);
+    fit_network();
     mount_kernel_file_systems();
     co_await renew_ssh_host_keys(machine_, clone_, log_, host_name());
     co_await fit_drivers();
@@ -88,6 +102,8 @@ class Clone {
     co_await prepare_boot_loader();
 
     co_await unmount_and_check();
+    co_await read_back();
+    check_kernel_log();
     write_boot_code();
     log_.line("Installation finished. No error reported.");
   }
@@ -108,6 +124,7 @@ class Clone {
     std::string session = wire::manifest_session;
     co_await context_.link.receive(session, sink);
     manifest_ = wire::parse_manifest(sink.content());
+    if (context_.limit_steps) context_.limit_steps(std::chrono::seconds(manifest_.step_limit_s));
     step.ok();
   }
 
@@ -362,6 +379,10 @@ class Clone {
     Command command = format_command(f, here.device, here.size);
     command.root = context_.stage2_root;
     co_await machine_.run(command);
+    if (auto tune = tune_command(f, here.device, here.size)) {
+      tune->root = context_.stage2_root;
+      co_await machine_.run(*tune);
+    }
     step.ok();
   }
 
@@ -373,7 +394,7 @@ class Clone {
       const std::string target = context_.target + (f.mount_point == "/" ? "" : f.mount_point);
       Log::Step step(log_, "Mounting " + device + " as " + context_.target + f.mount_point + " ");
       if (f.mount_point != "/") machine_.make_directories(target);
-      mounts_.mount(device, target, f.type, MS_NOATIME, mount_data(f));
+      mounts_.mount_disk(device, target, f.type, MS_NOATIME, mount_data(f));
       step.ok();
     }
   }
@@ -395,9 +416,11 @@ class Clone {
       log_.line(line);
       if (lost.empty() && line.find("Cannot ") != std::string_view::npos) lost = line;
     };
-    auto sink = machine_.command_sink(tar, show);
+    proof_ = std::make_shared<Proof>(manifest_.verify_all);
+    auto sink = proof_->listen(machine_.command_sink(tar, show));
     std::string session = wire::system_session;
     ReceiveStats stats = co_await context_.link.receive(session, *sink);
+    proof_->copied();
     log_received(stats);
     if (!lost.empty()) throw Error("copy the system", lost);
     log_.line("Linux copy done.");
@@ -408,6 +431,7 @@ class Clone {
     stage("copying " + device);
     log_.line(" - Copying " + device + " byte for byte");
     auto sink = machine_.device_sink(device);
+    if (manifest_.verify_all) sink = proof_->listen_raw(std::move(sink), device);
     std::string session = raw.session;
     ReceiveStats stats = co_await context_.link.receive(session, *sink);
     log_received(stats);
@@ -422,41 +446,11 @@ class Clone {
               format_size(static_cast<std::uint64_t>(static_cast<double>(stats.bytes) / seconds)) + "/sec)");
   }
 
-  void remake_directories() {
-    log_.line("Creating excluded directories");
-    for (const wire::BareDirectory& d : manifest_.bare_directories) {
-      clone_.make_directory(d.path, d.mode);
-      take_after(d);
-    }
-    for (const wire::Socket& s : manifest_.sockets) {
-      clone_.make_socket(s.path);
-      take_after(s);
-    }
-    clone_.make_directory("/proc", 0555);
-    clone_.make_directory("/sys", 0555);
-    clone_.make_directory("/dev");
-    clone_.make_directory("/run");
-  }
-
-  void take_after(const wire::BareDirectory& golden) {
-    std::string path = clone_.outside(golden.path);
-    machine_.set_owner(path, golden.uid, golden.gid);
-    machine_.set_mode(path, golden.mode);
-    machine_.set_mtime(path, golden.mtime, golden.mtime_nsec);
-  }
-
   // ---- What must fit this machine ----
 
-  void correct_fstab() {
-    auto fstab = clone_.read("/etc/fstab");
-    if (!fstab) {
-      log_.line(" - WARNING: the clone has no /etc/fstab");
-      return;
-    }
-    Rewritten rewritten = rewrite_fstab(*fstab, manifest_.file_systems);
-    for (const std::string& change : rewritten.changes) log_.line(" - fstab: " + change);
-    for (const std::string& warning : rewritten.warnings) log_.line(" - WARNING: fstab: " + warning);
-    if (!rewritten.changes.empty()) clone_.write("/etc/fstab", rewritten.text);
+  void fit_network() {
+    CardMap cards(manifest_.network_cards, read_network_cards(context_.sysfs), context_.hardware_address);
+    fit_network_files(clone_, log_, cards, HostNames(manifest_.golden_host, context_.host_name));
   }
 
   void mount_kernel_file_systems() {
@@ -481,7 +475,7 @@ class Clone {
     write_modprobe_conf(clone_, log_, modules);
     if (manifest_.boot_loader)
       for (const std::string& module : manifest_.boot_loader->modules) add(module);
-    co_await fit_initrds(machine_, clone_, log_, modules);
+    co_await fit_initrds(machine_, clone_, log_, modules, initrd_is_old_);
   }
 
   Awaitable<void> run_hooks() {
@@ -514,7 +508,7 @@ class Clone {
     }
     stage("installing the boot loader");
     const std::string& disk = disk_here(manifest_.boot_loader->disk);
-    correct_grub_names(clone_, log_, manifest_, disk);
+    correct_grub_names(clone_, log_, disk);
     GrubPlace where(clone_, stage2_, disk);
     boot_code_[disk] = co_await install_grub(machine_, log_, where);
   }
@@ -524,18 +518,110 @@ class Clone {
   Awaitable<void> unmount_and_check() {
     stage("unmounting");
     copy_log();
+    mounts_.unmount_others();
+    auto note = [proof = proof_, target = context_.target] { proof->note_changes(target); };
+    co_await run_beside(context_.io, std::move(note));
+    // After the note, which takes a changed ctime for changed content.
+    set_inode_flags(machine_, clone_, log_, manifest_);
     Log::Step syncing(log_, "Syncing disks");
-    machine_.sync();
+    const std::vector<std::string> mounted = mounts_.disks();
+    for (const std::string& target : mounted) {
+      auto news = tell_of_write_back();
+      co_await machine_.write_back(target);
+    }
     syncing.ok();
+    for (const std::string& device : mounted_devices())
+      if (std::uint64_t errors = ext_errors(context_.sysfs, device.substr(device.rfind('/') + 1)))
+        throw Error("write " + device, "its file system met " + std::to_string(errors) + " errors");
     Log::Step unmounting(log_, "Umounting " + context_.target);
     mounts_.unmount_all();
     unmounting.ok();
     for (const wire::FileSystem& f : manifest_.file_systems) {
-      auto command = check_command(f, place(f.disk, f.partition).device);
+      const std::string device = place(f.disk, f.partition).device;
+      if (!f.mount_point.empty()) co_await finish_writes(device);
+      auto command = check_command(f, device);
       if (!command) continue;
       command->root = context_.stage2_root;
       co_await machine_.run(*command);
     }
+  }
+
+  Awaitable<void> finish_writes(const std::string& device) {
+    auto news = tell_of_write_back();
+    co_await machine_.finish_writes(device);
+  }
+
+  std::unique_ptr<Repeat> tell_of_write_back() {
+    // The same figure twice is no sign of life.
+    auto tell = [this, before = std::string()]() mutable {
+      const std::string now = "writing back, " + format_size(memory_to_write_back(context_.procfs)) + " left";
+      if (now != before) stage(now);
+      before = now;
+    };
+    return std::make_unique<Repeat>(context_.io, between_news, std::move(tell));
+  }
+
+  // What was sent or written, against what the disk gives back: mounted anew, nothing of it is in memory.
+  Awaitable<void> read_back() {
+    stage("reading back");
+    Log::Step step(log_, manifest_.verify_all ? "Reading all files back from the disk"
+                                              : "Reading the files of /boot back from the disk");
+    for (const std::string& device : mounted_devices()) co_await finish_writes(device);  // e2fsck has read some of it
+    for (const wire::FileSystem& f : manifest_.file_systems) {
+      if (f.mount_point.empty()) continue;
+      const std::string target = context_.target + (f.mount_point == "/" ? "" : f.mount_point);
+      mounts_.mount(place(f.disk, f.partition).device, target, f.type, MS_RDONLY | MS_NOATIME, "");
+    }
+    {
+      auto tell = [this, before = std::uint64_t{0}]() mutable {
+        const std::uint64_t now = proof_->bytes_read();
+        if (now != before) stage("reading back, " + format_size(now) + " of " + format_size(proof_->bytes()));
+        before = now;
+      };
+      Repeat news(context_.io, between_news, std::move(tell));
+      auto read = [proof = proof_, target = context_.target] { proof->read_back(target); };
+      co_await run_beside(context_.io, std::move(read));
+    }
+    mounts_.unmount_all();
+    step.ok();
+    log_.line(" - " + std::to_string(proof_->files()) + " files, " + format_size(proof_->bytes()) +
+              " are as they were written");
+  }
+
+  // A write that failed, and that no file system spoke of.
+  void check_kernel_log() {
+    for (const std::string& line : kernel_log_.errors_of(disk_names()))
+      if (tells_of_lost_write(line)) throw Error("write the disk", "the kernel says: " + line);
+  }
+
+  std::exception_ptr with_words_of_kernel(std::exception_ptr failure) {
+    std::string words;
+    for (const std::string& line : kernel_log_.errors_of(disk_names())) words += (words.empty() ? "" : "; ") + line;
+    if (words.empty()) return failure;
+    try {
+      std::rethrow_exception(failure);
+    } catch (const PutOut&) {
+    } catch (const ServerLost&) {
+    } catch (const Error& error) {
+      if (std::string(error.what()).find("the kernel says: ") == std::string::npos)
+        return std::make_exception_ptr(Error(std::string(error.what()) + " (the kernel says: " + words + ")"));
+    } catch (...) {
+    }
+    return failure;
+  }
+
+  // Disks that were written to: "vda".
+  std::vector<std::string> disk_names() const {
+    std::vector<std::string> names;
+    for (const std::string& device : changed_) names.push_back(device.substr(device.rfind('/') + 1));
+    return names;
+  }
+
+  std::vector<std::string> mounted_devices() const {
+    std::vector<std::string> devices;
+    for (const wire::FileSystem& f : manifest_.file_systems)
+      if (!f.mount_point.empty()) devices.push_back(place(f.disk, f.partition).device);
+    return devices;
   }
 
   void copy_log() {
@@ -554,7 +640,6 @@ class Clone {
       if (machine_.read_device("/dev/" + disk, 0, boot_code_size) != code)
         throw Error("write the boot code of /dev/" + disk, "what is read back is not what was written");
     }
-    machine_.sync();
   }
 
   void leave_unbootable() {
@@ -572,12 +657,15 @@ class Clone {
   Log& log_;
   Mounts mounts_;
   CloneTree stage2_, clone_;
+  KernelLog kernel_log_;          // from before the first write
+  std::shared_ptr<Proof> proof_;  // shared with the thread that reads
 
   wire::Manifest manifest_;
   std::vector<Target> targets_;
   std::map<std::string, std::vector<PlacedPartition>> placed_;  // by golden disk
   std::map<std::pair<std::string, int>, Place> places_;         // by golden disk and partition
   std::map<std::string, std::string> boot_code_;                // by disk of this machine
+  bool initrd_is_old_ = false;
   SettledDrivers drivers_;
   std::vector<std::string> changed_;  // devices of disks that were written to
 };

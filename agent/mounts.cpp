@@ -12,10 +12,24 @@ void Mounts::mount(const std::string& source, const std::string& target, const s
   targets_.push_back(target);
 }
 
+void Mounts::mount_disk(const std::string& device, const std::string& target, const std::string& type,
+                        unsigned long flags, const std::string& data) {
+  mount(device, target, type, flags, data);
+  disks_.push_back(target);
+  machine_.watch_writes(target, device);
+}
+
+void Mounts::unmount_others() { unmount_down_to(disks_.size()); }
+
 void Mounts::unmount_all() {
+  disks_.clear();
+  unmount_down_to(0);
+}
+
+void Mounts::unmount_down_to(std::size_t number) {
   std::optional<Error> first;
   std::vector<std::string> left;
-  while (!targets_.empty()) {
+  while (targets_.size() > number) {
     std::string target = std::move(targets_.back());
     targets_.pop_back();
     try {
@@ -25,7 +39,7 @@ void Mounts::unmount_all() {
       left.insert(left.begin(), std::move(target));
     }
   }
-  targets_ = std::move(left);
+  targets_.insert(targets_.end(), left.begin(), left.end());
   if (first) throw *first;
 }
 

@@ -16,6 +16,15 @@ class Mounts {
   void mount(const std::string& source, const std::string& target, const std::string& type, unsigned long flags,
              const std::string& data);
 
+  /// As mount, for a disk that is written to: its writes are watched.
+  void mount_disk(const std::string& device, const std::string& target, const std::string& type, unsigned long flags,
+                  const std::string& data);
+  /// Targets of mount_disk, in their order.
+  const std::vector<std::string>& disks() const { return disks_; }
+
+  /// Those that are mounted over a disk's and are no disks themselves: /proc and the like.
+  void unmount_others();
+
   /// Reverse order; throws the first Error after all were tried. What could not be unmounted stays on the list.
   void unmount_all();
 
@@ -27,7 +36,9 @@ class Mounts {
   asio::io_context& io_;
   Machine& machine_;
   Log& log_;
-  std::vector<std::string> targets_;
+  void unmount_down_to(std::size_t left);
+
+  std::vector<std::string> targets_, disks_;
 };
 
 }  // namespace ka::agent

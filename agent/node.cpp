@@ -3,7 +3,7 @@
 #include <cstdio>
 #include <ctime>
 
-#include "agent/clone.h"
+#include "agent/clone_thread.h"
 #include "agent/disks.h"
 #include "agent/server_lookup.h"
 #include "agent/squashfs.h"
@@ -167,12 +167,13 @@ Awaitable<void> Node::clone_once(ServerLink& link) {
                        .link = link,
                        .stage2_root = Stage2::root,
                        .host_name = up.empty() ? "" : up.front().lease.host_name,
+                       .hardware_address = up.empty() ? "" : up.front().link.address.text(),
                        .log_file = log_.file(),
                        .booted_by_network = options_.boot_interface.has_value(),
                        .target_rules = options_.target_rules,
                        .load_module = [this](std::string name) { return drivers_.load({std::move(name)}); },
                        .settle_drivers = [this] { return settle_drivers(); }};
-  co_await clone(context);
+  co_await clone_beside(std::move(context));
 }
 
 void Node::use_drivers_of_stage2() {

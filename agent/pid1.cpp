@@ -1,9 +1,11 @@
 #include "agent/pid1.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/random.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -31,9 +33,36 @@ constexpr int seconds_before_reboot = 10;
 constexpr int seconds_without_server = 5;
 // How long a clone that was told to stop has to unmount and to let go of its disks.
 constexpr auto longest_farewell = 20s;
+constexpr auto longest_last_sync = 30s;
+constexpr unsigned seconds_for_reboot = 60;
+
+// In a child: a disk that does not answer would hold PID 1 for ever.
+void sync_within(std::chrono::seconds limit) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::sync();
+    ::_exit(0);
+  }
+  for (auto left = std::chrono::duration_cast<std::chrono::milliseconds>(limit); child > 0 && left > 0ms;
+       left -= 50ms) {
+    // ECHILD: the loop has reaped it already.
+    if (::waitpid(child, nullptr, WNOHANG) != 0) return;
+    ::usleep(50'000);
+  }
+}
+
+// Shutting a dead disk down may take the kernel as long as it likes too; this way it does not ask the disks.
+void reboot_by_force_after(unsigned seconds) {
+  if (::fork() != 0) return;
+  ::sleep(seconds);
+  const int trigger = ::open("/proc/sysrq-trigger", O_WRONLY | O_CLOEXEC);
+  (void)!::write(trigger, "b", 1);
+  ::_exit(0);
+}
 
 [[noreturn]] void reboot_now() {
-  ::sync();
+  sync_within(longest_last_sync);
+  reboot_by_force_after(seconds_for_reboot);
   ::reboot(RB_AUTOBOOT);
   // Only a kernel without the right to do so comes here (a container): never end.
   for (;;) ::pause();
@@ -175,7 +204,8 @@ Awaitable<void> end(asio::io_context& io, ConsoleLog& log, Ending ending) {
 }
 
 void live(asio::io_context& io, ConsoleLog& log, const BootOptions& options) {
-  Node node(io, log, options);
+  // Never destroyed: the clone may hang in a call on another thread, with all that it uses, until the reboot.
+  Node& node = *new Node(io, log, options);
   asio::cancellation_signal stop;
   std::string signalled;
   asio::steady_timer farewell(io);

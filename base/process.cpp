@@ -4,9 +4,11 @@
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <cstring>
 #include <map>
@@ -14,6 +16,8 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/left_behind.h"
+#include "base/thread.h"
 
 namespace ka {
 
@@ -24,6 +28,7 @@ struct Process::State {
 
   pid_t pid = -1;
   bool group = false;
+  std::atomic<bool> reaped = false;  // its number may be somebody else's by now
   std::optional<ExitStatus> status;
   asio::posix::stream_descriptor in, out, err;
   asio::steady_timer ended;  // cancelled when status is there
@@ -31,12 +36,33 @@ struct Process::State {
 
 namespace {
 
-using StateMap = std::map<pid_t, std::function<void(ExitStatus)>>;
+// Processes are started by any thread, and reaped by the one that called reap_children.
+struct Children {
+  pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+  std::map<pid_t, std::function<void(ExitStatus)>> running;
+  unsigned starting = 0;              // forks whose number is not in `running` yet
+  std::map<pid_t, ExitStatus> early;  // that ended meanwhile
+};
 
-// Processes are started and reaped on the one thread that runs the io_context.
-StateMap& running() {
-  static StateMap map;
-  return map;
+Children& children() {
+  static Children all;
+  return all;
+}
+
+// Called by the thread that reaps; `tell` must do its work elsewhere.
+void ended(pid_t pid, ExitStatus status) {
+  std::function<void(ExitStatus)> tell;
+  {
+    Lock lock(children().mutex);
+    auto found = children().running.find(pid);
+    if (found != children().running.end()) {
+      tell = std::move(found->second);
+      children().running.erase(found);
+    } else if (children().starting > 0) {
+      children().early[pid] = status;
+    }
+  }
+  if (tell) tell(status);
 }
 
 Awaitable<void> reap_loop(std::shared_ptr<asio::signal_set> signals) {
@@ -45,15 +71,30 @@ Awaitable<void> reap_loop(std::shared_ptr<asio::signal_set> signals) {
     (void)number;
     if (error) co_return;
     int status = 0;
-    for (pid_t pid; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;) {
-      auto found = running().find(pid);
-      if (found == running().end()) continue;
-      auto tell = std::move(found->second);
-      running().erase(found);
-      tell(ExitStatus{status});
-    }
+    for (pid_t pid; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;) ended(pid, ExitStatus{status});
   }
 }
+
+// While it lives, a child that ends before it is in the list of those that run is remembered.
+class Starting {
+ public:
+  Starting() {
+    Lock lock(children().mutex);
+    ++children().starting;
+  }
+  ~Starting() {
+    Lock lock(children().mutex);
+    if (--children().starting == 0) children().early.clear();
+  }
+  void running(pid_t pid, std::function<void(ExitStatus)> tell) {
+    Lock lock(children().mutex);
+    auto early = children().early.find(pid);
+    if (early != children().early.end())
+      tell(early->second);
+    else
+      children().running[pid] = std::move(tell);
+  }
+};
 
 struct PipePair {
   UniqueFd read, write;
@@ -65,6 +106,20 @@ struct PipePair {
     write.reset(ends[1]);
   }
 };
+
+// In the child: nothing that this program has open is the started program's business, whoever opened it and how (Asio
+// opens its sockets without O_CLOEXEC).
+void close_others_at_exec() {
+#ifdef SYS_close_range
+  constexpr unsigned close_range_cloexec = 4;
+  if (::syscall(SYS_close_range, 3u, ~0u, close_range_cloexec) == 0) return;
+#endif
+  // Linux before 5.11.
+  const long most = ::sysconf(_SC_OPEN_MAX);
+  constexpr int enough = 65536;
+  for (int fd = 3; fd < (most < 0 || most > enough ? enough : static_cast<int>(most)); ++fd)
+    ::fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
 
 // In the child, between fork and exec: only async-signal-safe calls. Returns errno's value of what failed, 0 if there
 // is a body to be run.
@@ -87,6 +142,7 @@ int become(const Command& command, char* const* argv, char* const* environment, 
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
   for (int number : {SIGPIPE, SIGINT, SIGTERM, SIGHUP, SIGCHLD}) ::signal(number, SIG_DFL);
   if (command.body) return 0;
+  close_others_at_exec();
   ::execvpe(argv[0], argv, environment);
   return errno;
 }
@@ -143,8 +199,10 @@ Process::Process(asio::io_context& io, const Command& command, unsigned with) : 
   std::vector<char*> argv = pointers(arguments), envp = pointers(environment);
 
   // execvpe searches the PATH of this process, which as PID 1 has none.
-  ::setenv("PATH", environment.front().c_str() + std::strlen("PATH="), 0);
+  static const int has_path = ::setenv("PATH", environment.front().c_str() + std::strlen("PATH="), 0);
+  (void)has_path;
 
+  Starting starting;
   pid_t pid = ::fork();
   if (pid < 0) throw Error::from_errno("start " + command.argv.at(0));
   if (pid == 0) {
@@ -175,12 +233,17 @@ Process::Process(asio::io_context& io, const Command& command, unsigned with) : 
   if (out) state_->out.assign(out->read.release());
   if (err) state_->err.assign(err->read.release());
   // Not an owner: a child may outlive the Process and the io_context that its State belongs to.
-  running()[pid] = [weak = std::weak_ptr<State>(state_)](ExitStatus status) {
+  auto tell = [weak = std::weak_ptr<State>(state_), executor = io.get_executor()](ExitStatus how) {
     auto state = weak.lock();
     if (!state) return;
-    state->status = status;
-    state->ended.cancel();
+    state->reaped = true;
+    auto set = [state, how] {
+      state->status = how;
+      state->ended.cancel();
+    };
+    asio::post(executor, std::move(set));
   };
+  starting.running(pid, std::move(tell));
 }
 
 Process::Process(Process&&) noexcept = default;
@@ -211,7 +274,7 @@ Awaitable<ExitStatus> Process::wait() {
 }
 
 void Process::kill(int signal) {
-  if (state_->status) return;
+  if (state_->reaped) return;
   ::kill(state_->group ? -state_->pid : state_->pid, signal);
 }
 
@@ -248,10 +311,111 @@ Awaitable<void> for_each_line(asio::posix::stream_descriptor& pipe, std::functio
   }
 }
 
+namespace {
+
+using namespace std::chrono_literals;
+
+// How long the output of a program that has ended is waited for, and a program that was killed.
+constexpr auto grace = 2s;
+constexpr auto grace_after_kill = 5s;
+
+Command in_session(Command command) {
+  command.new_session = true;
+  return command;
+}
+
+// A program, what it prints, and the end of both. Who works on it leaves news, and one coroutine looks at them: to
+// combine awaitables instead would make ka-init larger by a tenth.
+class WholeRun {
+ public:
+  WholeRun(asio::io_context& io, const Command& command, unsigned with)
+      : process(io, in_session(command), with), state_(std::make_shared<State>(io)), command_(command) {
+    auto ended = [state = state_](std::exception_ptr, ExitStatus status) {
+      state->ended = true;
+      state->status = status;
+      state->news.cancel();
+    };
+    asio::co_spawn(io, process.wait(), std::move(ended));
+  }
+
+  // Somebody who reads a pipe of the program. finish() does not return before it has ended.
+  void hear(Awaitable<void> reading) {
+    ++state_->readers;
+    auto ended = [state = state_](std::exception_ptr) {
+      --state->readers;
+      state->news.cancel();
+    };
+    asio::co_spawn(state_->news.get_executor(), std::move(reading), std::move(ended));
+  }
+
+  // What holds a pipe open after the program has ended was left behind by it.
+  Awaitable<ExitStatus> finish(std::function<void(std::string_view)> line) {
+    std::exception_ptr stopped;
+    bool heard_all = false;
+    try {
+      const bool limited = command_.limit.count() > 0;
+      co_await until(limited ? Clock::now() + command_.limit : Clock::time_point::max(), false);
+      if (state_->ended) co_await until(Clock::now() + grace, true);
+      heard_all = state_->readers == 0;
+    } catch (...) {
+      stopped = std::current_exception();
+    }
+    const bool in_time = state_->ended;
+    if (stopped) co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+    if (!in_time) process.kill(SIGKILL);
+    // One that waits for a dead device does not even die.
+    if (!in_time && !stopped) co_await until(Clock::now() + grace_after_kill, false);
+    boost::system::error_code ignored;
+    process.out().close(ignored);
+    process.err().close(ignored);
+    co_await until(Clock::time_point::max(), true);
+    if (stopped) std::rethrow_exception(stopped);
+    for (const std::string& name : end_left_behind(process.pid(), !command_.root.empty() || !heard_all))
+      if (line) line(command_.text() + " left " + name + " running: ended");
+    if (!in_time)
+      throw Error(command_.text(), "it did not end within the limit of " + std::to_string(command_.limit.count()) +
+                                       " s that each step has (--step-limit)");
+    co_return state_->status;
+  }
+
+  Process process;
+
+ private:
+  using Clock = asio::steady_timer::clock_type;
+
+  struct State {
+    explicit State(asio::io_context& io) : news(io) {}
+    asio::steady_timer news;
+    unsigned readers = 0;
+    bool ended = false;
+    ExitStatus status;
+  };
+
+  // The program's end, or (`output`) that of all who read its pipes; at latest at `end`.
+  Awaitable<void> until(Clock::time_point end, bool output) {
+    while (!(output ? state_->readers == 0 : state_->ended) && Clock::now() < end) {
+      state_->news.expires_at(end);
+      co_await state_->news.async_wait(asio::as_tuple(asio::use_awaitable));
+      auto cancelled = (co_await asio::this_coro::cancellation_state).cancelled();
+      if (cancelled != asio::cancellation_type::none) throw boost::system::system_error(asio::error::operation_aborted);
+    }
+  }
+
+  std::shared_ptr<State> state_;
+  const Command& command_;
+};
+
+}  // namespace
+
+bool is_running_child(pid_t pid) {
+  Lock lock(children().mutex);
+  return children().running.count(pid) > 0 || children().starting > 0;
+}
+
 Awaitable<ExitStatus> run(asio::io_context& io, const Command& command, std::function<void(std::string_view)> line) {
-  Process process(io, command, Process::out_pipe | Process::err_with_out);
-  co_await for_each_line(process.out(), std::move(line));
-  co_return co_await process.wait();
+  WholeRun whole(io, command, Process::out_pipe | Process::err_with_out);
+  whole.hear(for_each_line(whole.process.out(), line));
+  co_return co_await whole.finish(line);
 }
 
 namespace {
@@ -273,18 +437,18 @@ Awaitable<void> run_checked(asio::io_context& io, const Command& command, std::f
 }
 
 Awaitable<std::string> output_of(asio::io_context& io, const Command& command) {
-  Process process(io, command, Process::out_pipe | Process::err_pipe);
+  WholeRun whole(io, command, Process::out_pipe | Process::err_pipe);
   LastLines last;
   auto keep = [&last](std::string_view text) { last.add(text); };
   std::string output;
-  auto buffer = asio::dynamic_buffer(output);
-  // Read side by side, so that neither pipe can fill up and stop the program.
-  auto read_out = [&process, &buffer]() -> Awaitable<void> {
-    co_await asio::async_read(process.out(), buffer, asio::transfer_all(), asio::as_tuple(asio::use_awaitable));
+  auto read_out = [&whole, &output]() -> Awaitable<void> {
+    auto buffer = asio::dynamic_buffer(output);
+    co_await asio::async_read(whole.process.out(), buffer, asio::transfer_all(), asio::as_tuple(asio::use_awaitable));
   };
-  using namespace asio::experimental::awaitable_operators;
-  co_await (read_out() && for_each_line(process.err(), keep));
-  ExitStatus status = co_await process.wait();
+  // Read side by side, so that neither pipe can fill up and stop the program.
+  whole.hear(read_out());
+  whole.hear(for_each_line(whole.process.err(), keep));
+  ExitStatus status = co_await whole.finish({});
   if (!status.ok()) fail(command, status, last);
   co_return output;
 }

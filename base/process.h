@@ -2,6 +2,7 @@
 /// Child processes under Asio: started, fed, listened to, waited for; none is ever left a zombie, also
 /// when this process is PID 1 and inherits orphans.
 
+#include <chrono>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -21,6 +22,7 @@ struct Command {
   std::string root;                      ///< chroot(2) there first; empty: stay
   std::vector<std::string> environment;  ///< "NAME=value", added to PATH, LC_ALL=C and HOME=/
   bool new_session = false;              ///< setsid(2), so that a signal to the group reaches all it starts
+  std::chrono::seconds limit{0};         ///< run() and the like end it then, with an Error; 0: none
   std::string controlling_terminal;      ///< opened as stdin, stdout, stderr of a new session; empty: none
   /// Runs in the child instead of a program, with this process's stdin and memory as they are at the start; its result
   /// is the exit status. For calls that may wait long: it must not touch Asio. argv is only what it is called then.
@@ -39,10 +41,12 @@ struct ExitStatus {
 };
 
 /// Must be called once, before the first child, with the context that runs everything: takes SIGCHLD.
-/// Children reaped that nobody started here (orphans of PID 1) are dropped in silence.
+/// Children reaped that nobody started here (orphans of PID 1) are dropped in silence. Children of other threads are
+/// reaped here too, and told of in the context that they were started with.
 void reap_children(asio::io_context& io);
 
-/// A running child. Destroying it while the child runs kills its process group (if new_session) or it.
+/// A running child. It has the standard streams and nothing else of what this process has open. Destroying it while the
+/// child runs kills its process group (if new_session) or it.
 class Process {
  public:
   /// Which standard streams become pipes to us, added up; the others are /dev/null (stdin), or inherited.
@@ -88,7 +92,11 @@ class LastLines {
 /// \r ends a line too (progress displays).
 Awaitable<void> for_each_line(asio::posix::stream_descriptor& pipe, std::function<void(std::string_view)> line);
 
-/// Runs `command` to its end, stdout and stderr as one; each line goes to `line`.
+/// Whether this process has started `pid` and not reaped it, or is starting something right now.
+bool is_running_child(pid_t pid);
+
+/// Runs `command` to its end, stdout and stderr as one; each line goes to `line`. The program's own end counts: what it
+/// left running in the background has two seconds more to say something, is then killed, and named in a line.
 Awaitable<ExitStatus> run(asio::io_context& io, const Command& command, std::function<void(std::string_view)> line);
 
 /// As run; throws Error "COMMAND ended with STATUS: last lines it printed" unless it ended with 0.

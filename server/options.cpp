@@ -22,6 +22,10 @@ std::string check_packing(const std::string& given) {
   return "";
 }
 
+std::string check_verify(const std::string& given) {
+  return given == "boot" || given == "all" ? "" : given + " is neither boot nor all";
+}
+
 }  // namespace
 
 void add_job_options(CLI::App& app, JobOptions& o) {
@@ -60,6 +64,10 @@ void add_clone_options(CLI::App& app, CloneOptions& o) {
   table.number("-d,--delay", o.release_delay, 0, 36000, "Tenths of a second between the release of two nodes");
   table.text("-r,--boot-loader", o.boot_loader, "'LOADER ...'",
              "Boot loader and modules for the initrd: 'grub --with=ata_piix', or none");
+  table.number("--step-limit", o.step_limit, 0, 1000000,
+               "A node on which one program or other step takes longer than this many seconds has failed; 0: no limit");
+  table.text("--verify", o.verify, "boot|all", "What a node reads back from its disk: the files of /boot, or all files",
+             check_verify);
   table.list("--target", o.targets, "DRIVE=SELECTOR",
              "Which disk of a node takes DRIVE's place: sda=path:pci-0000:00:1f.2-ata-1");
   table.flag("--allow-removable", o.allow_removable, "Removable drives too, here and on the nodes");
@@ -83,12 +91,13 @@ std::vector<ConfEntry> entries_of(std::string_view text, const std::string& file
 
 }  // namespace
 
-void apply_conf(CLI::App& app, std::string_view text, const std::string& file) {
+std::vector<ConfEntry> apply_conf(CLI::App& app, std::string_view text, const std::string& file) {
   // Whether the command line gave an option is asked before the first line is applied.
   std::set<const CLI::Option*> given, in_file;
   for (const CLI::Option* option : app.get_options()) {
     if (option->count() > 0) given.insert(option);
   }
+  std::vector<ConfEntry> applied;
   for (const ConfEntry& entry : entries_of(text, file)) {
     std::string where = file + ":" + std::to_string(entry.line);
     CLI::Option* option = app.get_option_no_throw("--" + entry.key);
@@ -106,10 +115,12 @@ void apply_conf(CLI::App& app, std::string_view text, const std::string& file) {
         option->add_result(entry.value);
       }
       option->run_callback();
+      applied.push_back(entry);
     } catch (const std::exception& error) {
       throw UsageError(where, "not a value for " + entry.key + ": " + entry.value + " (" + error.what() + ")");
     }
   }
+  return applied;
 }
 
 }  // namespace ka::server

@@ -4,11 +4,13 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "server/conf.h"
 #include "wire/ports.h"
 
 namespace CLI {
@@ -53,9 +55,13 @@ struct CloneOptions : JobOptions {
   std::string stage2;  ///< empty: /mnt/ka, else the installed one
   std::string hooks = "/etc/ka/hooks.d";
   std::string log_directory = "/var/log/ka";  ///< on the clone
+  unsigned step_limit = 3600;                 ///< seconds; 0: none
+  std::string verify = "boot";                ///< what a node reads back from its disk: boot, all
   bool confirm = false;                       ///< ask the operator before nodes write
   bool check = false;                         ///< print the plan and end
   std::string conf;                           ///< --config; empty: default_conf, if it is there
+  /// What ka.conf gave: keys, and the first words of their values. What these name need not be there.
+  std::set<Pair> from_file;
 };
 
 /// Adds the options of a clone to `app`. `options` must live as long as `app`.
@@ -65,7 +71,8 @@ void add_clone_options(CLI::App& app, CloneOptions& options);
 void add_job_options(CLI::App& app, JobOptions& options);
 
 /// Applies the text of a ka.conf to a parsed `app`: each key is the long name of an option; an option given on the
-/// command line wins, and lists add up. Throws UsageError "FILE:LINE: …" for an unknown key or a value it cannot be.
-void apply_conf(CLI::App& app, std::string_view text, const std::string& file);
+/// command line wins, and lists add up. Returns what it applied. Throws UsageError "FILE:LINE: …" for an unknown key or
+/// a value it cannot be.
+std::vector<ConfEntry> apply_conf(CLI::App& app, std::string_view text, const std::string& file);
 
 }  // namespace ka::server

@@ -46,7 +46,10 @@ class FakeMachine final : public Machine {
       throw Error("run sfdisk", "it cannot say this");
     if (program == "sfdisk") partition(command.argv[4], command.argv[5]);
     if (program == "grub-install") devices["/dev/vda"].replace(0, 4, "GRUB");
-    if (program == "ssh-keygen") target_.file("/etc/ssh/ssh_host_ed25519_key.pub", "ssh-ed25519 NEW root@node7\n");
+    if (program == "ssh-keygen") {
+      target_.file(command.argv.back(), "new");
+      target_.file(command.argv.back() + ".pub", "ssh-ed25519 NEW root@node7\n");
+    }
     if (program == "update-initramfs") initrd_ += "kernel/drivers/block/jfs.ko\n";
     co_return;
   }
@@ -90,6 +93,18 @@ class FakeMachine final : public Machine {
     call("mount " + source + " " + short_path(target) + " " + type + " " + data, true);
     if (source.starts_with("/dev/")) need_shared(source);
     mounted.push_back(target);
+    if (data.empty() && source == "/dev/vda1" && !lost_write.empty()) target_.file(lost_write, "what was there before");
+  }
+  void watch_writes(const std::string& target, const std::string& device) override {
+    call("watch_writes " + short_path(target) + " " + device);
+  }
+  Awaitable<void> write_back(const std::string& target) override {
+    call("write_back " + short_path(target));
+    co_return;
+  }
+  Awaitable<void> finish_writes(const std::string& device) override {
+    call("finish_writes " + device);
+    co_return;
   }
   void bind(const std::string&, const std::string&) override { FAIL(); }
   void unmount(const std::string& target) override {
@@ -127,6 +142,12 @@ class FakeMachine final : public Machine {
     call("set_mtime " + short_path(path), !is_ram(path));
     files_.set_mtime(path, seconds, nanoseconds);
   }
+  void set_attribute(const std::string& path, const std::string& name, const std::string&) override {
+    call("set_attribute " + short_path(path) + " " + name);
+  }
+  void set_inode_flags(const std::string& path, std::uint32_t flags, std::uint32_t project) override {
+    call("set_inode_flags " + short_path(path) + " " + std::to_string(flags) + " " + std::to_string(project));
+  }
   DeviceFacts claim_disk(const std::string& path) override {
     call("claim_disk " + path);
     open_disks[path] = true;
@@ -154,13 +175,13 @@ class FakeMachine final : public Machine {
     call("reread_partitions " + device, true);
     EXPECT_TRUE(open_disks.at(device)) << device << " is anybody's while its table changes";
   }
-  void sync() override { call("sync", true); }
 
   std::string boot_code() const { return devices.at("/dev/vda").substr(0, boot_code_size); }
 
   std::vector<std::string> calls;
   std::vector<std::string> mounted;
   std::map<std::string, std::string> devices;
+  std::string lost_write;                    // a file of the clone that is another one when its disk is mounted again
   std::map<std::string, DeviceFacts> facts;  // by path
   std::map<std::string, bool> open_disks;    // and whether nobody else may have them
   std::string on_the_disk = R"({"blockdevices": [{"name":"vda", "fstype":null, "label":null, "children": [
@@ -217,6 +238,7 @@ class FakeMachine final : public Machine {
     target_.file("/etc/ssh/ssh_host_ed25519_key.pub", "ssh-ed25519 OLD root@golden\n");
     target_.directory("/etc/modprobe.d");
     target_.file("/usr/bin/ssh-keygen", "", 0755);
+    target_.file("/usr/sbin/sshd", "", 0755);
     target_.file("/usr/sbin/update-initramfs", "", 0755);
     target_.file("/usr/sbin/grub-install", "", 0755);
     target_.file("/usr/lib/grub/i386-pc/boot.img", "");
@@ -238,7 +260,10 @@ class FakeLink final : public ServerLink {
   Awaitable<ReceiveStats> receive(std::string session, Sink& sink) override {
     sessions.push_back(session);
     if (session == put_out_in) throw PutOut("session " + session, "too slow");
-    std::string bytes = session == wire::manifest_session ? manifest_ : "data";
+    const std::string empty_archive(1024, '\0');
+    std::string bytes = session == wire::manifest_session ? manifest_
+                        : session == wire::system_session ? empty_archive
+                                                          : "data";
     auto span = std::as_bytes(std::span(bytes));
     co_await sink.write(span);
     co_await sink.close();
@@ -313,7 +338,8 @@ class Attempt {
  public:
   explicit Attempt(const wire::Manifest& manifest) : link(wire::to_json(manifest)) {
     disk("vda", "0000:00:04.0");
-    for (const char* program : {"sh", "sfdisk", "truncate", "tar", "mke2fs", "e2fsck", "mkswap", "grub-install"})
+    for (const char* program :
+         {"sh", "sfdisk", "truncate", "tar", "mke2fs", "tune2fs", "e2fsck", "mkswap", "grub-install"})
       stage2.file(std::string("/usr/sbin/") + program, "", 0755);
     stage2.directory("/tmp");
     proc.file("/self/mountinfo", "");
@@ -326,6 +352,7 @@ class Attempt {
     context.procfs = proc.root();
     context.host_name = "node7";
     context.log_file = log_file.at("/ka_log-10.0.1.35");
+    context.kernel_log = "";
     context.load_module = [this](std::string name) { return load_module(std::move(name)); };
     context.settle_drivers = [this] { return settle_drivers(); };
   }
@@ -398,23 +425,27 @@ TEST(CloneTest, DoesWhatTheDesignSaysInThatOrder) {
   ASSERT_EQ(attempt.run(), "");
   std::vector<std::string> steps;
   for (const std::string& call : attempt.machine.calls)
-    for (const char* verb : {"run ", "output_of", "start", "mount", "unmount", "write_device", "reread", "sync",
-                             "claim_disk", "share_disk", "close_disks"})
+    for (const char* verb : {"run ", "output_of", "start", "mount", "unmount", "write_device", "reread", "claim_disk",
+                             "share_disk", "close_disks", "watch", "write_back", "finish"})
       if (call.find(verb) == 0) steps.push_back(call.substr(0, call.find(" -")));
-  EXPECT_THAT(steps, ElementsAre(StartsWith("run sh"), "run mke2fs", "run mke2fs",  // asked only
-                                 "claim_disk /dev/vda", "output_of lsblk", "write_device /dev/vda 0+1048576",
-                                 "write_device /dev/vda 8588886016+1048576", StartsWith("run sh"),
-                                 "write_device /dev/vda 0+440", "reread_partitions /dev/vda", "share_disk /dev/vda",
-                                 StartsWith("run mke2fs"), StartsWith("run mke2fs"), StartsWith("run mkswap"),
-                                 "mount /dev/vda1 T ext4 noinit_itable", "mount /dev/vda6 T/var ext4 noinit_itable",
-                                 "start tar", "mount proc T/proc proc ", "mount sysfs T/sys sysfs ",
-                                 "mount devtmpfs T/dev devtmpfs ", "mount tmpfs T/run tmpfs mode=0755",
-                                 "run ssh-keygen", "output_of lsinitramfs /boot/initrd.img-6.1", "run update-initramfs",
-                                 "output_of lsinitramfs /boot/initrd.img-6.1", "run /run/ka-hooks/10-first",
-                                 "run /run/ka-hooks/20-second", "run grub-install", "write_device /dev/vda 0+440",
-                                 "sync", "unmount T/run", "unmount T/dev", "unmount T/sys", "unmount T/proc",
-                                 "unmount T/var", "unmount T", "run e2fsck", "run e2fsck", "claim_disk /dev/vda",
-                                 "write_device /dev/vda 0+440", "sync", "close_disks"));
+  EXPECT_THAT(
+      steps,
+      ElementsAre(
+          StartsWith("run sh"), "run mke2fs", "run mke2fs",  // asked only
+          "claim_disk /dev/vda", "output_of lsblk", "write_device /dev/vda 0+1048576",
+          "write_device /dev/vda 8588886016+1048576", StartsWith("run sh"), "write_device /dev/vda 0+440",
+          "reread_partitions /dev/vda", "share_disk /dev/vda", StartsWith("run mke2fs"), StartsWith("run mke2fs"),
+          StartsWith("run mkswap"), "mount /dev/vda1 T ext4 errors=remount-ro,data_err=abort,noinit_itable",
+          "watch_writes T /dev/vda1", "mount /dev/vda6 T/var ext4 errors=remount-ro,data_err=abort,noinit_itable",
+          "watch_writes T/var /dev/vda6", "start tar", "mount proc T/proc proc ", "mount sysfs T/sys sysfs ",
+          "mount devtmpfs T/dev devtmpfs ", "mount tmpfs T/run tmpfs mode=0755", "run ssh-keygen",
+          "output_of lsinitramfs /boot/initrd.img-6.1", "run update-initramfs",
+          "output_of lsinitramfs /boot/initrd.img-6.1", "run /run/ka-hooks/10-first", "run /run/ka-hooks/20-second",
+          "run grub-install", "write_device /dev/vda 0+440", "unmount T/run", "unmount T/dev", "unmount T/sys",
+          "unmount T/proc", "write_back T", "write_back T/var", "unmount T/var", "unmount T", "finish_writes /dev/vda1",
+          "run e2fsck", "finish_writes /dev/vda6", "run e2fsck", "finish_writes /dev/vda1", "finish_writes /dev/vda6",
+          "mount /dev/vda1 T ext4 ", "mount /dev/vda6 T/var ext4 ", "unmount T/var", "unmount T", "claim_disk /dev/vda",
+          "write_device /dev/vda 0+440", "close_disks"));
   EXPECT_THAT(attempt.machine.written_early, IsEmpty());
   EXPECT_THAT(attempt.link.sessions, ElementsAre("kainstall1", "kainstall2"));
   EXPECT_EQ(attempt.machine.boot_code().substr(0, 4), "GRUB");
@@ -430,6 +461,7 @@ TEST(CloneTest, LeavesAMachineOfItsOwn) {
             "UUID=55555555-5555-5555-5555-555555555555 none swap sw 0 0\n");
   EXPECT_EQ(clone.content("/etc/hostname"), "node7\n");
   EXPECT_EQ(clone.content("/etc/machine-id"), "");
+  EXPECT_EQ(clone.content("/etc/ssh/ssh_host_ed25519_key"), "new");
   EXPECT_EQ(clone.content("/boot/grub/grub.cfg"), "linux /vmlinuz root=UUID=11111111-1111-1111-1111-111111111111 ro\n");
   EXPECT_THAT(clone.content("/etc/modprobe.d/ka.conf"), HasSubstr("alias scsi_hostadapter virtio_blk"));
   EXPECT_THAT(clone.content("/etc/initramfs-tools/modules"), HasSubstr("jfs"));
@@ -438,6 +470,43 @@ TEST(CloneTest, LeavesAMachineOfItsOwn) {
   EXPECT_EQ(clone.content("/var/log/ka/ka_log-10.0.1.35"), "the log\n");
   EXPECT_THAT(attempt.log.lines, Contains(" - Mounting /dev/vda1 as " + clone.root() + "/ ...OK"));
   EXPECT_THAT(attempt.link.stages, Contains("formatting /dev/vda1"));
+}
+
+TEST(CloneTest, FlagsComeLastAndOnlyToWhatIsThere) {
+  wire::Manifest manifest = sample();
+  manifest.inode_flags = {{"/etc", {"fstab", "gone"}, 0x10, 0}, {"/", {"."}, 0x20000000, 7}};
+  Attempt attempt(manifest);
+  ASSERT_EQ(attempt.run(), "");
+  const auto& calls = attempt.machine.calls;
+  auto at = [&calls](const std::string& call) { return std::find(calls.begin(), calls.end(), call) - calls.begin(); };
+  const auto flags = at("set_inode_flags T/etc/fstab 16 0");
+  EXPECT_EQ(at("set_inode_flags T/ 536870912 7"), flags + 1);
+  EXPECT_EQ(std::count_if(calls.begin(), calls.end(), [](auto& c) { return c.find("set_inode_flags") == 0; }), 2);
+  EXPECT_GT(flags, at("run /run/ka-hooks/20-second"));
+  EXPECT_GT(flags, at("write_file T/var/log/ka/ka_log-10.0.1.35"));
+  EXPECT_GT(flags, at("unmount T/proc"));  // which would hide a flag of the directory itself
+  EXPECT_LT(flags, at("unmount T/var"));
+  for (auto call = calls.begin() + flags; call != calls.end(); ++call)
+    EXPECT_THAT(*call, Not(StartsWith("write_file")));
+  EXPECT_THAT(attempt.log.lines, Contains(" - Flags or project ids of 2 files set; 1 of them are not there any more"));
+}
+
+TEST(CloneTest, ASocketThatHasNoPlaceAnyMoreIsAWarning) {
+  wire::Manifest manifest = sample();
+  manifest.sockets[0].path = "/srv/ssh-x/agent.1";
+  Attempt attempt(manifest);
+  ASSERT_EQ(attempt.run(), "");
+  EXPECT_THAT(attempt.log.lines, Contains(HasSubstr("WARNING: the socket /srv/ssh-x/agent.1 is left out")));
+}
+
+TEST(CloneTest, BareDirectoriesAndSocketsGetTheirAttributes) {
+  wire::Manifest manifest = sample();
+  manifest.bare_directories[0].attributes = {{"security.selinux", "tmp_t"}};
+  manifest.sockets[0].attributes = {{"security.selinux", "sock_t"}};
+  Attempt attempt(manifest);
+  ASSERT_EQ(attempt.run(), "");
+  EXPECT_THAT(attempt.machine.calls, Contains("set_attribute T/tmp security.selinux"));
+  EXPECT_THAT(attempt.machine.calls, Contains("set_attribute T/tmp/socket security.selinux"));
 }
 
 TEST(CloneTest, HooksRunInTheOrderOfTheirNames) {
@@ -479,7 +548,7 @@ TEST(CloneTest, WithoutAnyBootLoaderTheDiskSaysNothing) {
 TEST(CloneTest, RawPartitionsFollowInSessionsOfTheirOwn) {
   wire::Manifest manifest = sample();
   manifest.file_systems.erase(manifest.file_systems.begin() + 1);
-  manifest.raw_partitions = {{"sda", 6, "kainstall3", 4}};
+  manifest.raw_partitions = {{"sda", 6, "kainstall3", 4, "", ""}};
   Attempt attempt(manifest);
   ASSERT_EQ(attempt.run(), "");
   EXPECT_THAT(attempt.link.sessions, ElementsAre("kainstall1", "kainstall2", "kainstall3"));
@@ -498,6 +567,8 @@ TEST(CloneTest, WhateverFailsNothingStaysMountedAndTheDiskDoesNotBoot) {
     const std::string failed = attempt.machine.calls.at(static_cast<std::size_t>(k));
     // An old initrd that cannot be looked into is no reason to fail: it is rebuilt.
     if (failed.find("output_of") == 0 && why.empty()) continue;
+    // Whoever listens at a socket makes it anew.
+    if (failed.find("/tmp/socket") != std::string::npos && why.empty()) continue;
     if (failed == "close_disks") continue;  // cannot fail
     ASSERT_THAT(why, HasSubstr("injected")) << failed;
     ASSERT_THAT(attempt.machine.written_early, IsEmpty()) << failed;
@@ -508,6 +579,39 @@ TEST(CloneTest, WhateverFailsNothingStaysMountedAndTheDiskDoesNotBoot) {
     else
       ASSERT_EQ(attempt.machine.boot_code(), std::string(440, 'x')) << failed;
   }
+}
+
+TEST(CloneTest, ABootFileThatIsNotOnTheDiskFailsTheCloneByItsName) {
+  Attempt attempt(sample());
+  attempt.machine.lost_write = "/boot/grub/grub.cfg";
+  EXPECT_THAT(attempt.run(), HasSubstr("read /boot/grub/grub.cfg back from the disk"));
+  EXPECT_EQ(attempt.machine.boot_code(), unfinished_boot_code());
+}
+
+TEST(CloneTest, OtherFilesAreReadBackIfTheServerWantsIt) {
+  wire::Manifest manifest = sample();
+  for (bool all : {false, true}) {
+    manifest.verify_all = all;
+    Attempt attempt(manifest);
+    attempt.machine.lost_write = "/etc/hosts";
+    EXPECT_EQ(attempt.run().substr(0, 43), all ? "read /etc/hosts back from the disk: it has " : "");
+  }
+}
+
+TEST(CloneTest, ErrorsThatTheFileSystemMetFailTheClone) {
+  Attempt attempt(sample());
+  attempt.sys.file("/fs/ext4/vda6/errors_count", "2\n");
+  EXPECT_THAT(attempt.run(), HasSubstr("write /dev/vda6: its file system met 2 errors"));
+}
+
+TEST(CloneTest, TheServersLimitForAStepIsTold) {
+  wire::Manifest manifest = sample();
+  manifest.step_limit_s = 77;
+  Attempt attempt(manifest);
+  std::chrono::seconds told{0};
+  attempt.context.limit_steps = [&told](std::chrono::seconds limit) { told = limit; };
+  ASSERT_EQ(attempt.run(), "");
+  EXPECT_EQ(told.count(), 77);
 }
 
 TEST(CloneTest, ANodePutOutOfItsRoundCanTryAgain) {
@@ -646,7 +750,7 @@ TEST_F(RefusedTest, AFillTooSmallForItsData) {
 TEST_F(RefusedTest, ARawPartitionTooSmall) {
   wire::Manifest manifest = sample();
   manifest.file_systems.erase(manifest.file_systems.begin() + 1);
-  manifest.raw_partitions = {{"sda", 6, "kainstall3", 8ull << 30}};
+  manifest.raw_partitions = {{"sda", 6, "kainstall3", 8ull << 30, "", ""}};
   Attempt attempt(manifest);
   expect_refused(attempt, "fit the raw partition 6");
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """What must happen when something is wrong, on (virtual) machines: one class a rack, one CTest test a class."""
 
+import random
 import sys
 import time
 import unittest
@@ -8,6 +9,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from rack import compare, disk, golden, machine, sandbox, tiny  # noqa: E402
+from rack.odd_disk import OddDisk  # noqa: E402
 from rack.rack import Rack  # noqa: E402
 from rack.sandbox import run  # noqa: E402
 from rack.tiny_clone import OPTIONS, TinyGolden  # noqa: E402
@@ -237,6 +239,72 @@ class Altered(OnARack):
                 # What no step of a clone changes.
                 trees.append([compare.Tree.read(root / part) for part in ("usr", "bin", "lib", "srv/data")])
         return [found for pair in zip(*trees, strict=True) for found in compare.differences(*pair)]
+
+
+class OddDisks(OnARack):
+    """Disks that fail while they are written to, beside one that does not. One refuses a block of data with an I/O error,
+    one takes it and loses it, one stands still for a minute: the first two clones fail, named at the node and at the
+    server, and the third is done as the healthy one is. Without --verify all, a lost block of a boot file is found."""
+
+    HOLD = 60
+
+    def test(self):
+        self.rack.serve()
+        golden = TinyGolden(self.rack)
+        golden.start()
+        data = random.Random(24).randbytes(5 << 20)[3 << 20:][:64]  # what is in the middle of /srv/data/random
+        golden.serve(4, OPTIONS + " --verify all")
+        healthy = self.node(1, (64, "virtio-blk"), memory=256)
+        refusing = self._odd_node(2, data, "refuse")
+        losing = self._odd_node(3, data, "lose")
+        slow = self._odd_node(4)
+        for node in (healthy, refusing, losing, slow):
+            node.start()
+        slow.console.wait(r"Linux copy done")
+        slow.disks[0].odd.hold()
+        self.assertTrue(slow.disks[0].odd.waiting.wait(300), "nothing was written after the copy")
+        time.sleep(self.HOLD)  # what is tested
+        self.assertNotIn("The KA server is lost", slow.console.text)
+        slow.disks[0].odd.go_on()
+
+        losing.console.wait(r"read /srv/data/random back from the disk: what is read is not what was written")
+        refusing.console.wait(r"This machine was not cloned.*[Ii](/O|nput/output) error")
+        for node in (losing, refusing):
+            self.assertGreater(node.disks[0].odd.met, 0)
+            node.wait_end()
+        for node in (healthy, slow):
+            node.console.wait(r"This machine is cloned")
+        golden.interrupt()
+        golden.exit_status()
+        rows = golden.outcome()
+        self.assertEqual([rows[node.mac]["result"] for node in (healthy, slow)], ["done", "done"])
+        self.assertEqual([rows[node.mac]["result"] for node in (losing, refusing)], ["failed", "failed"])
+        self.assertIn("/srv/data/random", rows[losing.mac]["reason"])
+        self.assertRegex(rows[refusing.mac]["reason"], r"[Ii](/O|nput/output) error")
+        for node in (healthy, slow):
+            node.wait_end()
+
+        self._lost_boot_file(golden)
+
+    def _lost_boot_file(self, golden: TinyGolden):
+        kernel = (machine.ROOT / "build/kernel/vmlinuz").read_bytes()
+        node = self._odd_node(5, kernel[2 << 20:][:64], "lose")
+        golden.serve(1)
+        node.start()
+        node.console.wait(r"read /boot/vmlinuz back from the disk: what is read is not what was written")
+        node.wait_end()
+        golden.interrupt()
+        golden.exit_status()
+        self.assertIn("/boot/vmlinuz", golden.outcome()[node.mac]["reason"])
+        node.start("disk")
+        node.console.wait(r"[Nn]o bootable device|not a bootable disk|Booting from Hard Disk\.\.\.")
+        node.cut_power()
+
+    def _odd_node(self, number: int, marker: bytes = b"", fate: str = "") -> machine.Machine:
+        node = self.node(number, (64, "virtio-blk"), memory=256)
+        disk_file = node.disks[0].path
+        node.disks[0].odd = OddDisk(disk_file, Path(f"/run/odd{number}"), marker, fate)
+        return node
 
 
 if __name__ == "__main__":

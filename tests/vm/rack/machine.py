@@ -10,6 +10,7 @@ from pathlib import Path
 
 from .console import Console
 from .network import Network
+from .odd_disk import OddDisk
 from .sandbox import CommandFailed
 from .wire import AlteringCable
 
@@ -34,6 +35,7 @@ class Disk:
     path: Path
     controller: str = "virtio-blk"
     read_only: bool = False
+    odd: OddDisk | None = None  # QEMU reaches it through this
 
     @staticmethod
     def blank(path: Path, mib: int, controller: str = "virtio-blk") -> "Disk":
@@ -101,8 +103,9 @@ class Machine:
             command.append("-no-reboot")
         for n, disk in enumerate(self.disks):
             # Nothing here outlives a crash of this machine, so no write needs to reach its disk.
-            command += ["-drive", f"if=none,id=d{n},file={disk.path},format=raw,cache=unsafe,discard=unmap,"
-                                  f"read-only={'on' if disk.read_only else 'off'}"]
+            file = f"nbd:unix:{disk.odd.address},werror=report,rerror=report" if disk.odd else f"{disk.path},discard=unmap"
+            command += ["-drive", f"if=none,id=d{n},format=raw,cache=unsafe,"
+                                  f"read-only={'on' if disk.read_only else 'off'},file={file}"]
             for device in CONTROLLERS[disk.controller]:
                 command += ["-device", device.format(n=n)]
         errors = (self.directory / f"{self.name}.qemu").open("ab")
