@@ -202,8 +202,10 @@ class FakeMachine final : public Machine {
 
   // The kernel gives nobody a partition of a disk that somebody has for himself.
   void need_shared(const std::string& partition) const {
-    for (const auto& [disk, alone] : open_disks)
-      if (partition.starts_with(disk)) EXPECT_FALSE(alone) << partition << ": its disk is not shared";
+    for (const auto& [disk, alone] : open_disks) {
+      if (!partition.starts_with(disk)) continue;
+      EXPECT_FALSE(alone) << partition << ": its disk is not shared";
+    }
   }
 
   std::string short_path(const std::string& path) const {
