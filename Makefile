@@ -19,7 +19,8 @@
 #   make clean        build/ is removed, with the packages that were fetched
 #   make help         this list
 .DEFAULT_GOAL := all
-.PHONY: all check check-moments format soak bench bench-clone demo initramfs stage2 update pxe-config install uninstall clean help
+.PHONY: all check check-moments format soak bench bench-clone demo initramfs stage2 update pxe-config install uninstall
+.PHONY: clean help
 SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 

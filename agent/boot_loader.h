@@ -7,7 +7,6 @@
 #include "agent/clone_tree.h"
 #include "agent/log.h"
 #include "agent/machine.h"
-#include "wire/manifest.h"
 
 namespace ka::agent {
 
@@ -26,9 +25,12 @@ struct GrubPlace {
 /// after everything else. Throws Error; also if GRUB has no configuration in the clone or wrote no boot code.
 Awaitable<std::string> install_grub(Machine& machine, Log& log, GrubPlace place);
 
-/// What in the clone names the golden node's disks to GRUB: device.map is removed, debconf's list of disks to install
-/// to is corrected, root=/dev/… in grub.cfg becomes root=UUID=… if the clone's initrd is of a kind that knows it.
-void correct_grub_names(CloneTree& clone, Log& log, const wire::Manifest& manifest, const std::string& disk);
+/// What in the clone names the golden node's disks to grub-install: device.map is removed, debconf's and SUSE's lists
+/// of disks to install to are corrected. Names on kernel command lines are device_names.h's.
+void correct_grub_names(CloneTree& clone, Log& log, const std::string& disk);
+
+/// /etc/default/grub_installdevice with another disk; partitions and other lines stay.
+std::string with_install_device(std::string_view text, std::string_view device);
 
 /// debconf's database with another value for `question`; unchanged if it has no such question with a value.
 std::string with_debconf_value(std::string_view database, std::string_view question, std::string_view value);

@@ -8,20 +8,23 @@
 
 #include "agent/boot_loader.h"
 #include "agent/clone_tree.h"
+#include "agent/device_names.h"
 #include "agent/disk_contents.h"
 #include "agent/disk_drivers.h"
 #include "agent/disks.h"
 #include "agent/format.h"
-#include "agent/fstab.h"
 #include "agent/identity.h"
 #include "agent/initrd.h"
 #include "agent/kernel_log.h"
 #include "agent/memory.h"
+#include "agent/inodes.h"
 #include "agent/mounts.h"
+#include "agent/network_files.h"
 #include "agent/partition_table.h"
 #include "agent/proof.h"
 #include "agent/repeat.h"
 #include "agent/sink.h"
+#include "agent/ssh_host_keys.h"
 #include "agent/targets.h"
 #include "base/error.h"
 #include "base/files.h"
@@ -88,9 +91,10 @@ class Clone {
     co_await copy_system();
     for (const wire::RawPartition& raw : manifest_.raw_partitions) co_await copy_raw(raw);
 
-    remake_directories();
-    correct_fstab();
+    make_bare_inodes(machine_, clone_, log_, manifest_);
+    initrd_is_old_ = correct_device_names(clone_, log_, manifest_);
     renew_identity(clone_, log_, manifest_.golden_host, context_.host_name);
+    fit_network();
     mount_kernel_file_systems();
     co_await renew_ssh_host_keys(machine_, clone_, log_, host_name());
     co_await fit_drivers();
@@ -375,6 +379,10 @@ class Clone {
     Command command = format_command(f, here.device, here.size);
     command.root = context_.stage2_root;
     co_await machine_.run(command);
+    if (auto tune = tune_command(f, here.device, here.size)) {
+      tune->root = context_.stage2_root;
+      co_await machine_.run(*tune);
+    }
     step.ok();
   }
 
@@ -438,41 +446,11 @@ class Clone {
               format_size(static_cast<std::uint64_t>(static_cast<double>(stats.bytes) / seconds)) + "/sec)");
   }
 
-  void remake_directories() {
-    log_.line("Creating excluded directories");
-    for (const wire::BareDirectory& d : manifest_.bare_directories) {
-      clone_.make_directory(d.path, d.mode);
-      take_after(d);
-    }
-    for (const wire::Socket& s : manifest_.sockets) {
-      clone_.make_socket(s.path);
-      take_after(s);
-    }
-    clone_.make_directory("/proc", 0555);
-    clone_.make_directory("/sys", 0555);
-    clone_.make_directory("/dev");
-    clone_.make_directory("/run");
-  }
-
-  void take_after(const wire::BareDirectory& golden) {
-    std::string path = clone_.outside(golden.path);
-    machine_.set_owner(path, golden.uid, golden.gid);
-    machine_.set_mode(path, golden.mode);
-    machine_.set_mtime(path, golden.mtime, golden.mtime_nsec);
-  }
-
   // ---- What must fit this machine ----
 
-  void correct_fstab() {
-    auto fstab = clone_.read("/etc/fstab");
-    if (!fstab) {
-      log_.line(" - WARNING: the clone has no /etc/fstab");
-      return;
-    }
-    Rewritten rewritten = rewrite_fstab(*fstab, manifest_.file_systems);
-    for (const std::string& change : rewritten.changes) log_.line(" - fstab: " + change);
-    for (const std::string& warning : rewritten.warnings) log_.line(" - WARNING: fstab: " + warning);
-    if (!rewritten.changes.empty()) clone_.write("/etc/fstab", rewritten.text);
+  void fit_network() {
+    CardMap cards(manifest_.network_cards, read_network_cards(context_.sysfs), context_.hardware_address);
+    fit_network_files(clone_, log_, cards, HostNames(manifest_.golden_host, context_.host_name));
   }
 
   void mount_kernel_file_systems() {
@@ -497,7 +475,7 @@ class Clone {
     write_modprobe_conf(clone_, log_, modules);
     if (manifest_.boot_loader)
       for (const std::string& module : manifest_.boot_loader->modules) add(module);
-    co_await fit_initrds(machine_, clone_, log_, modules);
+    co_await fit_initrds(machine_, clone_, log_, modules, initrd_is_old_);
   }
 
   Awaitable<void> run_hooks() {
@@ -530,7 +508,7 @@ class Clone {
     }
     stage("installing the boot loader");
     const std::string& disk = disk_here(manifest_.boot_loader->disk);
-    correct_grub_names(clone_, log_, manifest_, disk);
+    correct_grub_names(clone_, log_, disk);
     GrubPlace where(clone_, stage2_, disk);
     boot_code_[disk] = co_await install_grub(machine_, log_, where);
   }
@@ -543,6 +521,8 @@ class Clone {
     mounts_.unmount_others();
     auto note = [proof = proof_, target = context_.target] { proof->note_changes(target); };
     co_await run_beside(context_.io, std::move(note));
+    // After the note, which takes a changed ctime for changed content.
+    set_inode_flags(machine_, clone_, log_, manifest_);
     Log::Step syncing(log_, "Syncing disks");
     const std::vector<std::string> mounted = mounts_.disks();
     for (const std::string& target : mounted) {
@@ -685,6 +665,7 @@ class Clone {
   std::map<std::string, std::vector<PlacedPartition>> placed_;  // by golden disk
   std::map<std::pair<std::string, int>, Place> places_;         // by golden disk and partition
   std::map<std::string, std::string> boot_code_;                // by disk of this machine
+  bool initrd_is_old_ = false;
   SettledDrivers drivers_;
   std::vector<std::string> changed_;  // devices of disks that were written to
 };

@@ -32,6 +32,7 @@ struct CloneContext {
   std::string target = "/mnt/disk";              ///< also seen inside stage2_root under the same path
   std::string sysfs = "/sys", procfs = "/proc";  ///< where the kernel shows its devices, mounts and file systems
   std::string host_name = "";                    ///< from DHCP; empty: the golden node's name is kept, with a warning
+  std::string hardware_address = "";             ///< of the card that it is cloned through; empty: not known
   std::string log_file = "";                     ///< copied into the clone's /var/log/ka
   bool booted_by_network = true;                 ///< false: this system may have come from a disk of this machine
   std::vector<std::string> target_rules = {};    ///< katarget= words of the command line: "sda=serial:WD-1234"

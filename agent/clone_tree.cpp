@@ -111,11 +111,8 @@ void CloneTree::write(const std::string& path, std::string_view content, mode_t 
   KeptTime time(machine_, parent_of(file));
   struct stat before;
   bool there = ::lstat(file.c_str(), &before) == 0;
-  machine_.write_file(file, content, there ? before.st_mode & 07777 : mode_if_new);
-  if (there) {
-    machine_.set_owner(file, before.st_uid, before.st_gid);
-    machine_.set_mode(file, before.st_mode & 07777);  // chown takes setuid away
-  }
+  machine_.write_file(file, content, mode_if_new);
+  if (there) machine_.set_mtime(file, before.st_mtim.tv_sec, static_cast<std::uint32_t>(before.st_mtim.tv_nsec));
   time.restore();
 }
 

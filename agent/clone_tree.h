@@ -30,8 +30,8 @@ class CloneTree {
   /// Whether one of the usual directories of programs has it.
   bool has_program(const std::string& name) const;
 
-  /// Replaces the content, through a link if it is one; keeps mode and owner of what was there, and the time
-  /// of the directory. Directories above that are missing are made.
+  /// Replaces the content, through a link if it is one. What was there keeps all but its content: owner, mode, time,
+  /// hard links, ACLs and other attributes; the directory keeps its time. Directories above that are missing are made.
   void write(const std::string& path, std::string_view content, mode_t mode_if_new = 0644);
   /// Keeps the time of the directory; a link itself is removed, not what it names. False if it is not there.
   bool remove(const std::string& path);

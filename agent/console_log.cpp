@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdio>
 #include <cstring>
 
 #include "base/files.h"
@@ -22,21 +21,6 @@ namespace {
 constexpr std::size_t most_pending = 64 * 1024;
 // In RAM, beside stage2: a tool that runs wild must not fill it.
 constexpr std::size_t largest_file = 8u << 20;
-
-std::string printable(std::string_view text) {
-  std::string result;
-  for (char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '\t' || byte >= 0x80 || (byte >= 0x20 && byte != 0x7f)) {
-      result += c;
-    } else {
-      char escaped[5];
-      std::snprintf(escaped, sizeof escaped, "\\x%02x", byte);
-      result += escaped;
-    }
-  }
-  return result;
-}
 
 }  // namespace
 

@@ -168,7 +168,7 @@ void DhcpClient::read_raw() {
     if (size < 0) return;
     const auto bytes = std::span<const std::uint8_t>(packet).first(static_cast<std::size_t>(size));
     const auto payload = unwrap(bytes, checksum_is_ready(message));
-    if (!payload.empty()) apply(machine_.received(now(), payload));
+    if (!payload.empty()) apply(machine_.received(now(), payload, source_of(bytes)));
   }
 }
 
@@ -200,7 +200,8 @@ void DhcpClient::read_udp() {
     error_code error;
     const std::size_t size = udp_.receive_from(asio::buffer(message), from, 0, error);
     if (error) return;
-    if (from.port() == dhcp_server_port) apply(machine_.received(now(), std::span(message).first(size)));
+    if (from.port() == dhcp_server_port)
+      apply(machine_.received(now(), std::span(message).first(size), from.address().to_v4()));
   }
 }
 

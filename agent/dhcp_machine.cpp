@@ -14,6 +14,8 @@ using Time = DhcpMachine::Time;
 constexpr Time first_wait = 1s, longest_wait = 8s;
 constexpr unsigned request_attempts = 4;
 constexpr std::size_t most_offers = 8;
+// For a better offer than one of a server that does not name itself.
+constexpr Time patience = 3s;
 constexpr Time shortest_renewal_wait = 10s;
 constexpr std::uint32_t for_ever = 0xffffffff;
 // A server that forgot option 51: ask again after half of this.
@@ -32,6 +34,17 @@ unsigned classful_prefix(address_v4 address) {
   return value < 0x80000000 ? 8 : value < 0xc0000000 ? 16 : 24;
 }
 
+std::string text_of(const std::optional<address_v4>& server) {
+  return server ? "DHCP server " + server->to_string() : "a DHCP server without an address";
+}
+
+// A relay sends in its own name; then the boot server is the best guess.
+std::optional<address_v4> likely_server(const DhcpAnswer& offer, address_v4 from) {
+  if (usable(from) && offer.relay.is_unspecified()) return from;
+  if (usable(offer.next_server)) return offer.next_server;
+  return usable(from) ? std::optional(from) : std::nullopt;
+}
+
 Lease lease_of(const DhcpAnswer& ack) {
   Lease lease;
   lease.address = ack.address;
@@ -39,8 +52,8 @@ Lease lease_of(const DhcpAnswer& ack) {
   if (!ack.routers.empty() && usable(ack.routers.front())) lease.gateway = ack.routers.front();
   lease.dns = ack.dns;
   lease.host_name = ack.host_name;
-  lease.domain = ack.domain;
-  lease.server = *ack.server;
+  lease.domains = ack.search;
+  lease.server = ack.server.value_or(address_v4());
   const std::uint32_t seconds = ack.lease_seconds.value_or(assumed_lease);
   if (seconds == for_ever) return lease;
   const std::uint32_t whole = std::max(seconds, shortest_lease);
@@ -94,6 +107,8 @@ void DhcpMachine::select(Time now, DhcpActions& actions) {
   began_ = now;
   attempt_ = 0;
   offers_.clear();
+  nameless_.clear();
+  named_ = true;
   xid_ = static_cast<std::uint32_t>(random());
   send_discover(now, actions);
 }
@@ -109,6 +124,7 @@ void DhcpMachine::send_discover(Time now, DhcpActions& actions) {
     actions.notes.push_back("no DHCP server has answered for " + std::to_string(discover.seconds) + " s, asking again");
   }
   deadline_ = now + backoff();
+  if (!nameless_.empty()) deadline_ = std::min(deadline_, patience_end_);
   ++attempt_;
 }
 
@@ -130,7 +146,8 @@ void DhcpMachine::extend(Time now, DhcpActions& actions) {
   DhcpQuestion request = question(DhcpType::request, now);
   request.client_address = lease_->address;
   DhcpSend send;
-  send.way = rebinding ? DhcpSend::Way::broadcast : DhcpSend::Way::unicast;
+  const bool to_all = rebinding || lease_->server.is_unspecified();
+  send.way = to_all ? DhcpSend::Way::broadcast : DhcpSend::Way::unicast;
   send.server = lease_->server;
   send.message = build_dhcp(request);
   actions.send.push_back(std::move(send));
@@ -142,13 +159,18 @@ DhcpActions DhcpMachine::due(Time now) {
   DhcpActions actions;
   if (now < deadline_) return actions;
   switch (state_) {
-    case State::selecting: send_discover(now, actions); break;
+    case State::selecting:
+      if (!nameless_.empty() && now >= patience_end_) {
+        request_next_offer(now, actions);
+      } else {
+        send_discover(now, actions);
+      }
+      break;
     case State::requesting:
       if (attempt_ < request_attempts) {
         send_request(now, actions);
       } else {
-        actions.notes.push_back("DHCP server " + offers_.front().server->to_string() +
-                                " offered an address and does not confirm it");
+        actions.notes.push_back(text_of(offers_.front().server) + " offered an address and does not confirm it");
         request_next_offer(now, actions);
       }
       break;
@@ -179,13 +201,21 @@ DhcpActions DhcpMachine::due(Time now) {
 
 void DhcpMachine::request_next_offer(Time now, DhcpActions& actions) {
   if (!offers_.empty()) offers_.erase(offers_.begin());
+  if (offers_.empty() && !nameless_.empty()) {
+    offers_.swap(nameless_);
+    named_ = false;
+  }
   if (offers_.empty()) return select(now, actions);
+  request_first_offer(now, actions);
+}
+
+void DhcpMachine::request_first_offer(Time now, DhcpActions& actions) {
   state_ = State::requesting;
   attempt_ = 0;
   send_request(now, actions);
 }
 
-DhcpActions DhcpMachine::received(Time now, std::span<const std::uint8_t> message) {
+DhcpActions DhcpMachine::received(Time now, std::span<const std::uint8_t> message, address_v4 from) {
   DhcpActions actions;
   std::string why;
   auto answer = parse_dhcp(message, why);
@@ -198,34 +228,54 @@ DhcpActions DhcpMachine::received(Time now, std::span<const std::uint8_t> messag
   }
   if (answer->xid != xid_ || answer->mac != mac_) return actions;
   switch (answer->type) {
-    case DhcpType::offer: take_offer(now, *answer, actions); break;
+    case DhcpType::offer: take_offer(now, *std::move(answer), from, actions); break;
     case DhcpType::ack: take_ack(now, *answer, actions); break;
     default: take_nak(now, *answer, actions); break;
   }
   return actions;
 }
 
-void DhcpMachine::take_offer(Time now, const DhcpAnswer& offer, DhcpActions& actions) {
+void DhcpMachine::take_offer(Time now, DhcpAnswer offer, address_v4 from, DhcpActions& actions) {
   if (state_ != State::selecting && state_ != State::requesting) return;
   if (!usable(offer.address)) return;  // also proxyDHCP, which offers boot files and no address
-  if (!offer.server) {
-    actions.notes.push_back("an offer of " + offer.address.to_string() + " without a server identifier is passed over");
-    return;
-  }
+  if (!offer.server) return take_nameless(now, std::move(offer), from, actions);
+  if (!named_) return;  // too late: one without a name is being asked
   const bool known = std::any_of(offers_.begin(), offers_.end(),
                                  [&offer](const DhcpAnswer& other) { return other.server == offer.server; });
   if (known || offers_.size() == most_offers) return;
-  offers_.push_back(offer);
+  offers_.push_back(std::move(offer));
   if (state_ == State::requesting) return;  // kept, in case that the first does not confirm
-  state_ = State::requesting;
-  attempt_ = 0;
-  send_request(now, actions);
+  request_first_offer(now, actions);
+}
+
+// RFC 2131 has every server name itself (option 54), and some do not.
+void DhcpMachine::take_nameless(Time now, DhcpAnswer offer, address_v4 from, DhcpActions& actions) {
+  offer.server = likely_server(offer, from);
+  auto same = [&offer](const DhcpAnswer& other) { return other.server == offer.server; };
+  if (!named_ || std::any_of(nameless_.begin(), nameless_.end(), same) || nameless_.size() == most_offers) return;
+  actions.notes.push_back("the offer of " + offer.address.to_string() +
+                          " is without a server identifier (option 54), " + text_of(offer.server) +
+                          " is thought to have made it; taken if there is no other");
+  if (nameless_.empty()) patience_end_ = now + patience;
+  nameless_.push_back(std::move(offer));
+  if (state_ == State::selecting) deadline_ = std::min(deadline_, patience_end_);
+}
+
+// Whether the server that is asked, or gave the lease, said this.
+bool DhcpMachine::is_of(const DhcpAnswer& answer, const std::optional<address_v4>& server) const {
+  return answer.server == server || (!named_ && !answer.server);
+}
+
+void DhcpMachine::note_refused(const DhcpAnswer& ack, DhcpActions& actions) {
+  if (ack.refused == refused_) return;  // said before; not at every renewal again
+  refused_ = ack.refused;
+  actions.notes.insert(actions.notes.end(), refused_.begin(), refused_.end());
 }
 
 void DhcpMachine::take_ack(Time now, const DhcpAnswer& ack, DhcpActions& actions) {
-  const bool from_chosen = (state_ == State::requesting && ack.server == offers_.front().server) ||
-                           (state_ == State::renewing && ack.server == lease_->server) ||
-                           (state_ == State::rebinding && ack.server);
+  const bool from_chosen = (state_ == State::requesting && is_of(ack, offers_.front().server)) ||
+                           (state_ == State::renewing && is_of(ack, lease_->server)) ||
+                           (state_ == State::rebinding && (ack.server || !named_));
   if (!from_chosen) return;
   if (!usable(ack.address)) {
     actions.notes.push_back("an ACK without a usable address is passed over");
@@ -235,29 +285,38 @@ void DhcpMachine::take_ack(Time now, const DhcpAnswer& ack, DhcpActions& actions
     actions.notes.push_back("the DHCP server sent no netmask; /" + std::to_string(classful_prefix(ack.address)) +
                             " is taken, as the address's class has it");
   }
+  note_refused(ack, actions);
+  const address_v4 guessed =
+      state_ == State::requesting ? offers_.front().server.value_or(address_v4()) : lease_->server;
   lease_ = lease_of(ack);
+  if (ack.server) {
+    named_ = true;
+  } else {
+    lease_->server = guessed;
+  }
   state_ = State::bound;
   refusals_ = 0;
   leased_at_ = now;
   offers_.clear();
+  nameless_.clear();
   deadline_ = lease_->duration ? now + lease_->renewal : Time::max();
   actions.bound = lease_;
 }
 
 void DhcpMachine::take_nak(Time now, const DhcpAnswer& nak, DhcpActions& actions) {
   const std::string said = nak.message.empty() ? "" : ": " + nak.message;
-  if (state_ == State::requesting && nak.server == offers_.front().server) {
-    actions.notes.push_back("DHCP server " + nak.server->to_string() + " took its offer back" + said);
-    if (offers_.size() > 1) return request_next_offer(now, actions);
+  if (state_ == State::requesting && is_of(nak, offers_.front().server)) {
+    actions.notes.push_back(text_of(nak.server) + " took its offer back" + said);
+    if (offers_.size() > 1 || !nameless_.empty()) return request_next_offer(now, actions);
     // Not at once: a server that offers and refuses by turns would keep both busy.
     state_ = State::selecting;
     offers_.clear();
+    named_ = true;
     xid_ = static_cast<std::uint32_t>(random());
     attempt_ = std::min(refusals_++, 3u);
     deadline_ = now + backoff();
-  } else if ((state_ == State::renewing || state_ == State::rebinding) && nak.server == lease_->server) {
-    actions.notes.push_back("DHCP server " + nak.server->to_string() + " took " + lease_->address.to_string() +
-                            " back" + said);
+  } else if ((state_ == State::renewing || state_ == State::rebinding) && is_of(nak, lease_->server)) {
+    actions.notes.push_back(text_of(nak.server) + " took " + lease_->address.to_string() + " back" + said);
     actions.lost = true;
     lease_.reset();
     select(now, actions);

@@ -40,8 +40,8 @@ class DhcpMachine {
 
   /// The link carries: asks from now on. Again when the carrier comes back before there is a lease.
   DhcpActions begin(Time now);
-  /// The payload of a UDP packet from port 67 to port 68.
-  DhcpActions received(Time now, std::span<const std::uint8_t> message);
+  /// The payload of a UDP packet from port 67 to port 68, and the address that sent it.
+  DhcpActions received(Time now, std::span<const std::uint8_t> message, asio::ip::address_v4 from = {});
   /// To be called when deadline() has come.
   DhcpActions due(Time now);
   Time deadline() const { return deadline_; }
@@ -54,7 +54,11 @@ class DhcpMachine {
 
   void select(Time now, DhcpActions& actions);
   void request_next_offer(Time now, DhcpActions& actions);
-  void take_offer(Time now, const DhcpAnswer& offer, DhcpActions& actions);
+  void take_offer(Time now, DhcpAnswer offer, asio::ip::address_v4 from, DhcpActions& actions);
+  void take_nameless(Time now, DhcpAnswer offer, asio::ip::address_v4 from, DhcpActions& actions);
+  void request_first_offer(Time now, DhcpActions& actions);
+  bool is_of(const DhcpAnswer& answer, const std::optional<asio::ip::address_v4>& server) const;
+  void note_refused(const DhcpAnswer& ack, DhcpActions& actions);
   void take_ack(Time now, const DhcpAnswer& ack, DhcpActions& actions);
   void take_nak(Time now, const DhcpAnswer& nak, DhcpActions& actions);
   void send_discover(Time now, DhcpActions& actions);
@@ -72,8 +76,12 @@ class DhcpMachine {
   unsigned attempt_ = 0;
   unsigned refusals_ = 0;  // NAKs since the last lease
   std::uint32_t xid_ = 0;
-  std::vector<DhcpAnswer> offers_;  // front: the one that is requested
+  std::vector<DhcpAnswer> offers_;    // front: the one that is requested
+  std::vector<DhcpAnswer> nameless_;  // without a server identifier: taken if there are no others
+  Time patience_end_{};               // when they are, while selecting
+  bool named_ = true;                 // the server that is asked, or gave the lease, names itself
   std::optional<Lease> lease_;
+  std::vector<std::string> refused_;  // as noted with the last lease
   Time leased_at_{};
 };
 

@@ -13,7 +13,8 @@ namespace {
 using asio::ip::address_v4;
 
 // RFC 2131 figure 1: where the fields are.
-constexpr std::size_t at_xid = 4, at_secs = 8, at_flags = 10, at_ciaddr = 12, at_yiaddr = 16, at_chaddr = 28;
+constexpr std::size_t at_xid = 4, at_secs = 8, at_flags = 10, at_ciaddr = 12, at_yiaddr = 16, at_siaddr = 20,
+                      at_giaddr = 24, at_chaddr = 28;
 constexpr std::size_t at_sname = 44, sname_size = 64, at_file = 108, file_size = 128, at_cookie = 236, at_options = 240;
 constexpr std::uint32_t magic_cookie = 0x63825363;
 // RFC 1542 §2.1: old relays and servers drop what is shorter.
@@ -23,7 +24,7 @@ constexpr std::uint8_t option_mask = 1, option_routers = 3, option_dns = 6, opti
                        option_requested = 50, option_lease = 51, option_overload = 52, option_type = 53,
                        option_server = 54, option_parameters = 55, option_message = 56, option_max_size = 57,
                        option_renewal = 58, option_rebinding = 59, option_vendor_class = 60, option_client_id = 61,
-                       option_pad = 0, option_end = 255;
+                       option_search = 119, option_pad = 0, option_end = 255;
 
 std::uint16_t get16(std::span<const std::uint8_t> bytes, std::size_t at) {
   return static_cast<std::uint16_t>(bytes[at] << 8 | bytes[at + 1]);
@@ -101,6 +102,10 @@ class OptionReader {
     while (!value.empty() && value.back() == '\0') value.pop_back();  // some servers count C's end of string
     return value;
   }
+  const Bytes* bytes(std::uint8_t code) const {
+    auto found = options_.find(code);
+    return found == options_.end() ? nullptr : &found->second;
+  }
   const std::string& complaint() const { return complaint_; }
 
  private:
@@ -120,12 +125,79 @@ class OptionReader {
   std::string complaint_;
 };
 
-// A name goes to files of the clone, so nothing but a name passes (RFC 1123 §2.1).
-std::string only_a_name(const std::string& text) {
-  const bool good = std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.';
-  });
-  return good && !text.starts_with('-') && !text.starts_with('.') && text.size() <= 253 ? text : std::string();
+bool is_name_character(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+}
+
+// A name goes to files of the clone, so nothing but a name passes: RFC 1123 §2.1, and underscores, which people use.
+// Empty if it is one, else what it is not.
+std::string why_no_name(const std::string& text) {
+  constexpr std::size_t longest_name = 253, longest_label = 63;
+  if (text.size() > longest_name) return "it is longer than 253 characters";
+  for (std::string_view label : split(text, '.')) {
+    if (label.empty()) return "it has an empty part";
+    if (label.size() > longest_label) return "a part of it is longer than 63 characters";
+    if (label[0] == '-') return "a part of it begins with \"-\"";
+    if (!std::all_of(label.begin(), label.end(), is_name_character))
+      return "it may have letters, digits, \"-\", \"_\" and \".\" only";
+  }
+  return "";
+}
+
+// The name without blanks around it and the dot of DNS behind it; empty, and a word in `refused`, if it is none.
+std::string only_a_name(std::string_view text, const char* what, std::vector<std::string>& refused) {
+  std::string name(trim(text));
+  if (name.size() > 1 && name.back() == '.') name.pop_back();
+  const std::string why = name.empty() ? "" : why_no_name(name);
+  if (why.empty()) return name;
+  constexpr std::size_t shown = 80;
+  refused.push_back(std::string(what) + " \"" + escape_bytes(name.substr(0, shown)) + "\" is not taken: " + why);
+  return "";
+}
+
+std::string host_name_of(const std::string& text, std::vector<std::string>& refused) {
+  std::string name = only_a_name(text, "the host name (option 12)", refused);
+  constexpr std::size_t longest = 64;  // of the kernel
+  if (name.size() <= longest) return name;
+  std::string label = name.substr(0, name.find('.'));
+  refused.push_back("the host name (option 12) " + name + " is longer than 64 characters: " + label +
+                    " is taken of it");
+  return label;
+}
+
+// RFC 3397: names as DNS has them, whose ends may point back into the option. False where that goes wrong.
+bool read_search_list(std::span<const std::uint8_t> bytes, std::vector<std::string>& names) {
+  constexpr std::size_t most_names = 16, longest_name = 253;
+  for (std::size_t next = 0; next < bytes.size() && names.size() < most_names;) {
+    std::string name;
+    bool jumped = false;
+    for (std::size_t at = next, limit = bytes.size();;) {
+      if (at >= limit) return false;
+      const std::size_t size = bytes[at];
+      if (size >= 0xc0) {  // a pointer, always to what came before, so that there is an end
+        if (at + 1 >= limit) return false;
+        const std::size_t target = (size & 0x3f) << 8 | bytes[at + 1];
+        if (target >= at) return false;
+        if (!jumped) next = at + 2;
+        jumped = true;
+        limit = at;
+        at = target;
+        continue;
+      }
+      if (size == 0) {
+        if (!jumped) next = at + 1;
+        break;
+      }
+      if (size > 63 || size >= limit - at) return false;
+      if (!name.empty()) name += '.';
+      name.append(bytes.begin() + static_cast<std::ptrdiff_t>(at + 1),
+                  bytes.begin() + static_cast<std::ptrdiff_t>(at + 1 + size));
+      if (name.size() > longest_name) return false;
+      at += 1 + size;
+    }
+    if (!name.empty()) names.push_back(std::move(name));
+  }
+  return true;
 }
 
 std::optional<unsigned> mask_length(std::uint32_t mask) {
@@ -147,6 +219,28 @@ std::uint16_t fold(std::uint32_t sum) {
 
 constexpr std::size_t ip_header = 20, udp_header = 8;
 constexpr std::uint8_t protocol_udp = 17;
+
+// Some servers put several names into option 15. Option 119, where it can be read, goes before it.
+void read_domains(const OptionReader& reader, DhcpAnswer& answer) {
+  std::vector<std::string> names;
+  const std::string domain = reader.text(option_domain);
+  for (std::string_view word : words(domain)) {
+    std::string good = only_a_name(word, "the domain (option 15)", answer.refused);
+    if (!good.empty()) answer.search.push_back(std::move(good));
+  }
+  if (!answer.search.empty()) answer.domain = answer.search.front();
+  const Bytes* list = reader.bytes(option_search);
+  if (!list) return;
+  if (!read_search_list(*list, names)) {
+    answer.refused.push_back("the domains to search (option 119) are not taken: they are not whole");
+    return;
+  }
+  answer.search.clear();
+  for (const std::string& name : names) {
+    std::string good = only_a_name(name, "a domain to search (option 119)", answer.refused);
+    if (!good.empty()) answer.search.push_back(std::move(good));
+  }
+}
 
 // The sum over UDP's pseudo header (RFC 768) and `udp`, whose own checksum field is taken as it is.
 std::uint16_t udp_checksum(std::span<const std::uint8_t> addresses, std::span<const std::uint8_t> udp) {
@@ -180,8 +274,8 @@ Bytes build_dhcp(const DhcpQuestion& question) {
   // Not "PXEClient": that would wake proxyDHCP servers.
   const std::uint8_t vendor[] = {'K', 'A'};
   add_option(bytes, option_vendor_class, vendor);
-  const std::uint8_t wanted[] = {option_mask,   option_routers, option_dns,     option_host_name,
-                                 option_domain, option_lease,   option_renewal, option_rebinding};
+  const std::uint8_t wanted[] = {option_mask,  option_routers, option_dns,       option_host_name, option_domain,
+                                 option_lease, option_renewal, option_rebinding, option_search};
   add_option(bytes, option_parameters, wanted);
   bytes.push_back(option_end);
   if (bytes.size() < smallest_message) bytes.resize(smallest_message);
@@ -228,8 +322,10 @@ std::optional<DhcpAnswer> parse_dhcp(std::span<const std::uint8_t> message, std:
   answer.rebinding_seconds = reader.number(option_rebinding);
   answer.routers = reader.addresses(option_routers);
   answer.dns = reader.addresses(option_dns);
-  answer.host_name = only_a_name(reader.text(option_host_name));
-  answer.domain = only_a_name(reader.text(option_domain));
+  answer.next_server = address_v4(get32(message, at_siaddr));
+  answer.relay = address_v4(get32(message, at_giaddr));
+  answer.host_name = host_name_of(reader.text(option_host_name), answer.refused);
+  read_domains(reader, answer);
   answer.message = escape_bytes(reader.text(option_message));
   if (!reader.complaint().empty()) return refuse(reader.complaint());
   if (answer.type != DhcpType::offer && answer.type != DhcpType::ack && answer.type != DhcpType::nak) {
@@ -275,5 +371,7 @@ std::span<const std::uint8_t> unwrap(std::span<const std::uint8_t> packet, bool 
   if (checksum_ready && has_checksum && udp_checksum(packet.subspan(12, 8), udp) != 0) return {};
   return udp.subspan(udp_header);
 }
+
+address_v4 source_of(std::span<const std::uint8_t> packet) { return address_v4(get32(packet, 12)); }
 
 }  // namespace ka::agent

@@ -46,8 +46,12 @@ struct DhcpAnswer {
   std::optional<std::uint32_t> lease_seconds;                       ///< option 51; 0xffffffff is for ever
   std::optional<std::uint32_t> renewal_seconds, rebinding_seconds;  ///< options 58, 59
   std::vector<asio::ip::address_v4> routers, dns;                   ///< options 3, 6
-  std::string host_name, domain;  ///< options 12, 15: only letters, digits, "-", "."; else empty
-  std::string message;            ///< option 56, escaped for the console
+  asio::ip::address_v4 next_server, relay;                          ///< siaddr, giaddr
+  std::string host_name;             ///< option 12: letters, digits, "-", "_", "."; at most 64 of them
+  std::string domain;                ///< option 15, the first name of it; of the same characters
+  std::vector<std::string> search;   ///< domains to search: option 119, else all of option 15
+  std::string message;               ///< option 56, escaped for the console
+  std::vector<std::string> refused;  ///< names that were not taken, or not whole, and why; for the log
 };
 
 /// A BOOTP reply with a DHCP message in it; nullopt, and `why`, for anything else.
@@ -59,5 +63,8 @@ Bytes wrap_for_broadcast(const Bytes& message);
 /// The DHCP message in an IPv4 packet from port 67 to port 68; empty for all else. `checksum_ready` is false when the
 /// sender left the UDP checksum to hardware that does not exist (virtio; PACKET_AUXDATA says so).
 std::span<const std::uint8_t> unwrap(std::span<const std::uint8_t> ip_packet, bool checksum_ready);
+
+/// Who sent a packet out of which unwrap got a message.
+asio::ip::address_v4 source_of(std::span<const std::uint8_t> ip_packet);
 
 }  // namespace ka::agent

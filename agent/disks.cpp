@@ -226,9 +226,4 @@ std::vector<std::string> driver_modules(const std::string& sysfs, const std::str
   return modules;
 }
 
-std::string partition_name(const std::string& disk, int number) {
-  bool ends_in_digit = !disk.empty() && disk.back() >= '0' && disk.back() <= '9';
-  return disk + (ends_in_digit ? "p" : "") + std::to_string(number);
-}
-
 }  // namespace ka::agent

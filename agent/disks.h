@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "wire/device_name.h"
+
 namespace ka::agent {
 
 struct MachineDisk {
@@ -36,7 +38,6 @@ std::optional<MachineDisk> disk_by_number(const std::string& sysfs, const std::s
 /// "ahci". What is built into the running kernel has no module and is not listed.
 std::vector<std::string> driver_modules(const std::string& sysfs, const std::string& disk);
 
-/// The name of a partition of a disk: sda1, nvme0n1p1, mmcblk0p1.
-std::string partition_name(const std::string& disk, int number);
+using wire::partition_name;
 
 }  // namespace ka::agent

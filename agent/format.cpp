@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "wire/ext.h"
 
 namespace ka::agent {
 
@@ -16,32 +17,68 @@ const char* const states_not_features[] = {"needs_recovery", "orphan_present", "
 
 constexpr std::uint64_t mib = 1 << 20;
 
-std::uint64_t ext_block_size(const FileSystem& f) { return f.block_size ? f.block_size : 4096; }
-
-// mke2fs.conf: an inode for every 4 KiB of a small file system, for every 16 KiB of others.
-std::uint64_t ext_default_inodes(std::uint64_t size) { return size / (size < 512 * mib ? 4096 : 16384); }
-
-// The golden node may have been made with a denser ratio (mke2fs -T news); a quarter is room to grow.
-std::uint64_t ext_inodes(const FileSystem& f, std::uint64_t size) {
-  return std::max(ext_default_inodes(size), f.inodes_used + f.inodes_used / 4);
+std::string joined(const std::vector<std::string>& words, const char* separator) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : separator) + word;
+  return text;
 }
 
-// ext2fs_default_journal_size(): blocks of journal by blocks of file system.
-std::uint64_t ext_journal(const FileSystem& f, std::uint64_t size) {
-  if (f.type == "ext2") return 0;
-  std::uint64_t block = ext_block_size(f), blocks = size / block, journal = 0;
-  const std::pair<std::uint64_t, std::uint64_t> steps[] = {
-      {2048, 1024},        {32768, 4096},       {256 << 10, 8192},     {512 << 10, 16384},
-      {4096 << 10, 32768}, {8192 << 10, 65536}, {16384 << 10, 131072}, {32768 << 10, 262144}};
-  for (auto [at_least, size_then] : steps)
-    if (blocks >= at_least) journal = size_then;
-  return journal * block;
+// mke2fs -E.
+std::string ext_extended(const wire::ExtSettings& e) {
+  std::vector<std::string> options;
+  if (e.stride) options.push_back("stride=" + std::to_string(e.stride));
+  if (e.stripe) options.push_back("stripe_width=" + std::to_string(e.stripe));
+  if (!e.hash_seed.empty()) options.push_back("hash_seed=" + e.hash_seed);
+  if (!e.encoding.empty()) options.push_back("encoding=" + e.encoding);
+  if (!e.quota_types.empty()) options.push_back("quotatype=" + joined(e.quota_types, ":"));
+  return joined(options, ",");
 }
 
-std::uint64_t ext_need(const FileSystem& f, std::uint64_t size) {
-  std::uint64_t inode_tables = ext_inodes(f, size) * (f.inode_size ? f.inode_size : 256);
-  // Bitmaps, group descriptors and their copies; and directories and extents that fall out a little larger.
-  return f.used + f.used / 50 + inode_tables + ext_journal(f, size) + size / 512 + mib;
+// All that a superblock can have on by default. Taken away first and given then: the three of the journal are one
+// field.
+const char* const ext_mount_options[] = {"debug",
+                                         "bsdgroups",
+                                         "user_xattr",
+                                         "acl",
+                                         "uid16",
+                                         "journal_data",
+                                         "journal_data_ordered",
+                                         "journal_data_writeback",
+                                         "nobarrier",
+                                         "block_validity",
+                                         "discard",
+                                         "nodelalloc"};
+
+std::string ext_mount_option_changes(const wire::ExtSettings& e) {
+  std::vector<std::string> changes;
+  for (const char* option : ext_mount_options)
+    if (std::find(e.mount_options.begin(), e.mount_options.end(), option) == e.mount_options.end())
+      changes.push_back(std::string("^") + option);
+  changes.insert(changes.end(), e.mount_options.begin(), e.mount_options.end());
+  return joined(changes, ",");
+}
+
+// What only tune2fs can set, or sets exactly. Of a larger or smaller disk the reserved share is kept.
+std::optional<Command> ext_tune(const FileSystem& f, const std::string& device, std::uint64_t size) {
+  const wire::ExtSettings& e = f.ext;
+  if (e.blocks == 0) return std::nullopt;
+  const std::uint64_t blocks = size / (f.block_size ? f.block_size : 4096);
+  const double share = static_cast<double>(e.reserved_blocks) / static_cast<double>(e.blocks);
+  const auto reserved =
+      blocks == e.blocks ? e.reserved_blocks : static_cast<std::uint64_t>(share * static_cast<double>(blocks));
+  Command tune({"tune2fs", "-r", std::to_string(reserved), "-u", std::to_string(e.reserved_uid), "-g",
+                std::to_string(e.reserved_gid), "-c", std::to_string(e.mounts_between_checks), "-i",
+                std::to_string(e.seconds_between_checks) + "s", "-o", ext_mount_option_changes(e)});
+  auto add = [&tune](const char* option, const std::string& value) {
+    if (!value.empty()) tune.argv.insert(tune.argv.end(), {option, value});
+  };
+  add("-e", e.errors);
+  std::vector<std::string> extended;
+  if (!e.hash.empty()) extended.push_back("hash_alg=" + e.hash);
+  if (!e.more_mount_options.empty()) extended.push_back("mount_opts=" + e.more_mount_options);
+  add("-E", joined(extended, ","));
+  tune.argv.push_back(device);
+  return tune;
 }
 
 std::vector<std::string> ext_options(const FileSystem& f, std::uint64_t size) {
@@ -55,7 +92,11 @@ std::vector<std::string> ext_options(const FileSystem& f, std::uint64_t size) {
   add("-L", f.label);
   if (f.block_size) add("-b", std::to_string(f.block_size));
   if (f.inode_size) add("-I", std::to_string(f.inode_size));
-  if (ext_inodes(f, size) > ext_default_inodes(size)) add("-N", std::to_string(ext_inodes(f, size)));
+  if (std::uint64_t inodes = wire::ext_inodes(f, size)) add("-N", std::to_string(inodes));
+  if (f.ext.cluster_size) add("-C", std::to_string(f.ext.cluster_size));
+  if (f.ext.flex_groups) add("-G", std::to_string(f.ext.flex_groups));
+  if (f.ext.journal_mib) add("-J", "size=" + std::to_string(f.ext.journal_mib));
+  add("-E", ext_extended(f.ext));
   std::string features;
   for (const std::string& feature : f.features)
     if (std::find(std::begin(states_not_features), std::end(states_not_features), feature) ==
@@ -114,18 +155,19 @@ struct Kind {
   std::size_t longest_label;
   std::uint64_t (*need)(const FileSystem&, std::uint64_t size);
   Command (*format)(const FileSystem&, const std::string& device, std::uint64_t size);
-  Command (*dry_run)(const FileSystem&, const std::string& file, std::uint64_t size);  // or none
-  Command (*check)(const std::string& device);                                         // or none
+  std::optional<Command> (*tune)(const FileSystem&, const std::string& device, std::uint64_t size);  // or none
+  Command (*dry_run)(const FileSystem&, const std::string& file, std::uint64_t size);                // or none
+  Command (*check)(const std::string& device);                                                       // or none
   std::string (*mount_data)(const FileSystem&);
 };
 
 const Kind& kind_of(const FileSystem& f) {
-  static const std::vector<std::string> e2fsprogs = {"mke2fs", "e2fsck"};
+  static const std::vector<std::string> e2fsprogs = {"mke2fs", "tune2fs", "e2fsck"};
   static const Kind kinds[] = {
-      {"ext2", e2fsprogs, 16, ext_need, ext_format, ext_dry_run, ext_check, ext_mount_data},
-      {"ext3", e2fsprogs, 16, ext_need, ext_format, ext_dry_run, ext_check, ext_mount_data},
-      {"ext4", e2fsprogs, 16, ext_need, ext_format, ext_dry_run, ext_check, ext_mount_data},
-      {"swap", {"mkswap"}, 15, swap_need, swap_format, nullptr, nullptr, options_alone},
+      {"ext2", e2fsprogs, 16, wire::ext_need, ext_format, ext_tune, ext_dry_run, ext_check, ext_mount_data},
+      {"ext3", e2fsprogs, 16, wire::ext_need, ext_format, ext_tune, ext_dry_run, ext_check, ext_mount_data},
+      {"ext4", e2fsprogs, 16, wire::ext_need, ext_format, ext_tune, ext_dry_run, ext_check, ext_mount_data},
+      {"swap", {"mkswap"}, 15, swap_need, swap_format, nullptr, nullptr, nullptr, options_alone},
   };
   std::string known;
   for (const Kind& kind : kinds) {
@@ -153,6 +195,12 @@ void check_fit(const FileSystem& f, std::uint64_t size) {
 
 Command format_command(const FileSystem& f, const std::string& device, std::uint64_t size) {
   return kind_of(f).format(f, device, size);
+}
+
+std::optional<Command> tune_command(const FileSystem& f, const std::string& device, std::uint64_t size) {
+  const Kind& kind = kind_of(f);
+  if (!kind.tune) return std::nullopt;
+  return kind.tune(f, device, size);
 }
 
 std::optional<Command> dry_run_command(const FileSystem& f, const std::string& file, std::uint64_t size) {

@@ -20,6 +20,10 @@ void check_fit(const wire::FileSystem& file_system, std::uint64_t size);
 /// Makes the file system on `device` with the golden UUID, label, block size, inode size and features.
 Command format_command(const wire::FileSystem& file_system, const std::string& device, std::uint64_t size);
 
+/// Gives the file system just made the golden settings that its maker cannot: reserved blocks, errors, mount options.
+/// nullopt: there are none.
+std::optional<Command> tune_command(const wire::FileSystem& file_system, const std::string& device, std::uint64_t size);
+
 /// Asks the same program whether it would make it so, on a regular file that is not changed. nullopt: the
 /// program has no such question.
 std::optional<Command> dry_run_command(const wire::FileSystem& file_system, const std::string& file,

@@ -130,7 +130,7 @@ std::string with_initramfs_modules(std::string_view text, const std::vector<std:
   return result + block_end + "\n";
 }
 
-Awaitable<void> fit_initrds(Machine& machine, CloneTree& clone, Log& log, std::vector<std::string> modules) {
+Awaitable<void> fit_initrds(Machine& machine, CloneTree& clone, Log& log, std::vector<std::string> modules, bool old) {
   for (std::string& module : modules) std::replace(module.begin(), module.end(), '-', '_');
   auto kernels = installed_kernels(clone);
   auto without = [](const InstalledKernel& kernel) { return kernel.initrd.empty(); };
@@ -138,12 +138,14 @@ Awaitable<void> fit_initrds(Machine& machine, CloneTree& clone, Log& log, std::v
   const Tool* tool = tool_of(clone);
   if (!tool || kernels.empty()) {
     log.line(" - WARNING: " + std::string(tool ? "no kernel with an initrd" : "neither initramfs-tools nor dracut") +
-             " in the clone: its initrd is kept as it is. It must have: " + joined(modules));
+             " in the clone: its initrd is kept as it is" + (old ? ", with the golden node's device names" : "") +
+             ". It must have: " + joined(modules));
     co_return;
   }
   modules = known_to(kernels, modules, log);
   Initrds initrds(machine, clone, log, *tool);
-  bool all_complete = true;
+  if (old) log.line(" - The initrds hold copies of files that were changed: made anew");
+  bool all_complete = !old;
   for (const InstalledKernel& kernel : kernels) {
     bool complete = co_await initrds.complete(kernel, modules);
     all_complete = all_complete && complete;

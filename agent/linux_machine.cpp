@@ -8,8 +8,10 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/extended_attributes.h"
 #include "base/files.h"
 #include "base/thread.h"
+#include "wire/manifest.h"
 
 namespace ka::agent {
 
@@ -33,7 +35,7 @@ std::unique_ptr<Sink> LinuxMachine::command_sink(const Command& command, std::fu
 }
 
 std::unique_ptr<Sink> LinuxMachine::device_sink(const std::string& path) {
-  return std::make_unique<FileSink>(open_device_alone(path), path);
+  return std::make_unique<FileSink>(io_, open_device_alone(path), path);
 }
 
 void LinuxMachine::mount(const std::string& source, const std::string& target, const std::string& type,
@@ -85,8 +87,26 @@ void LinuxMachine::unmount(const std::string& target) {
 
 void LinuxMachine::make_directories(const std::string& path, mode_t mode) { ka::make_directories(path, mode); }
 
+// In place: a new file under the old name would be another inode, without links and attributes. A power cut in between
+// leaves half a file on a clone that is not finished.
 void LinuxMachine::write_file(const std::string& path, std::string_view content, mode_t mode) {
-  ka::write_file(path, content, mode);
+  const int flags = O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;  // a FIFO without a reader is an error at once
+  UniqueFd fd(::open(path.c_str(), flags));
+  const bool there = fd.valid();
+  if (!there && errno == ENOENT) fd.reset(::open(path.c_str(), flags | O_CREAT | O_EXCL, mode));
+  if (!fd.valid()) throw Error::from_errno("write " + path);
+  struct stat status {};
+  if (::fstat(fd.get(), &status) != 0) throw Error::from_errno("write " + path);
+  if (!S_ISREG(status.st_mode)) throw Error("write " + path, "it is not a regular file");
+  const ExtendedAttributes before = there ? read_extended_attributes(path) : ExtendedAttributes();
+  if (::ftruncate(fd.get(), 0) != 0) throw Error::from_errno("write " + path);
+  write_all(fd.get(), content, path);
+  if (!there && ::fchmod(fd.get(), mode) != 0) throw Error::from_errno("chmod " + path);
+  // Writing takes setuid and capabilities away, from root too.
+  const ExtendedAttributes after = there ? read_extended_attributes(path) : ExtendedAttributes();
+  for (const auto& [name, value] : before)
+    if (!after.count(name)) set_extended_attribute(path, name, value);
+  if (there && ::fchmod(fd.get(), status.st_mode & 07777) != 0) throw Error::from_errno("chmod " + path);
 }
 
 void LinuxMachine::remove_file(const std::string& path) {
@@ -117,6 +137,28 @@ void LinuxMachine::set_mtime(const std::string& path, std::int64_t seconds, std:
   if (::utimensat(AT_FDCWD, path.c_str(), times, AT_SYMLINK_NOFOLLOW) != 0) {
     throw Error::from_errno("set the time of " + path);
   }
+}
+
+void LinuxMachine::set_attribute(const std::string& path, const std::string& name, const std::string& value) {
+  set_extended_attribute(path, name, value);
+}
+
+void LinuxMachine::set_inode_flags(const std::string& path, std::uint32_t flags, std::uint32_t project) {
+  const std::string doing = "set the flags of " + path;
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  if (!fd.valid()) throw Error::from_errno(doing);
+  // First the project: of an immutable file it cannot be changed.
+  fsxattr attributes{};
+  const bool has_project = ::ioctl(fd.get(), FS_IOC_FSGETXATTR, &attributes) == 0;
+  if (has_project ? attributes.fsx_projid != project : project != 0) {
+    attributes.fsx_projid = project;
+    if (::ioctl(fd.get(), FS_IOC_FSSETXATTR, &attributes) != 0)
+      throw Error::from_errno("set the project id of " + path);
+  }
+  unsigned now = 0;  // the kernel takes an int, whatever the header says
+  if (::ioctl(fd.get(), FS_IOC_GETFLAGS, &now) != 0) throw Error::from_errno(doing);
+  unsigned wanted = (now & ~wire::carried_inode_flags) | flags;
+  if (wanted != now && ::ioctl(fd.get(), FS_IOC_SETFLAGS, &wanted) != 0) throw Error::from_errno(doing);
 }
 
 const UniqueFd& LinuxMachine::disk(const std::string& path) const {

@@ -10,7 +10,7 @@
 namespace ka::agent {
 
 /// Needs root. Paths are this process's own; every failure is an Error that names the path or the program.
-class LinuxMachine final : public Machine {
+class LinuxMachine : public Machine {
  public:
   explicit LinuxMachine(asio::io_context& io) : io_(io) {}
 
@@ -32,6 +32,8 @@ class LinuxMachine final : public Machine {
   void set_owner(const std::string& path, std::uint32_t uid, std::uint32_t gid) override;
   void set_mode(const std::string& path, mode_t mode) override;
   void set_mtime(const std::string& path, std::int64_t seconds, std::uint32_t nanoseconds) override;
+  void set_attribute(const std::string& path, const std::string& name, const std::string& value) override;
+  void set_inode_flags(const std::string& path, std::uint32_t flags, std::uint32_t project) override;
   DeviceFacts claim_disk(const std::string& path) override;
   void share_disk(const std::string& path) override;
   void close_disks() noexcept override;

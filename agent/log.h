@@ -10,7 +10,8 @@ namespace ka::agent {
 class Log {
  public:
   virtual ~Log() = default;
-  /// One line; control characters in it are shown escaped. Never throws: a log must not stop a clone.
+  /// One line; control characters in it (C1's too), and bytes that are no UTF-8, are shown escaped. Never throws: a log
+  /// must not stop a clone.
   virtual void line(std::string_view text) = 0;
 
   /// For a step: begin("Formatting /dev/sda5 as ext4") … ok() makes

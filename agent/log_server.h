@@ -8,12 +8,14 @@
 #include <string>
 
 #include "base/asio.h"
+#include "wire/address_budget.h"
 
 namespace ka::agent {
 
 class LogServer {
  public:
-  static constexpr std::size_t most_readers = 16;  ///< the one that has been there longest makes room for the next
+  /// The one that has been there longest makes room for the next. One address may have half of them.
+  static constexpr std::size_t most_readers = 16;
 
   /// Serves the file at `path`. Throws Error if the port is taken.
   LogServer(asio::io_context& io, std::string path, std::uint16_t port);
@@ -30,9 +32,12 @@ class LogServer {
 
   void accept();
   void welcome(asio::ip::tcp::socket socket);
+  void drop(std::list<std::shared_ptr<Reader>>::iterator reader);
 
   asio::ip::tcp::acceptor acceptor_;
+  asio::steady_timer pause_;
   std::string path_;
+  wire::AddressBudget budget_;
   std::list<std::shared_ptr<Reader>> readers_;
 };
 

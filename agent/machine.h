@@ -49,12 +49,17 @@ class Machine {
   virtual Awaitable<void> finish_writes(const std::string& device) = 0;
 
   virtual void make_directories(const std::string& path, mode_t mode = 0755) = 0;
+  /// A regular file that is there gets another content and keeps everything else: owner, mode, hard links, ACLs and
+  /// other extended attributes. One that is not there is made with `mode`.
   virtual void write_file(const std::string& path, std::string_view content, mode_t mode = 0644) = 0;
   virtual void remove_file(const std::string& path) = 0;  ///< no error if it is not there
   virtual void make_socket(const std::string& path) = 0;  ///< a UNIX socket's inode, as mknod(2) makes it
   virtual void set_owner(const std::string& path, std::uint32_t uid, std::uint32_t gid) = 0;
   virtual void set_mode(const std::string& path, mode_t mode) = 0;
   virtual void set_mtime(const std::string& path, std::int64_t seconds, std::uint32_t nanoseconds) = 0;
+  virtual void set_attribute(const std::string& path, const std::string& name, const std::string& value) = 0;
+  /// Of chattr(1) those in wire::carried_inode_flags, all others as they are; and the project id.
+  virtual void set_inode_flags(const std::string& path, std::uint32_t flags, std::uint32_t project) = 0;
 
   /// Opens a whole disk for this process alone (open_device_alone), or, if it is open already, takes it for this
   /// process alone once more. Until close_disks its descriptor is kept, so that its name cannot become another disk's.

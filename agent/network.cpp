@@ -1,9 +1,12 @@
 #include "agent/network.h"
 
+#include <limits.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include <algorithm>
 
+#include "agent/missing_firmware.h"
 #include "base/error.h"
 #include "base/files.h"
 
@@ -54,11 +57,28 @@ void Network::changed(const Link& link, bool gone) {
     const bool had_carrier = !fresh && interface.link.carrier;
     interface.link = link;
     if (fresh) log_.line("Network interface " + link.name + " " + link.address.text());
-    if (!link.up) links_->switch_on(link);
+    if (!link.up) switch_on(interface);
     if (link.carrier && !had_carrier) carrier(interface);
     if (!link.carrier && had_carrier) log_.line("Network interface " + link.name + " has lost its carrier");
   } catch (const std::exception& error) {
     log_.line("Network interface " + link.name + ": " + error.what());
+  }
+}
+
+// A driver that finds no firmware says "no such file", and which one it is only to the kernel's log.
+void Network::switch_on(Interface& interface) {
+  try {
+    links_->switch_on(interface.link);
+    interface.lacks.clear();
+  } catch (const Error& error) {
+    interface.lacks = std::string("cannot be switched on: ") + error.what();
+    char device[PATH_MAX];
+    const std::string link = "/sys/class/net/" + interface.link.name + "/device";
+    const std::string_view path = ::realpath(link.c_str(), device) ? device : "";
+    for (const MissingFirmware& missing : parse_missing_firmware(read_kernel_log()))
+      if (!path.empty() && missing.device == path.substr(path.rfind('/') + 1))
+        interface.lacks = "cannot be switched on: " + missing.text();
+    log_.line("Network interface " + interface.link.name + " " + interface.lacks);
   }
 }
 
@@ -127,7 +147,8 @@ void Network::unset(int index) {
 
 void Network::write_names(const Lease& lease) {
   std::string text;
-  if (!lease.domain.empty()) text += "search " + lease.domain + "\n";
+  for (const std::string& domain : lease.domains) text += (text.empty() ? "search " : " ") + domain;
+  if (!text.empty()) text += "\n";
   for (const auto& server : lease.dns) text += "nameserver " + server.to_string() + "\n";
   make_directories("/etc");
   write_file("/etc/resolv.conf", text);
@@ -172,13 +193,20 @@ std::string Network::state() const {
     text += (text.empty() ? "" : ", ") + link.name + " (" + link.address.text() + ") ";
     if (found == interfaces_.end()) {
       text += "is not the one that is asked for";
+    } else if (!found->second.lacks.empty()) {
+      text += found->second.lacks;
     } else if (!link.carrier) {
       text += "has no carrier";
     } else {
       text += "gets no answer to DHCP for " + seconds_since(found->second.carrier_since);
     }
   }
-  if (text.empty()) return "this machine has no network interface that a driver knows";
+  if (text.empty()) {
+    text = "this machine has no network interface that a driver knows";
+    for (const MissingFirmware& missing : parse_missing_firmware(read_kernel_log()))
+      text += "; " + missing.device + ": " + missing.text();
+    return text;
+  }
   if (interfaces_.empty()) {
     text += "; asked for is ";
     text += options_.boot_interface ? "BOOTIF=" + options_.boot_interface->text() : "interface:" + options_.interface;

@@ -38,6 +38,7 @@ class Network {
  private:
   struct Interface {
     Link link;
+    std::string lacks;  // why it cannot be switched on; empty: it is, or was not tried
     std::unique_ptr<DhcpClient> dhcp;
     std::optional<Lease> lease;
     unsigned order = 0;  // of the leases; also the metric of its route
@@ -46,6 +47,7 @@ class Network {
 
   bool meant(const Link& link) const;
   void changed(const Link& link, bool gone);
+  void switch_on(Interface& interface);
   void carrier(Interface& interface);
   void set(int index, const Lease& lease);
   void unset(int index);

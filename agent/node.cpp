@@ -167,6 +167,7 @@ Awaitable<void> Node::clone_once(ServerLink& link) {
                        .link = link,
                        .stage2_root = Stage2::root,
                        .host_name = up.empty() ? "" : up.front().lease.host_name,
+                       .hardware_address = up.empty() ? "" : up.front().link.address.text(),
                        .log_file = log_.file(),
                        .booted_by_network = options_.boot_interface.has_value(),
                        .target_rules = options_.target_rules,

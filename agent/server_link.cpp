@@ -271,7 +271,7 @@ Awaitable<void> State::fetch_chunks(std::shared_ptr<Run> run, std::shared_ptr<tc
       co_return;
     }
     while (!stream.room() && run->upstream == socket && !run->trouble) co_await run->room.wait();
-    std::shared_ptr<wire::Chunk> chunk = pool.get();
+    std::shared_ptr<wire::Chunk> chunk = pool.get(next.length);
     chunk->header = next;
     std::span<std::byte> room(chunk->room.get(), next.length);
     co_await reader.bytes(room);

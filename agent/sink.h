@@ -7,8 +7,6 @@
 #include <span>
 #include <string>
 
-#include <sys/types.h>
-
 #include "base/asio.h"
 #include "base/piped_process.h"
 #include "base/unique_fd.h"
@@ -41,20 +39,28 @@ class BufferSink final : public Sink {
   std::string content_;
 };
 
-/// A file or block device, written from its start; close() syncs it.
+/// A file, block device, pipe or terminal. A child of this process writes it and at the end syncs it, so that nothing
+/// here ever waits for a disk, or for whoever reads the pipe. Nothing of the file is touched before the first byte has
+/// come, or close().
 class FileSink final : public Sink {
  public:
-  explicit FileSink(std::string path);
-  /// Of a file that is open; `name` is for messages.
-  FileSink(UniqueFd file, std::string name);
+  enum class From {
+    start,  ///< a file is emptied first; a device is written from its beginning
+    here    ///< where the descriptor stands, as the shell does it
+  };
+
+  /// An open file; `name` is for messages.
+  FileSink(asio::io_context& io, UniqueFd file, const std::string& name, From from = From::start);
+  /// The child opens it: a file that is not there yet is made, one that is there is emptied; a FIFO waits for a reader.
+  FileSink(asio::io_context& io, const std::string& path);
+  ~FileSink() override;
   Awaitable<void> write(std::span<const std::byte> bytes) override;
   Awaitable<void> close() override;
   void abort() noexcept override;
 
  private:
-  std::string path_;
-  UniqueFd fd_;
-  off_t written_ = 0;
+  std::string name_;
+  std::shared_ptr<PipedProcess> writer_;
 };
 
 /// The standard input of a program. What it prints on stderr goes line by line to `on_line`, and the last

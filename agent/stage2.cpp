@@ -9,7 +9,8 @@ namespace ka::agent {
 
 Awaitable<void> Stage2::receive(ServerLink& link, const std::string& session) {
   link.report("waiting for stage2");
-  FileSink sink(file);
+  auto executor = co_await asio::this_coro::executor;
+  FileSink sink(static_cast<asio::io_context&>(executor.context()), file);
   ReceiveStats stats;
   try {
     stats = co_await link.receive(session, sink);

@@ -23,6 +23,9 @@ void write_all(int fd, std::string_view content, const std::string& path);
 /// Replaces the file: written whole to a temporary beside it, synced, renamed. Not for sysfs.
 void write_file(const std::string& path, std::string_view content, mode_t mode = 0644);
 
+/// All of `content` to an open file; `path` is for the Error.
+void write_all(int fd, std::string_view content, const std::string& path);
+
 /// One write(2) to a file that is there already: sysfs, procfs.
 void write_attribute(const std::string& path, std::string_view value);
 

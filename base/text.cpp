@@ -90,6 +90,57 @@ std::optional<std::string> unescape_bytes(std::string_view text) {
   return bytes;
 }
 
+namespace {
+
+// How many bytes the UTF-8 character has that begins here; 0: none does, or one that a terminal would obey.
+std::size_t character_size(std::string_view text) {
+  const auto at = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned char first = at(0);
+  if (first < 0x80) return (first >= 0x20 && first != 0x7f) || first == '\t' ? 1 : 0;
+  const std::size_t size = first >= 0xf0 && first <= 0xf4 ? 4 : first >= 0xe0 ? 3 : first >= 0xc2 ? 2 : 0;
+  if (first > 0xf4 || size == 0 || text.size() < size) return 0;
+  for (std::size_t i = 1; i < size; ++i) {
+    if ((at(i) & 0xc0) != 0x80) return 0;
+  }
+  const bool c1 = first == 0xc2 && at(1) < 0xa0;
+  const bool overlong = (first == 0xe0 && at(1) < 0xa0) || (first == 0xf0 && at(1) < 0x90);
+  const bool no_character = (first == 0xed && at(1) >= 0xa0) || (first == 0xf4 && at(1) >= 0x90);
+  return c1 || overlong || no_character ? 0 : size;
+}
+
+}  // namespace
+
+std::string printable(std::string_view text) {
+  static const char digits[] = "0123456789abcdef";
+  std::string result;
+  while (!text.empty()) {
+    std::size_t size = character_size(text);
+    if (size != 0) {
+      result += text.substr(0, size);
+    } else {
+      const auto byte = static_cast<unsigned char>(text[0]);
+      result += {'\\', 'x', digits[byte >> 4], digits[byte & 15]};
+      size = 1;
+    }
+    text.remove_prefix(size);
+  }
+  return result;
+}
+
+std::string unescape_octal(std::string_view text) {
+  std::string bytes;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    auto value = text[i] == '\\' && i + 3 < text.size() ? parse_unsigned(text.substr(i + 1, 3), 8) : std::nullopt;
+    if (value && *value < 256) {
+      bytes += static_cast<char>(*value);
+      i += 3;
+    } else {
+      bytes += text[i];
+    }
+  }
+  return bytes;
+}
+
 std::string format_size(std::uint64_t bytes) {
   const char* units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
   double value = static_cast<double>(bytes);

@@ -27,6 +27,12 @@ std::optional<std::uint32_t> parse_address(std::string_view text);
 std::string escape_bytes(std::string_view bytes);
 std::optional<std::string> unescape_bytes(std::string_view text);
 
+/// Text of a stranger for a terminal or a log: UTF-8 stays readable; control characters (C0 but the tab, DEL, C1) and
+/// bytes that are no UTF-8 become \xHH.
+std::string printable(std::string_view text);
+/// \ooo, as mountinfo and fstab write blanks and backslashes of names, made bytes again; anything else stays.
+std::string unescape_octal(std::string_view text);
+
 /// "12.3 MiB", "640 KiB": for people, not for parsing.
 std::string format_size(std::uint64_t bytes);
 

@@ -7,7 +7,7 @@ namespace ka::net {
 
 namespace {
 
-constexpr std::size_t most_outgoing = 4u << 20;
+constexpr std::size_t most_outgoing = 64u << 10;
 
 wire::Endpoint endpoint_or_none(tcp::endpoint endpoint, const boost::system::error_code& error) {
   return error ? wire::Endpoint{} : to_wire(endpoint);

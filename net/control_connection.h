@@ -26,7 +26,7 @@ class ControlConnection : public std::enable_shared_from_this<ControlConnection>
   /// The address of this machine that the peer sees.
   wire::Endpoint local() const { return local_; }
 
-  /// Queues the message; never blocks. A peer that takes nothing for so long that 4 MiB pile up is cut off.
+  /// Queues the message; never blocks. A peer that takes nothing for so long that 64 KiB pile up is cut off.
   void send(const wire::Message& message);
   /// The next message. Throws Error with the reason when there will be none: closed, broken, not the protocol.
   Awaitable<wire::Message> receive();

@@ -1,20 +1,26 @@
 #include "net/hop_server.h"
 
+#include <algorithm>
 #include <array>
-#include <deque>
 #include <list>
 
 #include "base/error.h"
+#include "net/clock.h"
 #include "net/control_connection.h"
 #include "net/tcp_busy.h"
+#include "wire/address_budget.h"
 
 namespace ka::net {
 
 namespace {
 
-// Strangers may connect too: so many at a time, and so long until one has said what it wants.
-constexpr std::size_t most_unopened = 64;
+// Strangers may connect too: so many at a time, in all and from one address, and so long until one has said what it
+// wants. An address that connects more often than any node does is not looked at.
+constexpr std::size_t most_unopened = 64, most_unopened_per_address = 8;
 constexpr auto open_limit = std::chrono::seconds(5);
+// One member comes behind this one; others that know the stream are bounded too.
+constexpr std::size_t most_served = 8;
+constexpr double connections_per_second = 16, connections_at_once = 64;
 
 }  // namespace
 
@@ -22,40 +28,60 @@ struct HopServer::State : std::enable_shared_from_this<State> {
   explicit State(asio::io_context& io) : io(io), acceptor(io), more(io) {}
 
   struct Caller {
-    explicit Caller(tcp::socket s, asio::io_context& io) : socket(std::move(s)), patience(io) {}
+    Caller(tcp::socket s, std::uint32_t from, asio::io_context& io)
+        : socket(std::move(s)), address(from), patience(io) {}
     tcp::socket socket;
+    std::uint32_t address;
     asio::steady_timer patience;
-    std::optional<wire::HopOpen> open;
+    std::chrono::microseconds busy_before{0};  // when it became the newest
+    std::optional<wire::HopOpen> open;         // its offset moves on as it is fed
   };
 
   asio::io_context& io;
   tcp::acceptor acceptor;
   Signal more;
+  wire::AddressBudget budget{connections_per_second, connections_at_once};
   std::list<std::shared_ptr<Caller>> unopened;
-  std::shared_ptr<Caller> current;
+  std::list<std::shared_ptr<Caller>> served;  // the newest last; one of each address
   std::uint64_t stream = 0;
   const wire::Ring* ring = nullptr;
   const std::optional<wire::ChunkHeader>* end = nullptr;
-  std::chrono::microseconds busy{0};  // of those that were current before
+  std::chrono::microseconds busy{0};  // of the newest ones that are gone
 
   Awaitable<void> accept(std::shared_ptr<State> self);
   Awaitable<void> greet(std::shared_ptr<State> self, std::shared_ptr<Caller> caller);
   Awaitable<void> feed(std::shared_ptr<State> self, std::shared_ptr<Caller> caller);
   void serve(std::shared_ptr<Caller> caller);
+  static bool is_behind(const std::shared_ptr<Caller>& a, const std::shared_ptr<Caller>& b) {
+    return a->open->offset < b->open->offset;
+  }
   static void close(Caller& caller) {
     boost::system::error_code ignored;
     caller.socket.close(ignored);
   }
-  void let_go() {
-    if (!current) return;
-    busy += tcp_busy(current->socket.native_handle());
-    close(*current);
-    current.reset();
+  // What counts is the link to the newest alone: an older one may be to somebody who has died.
+  std::chrono::microseconds newest_busy() const {
+    if (served.empty()) return std::chrono::microseconds(0);
+    return tcp_busy(served.back()->socket.native_handle()) - served.back()->busy_before;
+  }
+  void let_go(std::shared_ptr<Caller> caller) {
+    const bool newest = caller == served.back();
+    if (newest) busy += newest_busy();
+    close(*caller);
+    served.remove(caller);
+    if (newest && !served.empty()) served.back()->busy_before = tcp_busy(served.back()->socket.native_handle());
+  }
+  void let_all_go() {
+    while (!served.empty()) let_go(served.back());
+  }
+  bool serves(const std::shared_ptr<Caller>& caller) const {
+    return std::find(served.begin(), served.end(), caller) != served.end();
   }
   void forget_oldest() {
     close(*unopened.front());
     unopened.pop_front();
   }
+  void make_room(std::uint32_t address);
 };
 
 HopServer::HopServer(asio::io_context& io, asio::ip::address_v4 address, std::uint16_t port, bool any_port_will_do)
@@ -102,16 +128,13 @@ void HopServer::attach(std::uint64_t stream, const wire::Ring& ring, const std::
 
 void HopServer::moved() { state_->more.notify(); }
 
-std::chrono::microseconds HopServer::busy() const {
-  const auto& now = state_->current;
-  return state_->busy + (now ? tcp_busy(now->socket.native_handle()) : std::chrono::microseconds(0));
-}
+std::chrono::microseconds HopServer::busy() const { return state_->busy + state_->newest_busy(); }
 
 void HopServer::detach() {
   state_->stream = 0;
   state_->ring = nullptr;
   state_->end = nullptr;
-  state_->let_go();
+  state_->let_all_go();
   state_->more.notify();
 }
 
@@ -125,18 +148,32 @@ Awaitable<void> HopServer::State::accept(std::shared_ptr<State> self) {
       co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
       continue;
     }
-    if (unopened.size() >= most_unopened) forget_oldest();
+    boost::system::error_code gone;
+    const wire::Endpoint from = to_wire(socket.remote_endpoint(gone));
+    if (gone || !budget.take(from.address, steady_now())) continue;  // the socket closes
+    make_room(from.address);
     set_common_options(socket);
-    auto caller = std::make_shared<Caller>(std::move(socket), io);
+    auto caller = std::make_shared<Caller>(std::move(socket), from.address, io);
     unopened.push_back(caller);
     asio::co_spawn(io, greet(self, caller), asio::detached);
   }
 }
 
+// An address makes room for its own; when there are too many in all, whoever has waited longest does.
+void HopServer::State::make_room(std::uint32_t address) {
+  auto same = [address](const auto& caller) { return caller->address == address; };
+  if (std::count_if(unopened.begin(), unopened.end(), same) >= static_cast<std::ptrdiff_t>(most_unopened_per_address)) {
+    auto oldest = std::find_if(unopened.begin(), unopened.end(), same);
+    close(**oldest);
+    unopened.erase(oldest);
+  }
+  if (unopened.size() >= most_unopened) forget_oldest();
+}
+
 Awaitable<void> HopServer::State::greet(std::shared_ptr<State> self, std::shared_ptr<Caller> caller) {
   auto give_up = [weak = std::weak_ptr<State>(self), caller](boost::system::error_code error) {
     auto state = weak.lock();
-    if (error || !state || state->current == caller) return;
+    if (error || !state || state->serves(caller)) return;
     close(*caller);
     state->unopened.remove(caller);
   };
@@ -159,25 +196,31 @@ Awaitable<void> HopServer::State::greet(std::shared_ptr<State> self, std::shared
   unopened.remove(caller);
 }
 
-// Feeds the caller if it wants the running stream and nobody newer is fed; one of another stream may be early.
+// Feeds the caller if it wants the running stream; one of another stream may be early. The newest hop of an address
+// takes the place of its older one. A member whose hop has moved elsewhere closes the old one itself, so no epoch that
+// somebody claims, however high, cuts off another address.
 void HopServer::State::serve(std::shared_ptr<Caller> caller) {
   if (ring == nullptr || caller->open->stream != stream) return;
   caller->patience.cancel();
   unopened.remove(caller);
-  bool older = current && current->open->epoch > caller->open->epoch;
+  auto same = [&](const auto& other) { return other->address == caller->address; };
+  auto before = std::find_if(served.begin(), served.end(), same);
+  const bool older = before != served.end() && (*before)->open->epoch > caller->open->epoch;
   if (older || !ring->can_serve(caller->open->offset)) {
     close(*caller);
     return;
   }
-  let_go();
-  current = caller;
+  if (before != served.end()) let_go(*before);
+  if (served.size() >= most_served) let_go(*std::min_element(served.begin(), served.end(), is_behind));
+  busy += newest_busy();
+  served.push_back(caller);
   more.notify();
   asio::co_spawn(io, feed(shared_from_this(), caller), asio::detached);
 }
 
 Awaitable<void> HopServer::State::feed(std::shared_ptr<State>, std::shared_ptr<Caller> caller) {
-  std::uint64_t offset = caller->open->offset;
-  while (current == caller && caller->socket.is_open()) {
+  std::uint64_t& offset = caller->open->offset;
+  while (serves(caller) && caller->socket.is_open()) {
     if (!ring->can_serve(offset)) break;
     wire::ChunkPtr chunk = ring->find(offset);
     std::string header;
@@ -197,7 +240,7 @@ Awaitable<void> HopServer::State::feed(std::shared_ptr<State>, std::shared_ptr<C
     if (error) break;
     offset = chunk->end();
   }
-  if (current == caller) let_go();
+  if (serves(caller)) let_go(caller);
 }
 
 }  // namespace ka::net

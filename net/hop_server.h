@@ -24,12 +24,12 @@ class HopServer {
 
   std::uint16_t port() const;
 
-  /// From now on, serves whoever opens a hop of `stream`; of several, the one with the highest epoch. Both must stay
-  /// where they are until detach().
+  /// From now on, serves whoever opens a hop of `stream`; of several of one address, the one with the highest epoch.
+  /// Both must stay where they are until detach().
   void attach(std::uint64_t stream, const wire::Ring& ring, const std::optional<wire::ChunkHeader>& end);
   /// The ring has more, or the end is known.
   void moved();
-  /// So long, since attach(), something was under way to the next node.
+  /// So long, since attach(), something was under way to the node that came last.
   std::chrono::microseconds busy() const;
   /// Cuts the hop off, also in the midst of a chunk.
   void detach();

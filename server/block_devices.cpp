@@ -86,12 +86,6 @@ std::vector<std::string> drives_of(const std::vector<BlockDevice>& devices, cons
   return drives;
 }
 
-std::string partition_name(std::string_view disk, int number) {
-  std::string name(disk);
-  if (!name.empty() && std::isdigit(static_cast<unsigned char>(name.back()))) name += 'p';
-  return name + std::to_string(number);
-}
-
 std::string_view plain_name(std::string_view name) {
   if (name.rfind("/dev/", 0) == 0) name.remove_prefix(5);
   return name;

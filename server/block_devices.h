@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "wire/device_name.h"
+
 namespace ka::server {
 
 struct BlockDevice {
@@ -31,8 +33,7 @@ const BlockDevice* find_device(const std::vector<BlockDevice>& devices, unsigned
 /// The drives that hold this device: itself, the one it is a partition of, or those below a RAID or LVM.
 std::vector<std::string> drives_of(const std::vector<BlockDevice>& devices, const BlockDevice& device);
 
-/// "sda" and 5 make "sda5"; "nvme0n1" and 5 make "nvme0n1p5".
-std::string partition_name(std::string_view disk, int number);
+using wire::partition_name;
 
 /// A drive or partition as people write it: "sda", "/dev/sda".
 std::string_view plain_name(std::string_view name);

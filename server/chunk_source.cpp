@@ -149,7 +149,7 @@ Awaitable<bool> ChunkSource::fill(wire::Chunk& chunk) {
     size += static_cast<std::uint32_t>(got);
     if (got != 0) continue;
     more = co_await State::next_stretch(state);
-    if (size != 0) break;
+    if (size != 0 && state->packs != chunk.header.packed) break;
   }
   chunk.header.length = size;
   co_return more;

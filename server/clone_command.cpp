@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "server/check_report.h"
 #include "server/plan_input.h"
+#include "server/programs.h"
 #include "server/run_job.h"
 #include "server/serve.h"
 #include "server/status_table.h"
@@ -23,6 +24,14 @@ std::vector<std::string> mount_points(const wire::Manifest& manifest) {
   return points;
 }
 
+// All that this run needs of the machine's own programs.
+std::vector<std::string> programs_for(const CloneOptions& options) {
+  std::vector<std::string> programs = {"sfdisk", "blkid", "dumpe2fs", "tar"};
+  if (options.compression != "off" && options.compression != "auto") programs.emplace_back("zstd");
+  if (packs_stage2(options.stage2)) programs.emplace_back("mksquashfs");
+  return programs;
+}
+
 // Asked for before anybody waits.
 void check_sources(const Prepared& ready) {
   check_file_source(ready.stage2.file);
@@ -32,6 +41,8 @@ void check_sources(const Prepared& ready) {
 
 Awaitable<Prepared> prepare(asio::io_context& io, const CloneOptions& options) {
   if (::geteuid() != 0) throw Error("ka-server must be run as root: it reads every file and every disk");
+  extend_path();
+  require_programs(programs_for(options));
   Prepared ready;
   ready.input = read_input(options);
   ready.job = job_plan(io, options);

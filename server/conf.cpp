@@ -5,12 +5,24 @@
 
 namespace ka::server {
 
+namespace {
+
+// Where the comment of a line begins: at a # that is the first of a word.
+std::size_t comment_in(std::string_view line) {
+  std::size_t at = line.find('#');
+  while (at != std::string_view::npos && at > 0 && line[at - 1] != ' ' && line[at - 1] != '\t')
+    at = line.find('#', at + 1);
+  return at;
+}
+
+}  // namespace
+
 std::vector<ConfEntry> parse_conf(std::string_view text, const std::string& file) {
   std::vector<ConfEntry> entries;
   unsigned number = 0;
   for (std::string_view line : split(text, '\n')) {
     ++number;
-    line = trim(line);
+    line = trim(line.substr(0, comment_in(line)));
     if (line.empty() || line.front() == '#') continue;
     std::string where = file + ":" + std::to_string(number);
     std::size_t equals = line.find('=');

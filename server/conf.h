@@ -12,8 +12,8 @@ struct ConfEntry {
   std::string key, value;
 };
 
-/// Throws Error "FILE:LINE: …" for a line that is none of the three. A value may hold blanks and '#'; a comment
-/// stands on a line of its own.
+/// Throws Error "FILE:LINE: …" for a line that is none of the three. A value may hold blanks, and a '#' that no blank
+/// stands before: else a comment begins there.
 std::vector<ConfEntry> parse_conf(std::string_view text, const std::string& file);
 
 }  // namespace ka::server

@@ -12,6 +12,7 @@
 #include "server/golden.h"
 #include "server/mounts.h"
 #include "server/option_table.h"
+#include "server/programs.h"
 #include "wire/desc.h"
 
 namespace ka::server {
@@ -60,6 +61,8 @@ void check_numbers(const std::vector<wire::Partition>& partitions, const std::st
 
 Awaitable<void> print_desc(asio::io_context& io, std::string name) {
   Medium medium = find_medium(name);
+  extend_path();
+  require_programs({"sfdisk"});
   Command command({"sfdisk", "--json", medium.path});
   std::string json = co_await output_of(io, command);
   std::vector<wire::Partition> partitions = desc_of(medium.path, parse_sfdisk(json), medium.size);

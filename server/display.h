@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "base/asio.h"
+#include "base/output.h"
 #include "server/job.h"
-#include "server/output.h"
 #include "server/report.h"
 #include "server/status_table.h"
 

@@ -1,5 +1,6 @@
 #include "server/golden.h"
 
+#include <limits.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/sysmacros.h>
@@ -11,18 +12,12 @@
 #include "base/files.h"
 #include "base/process.h"
 #include "base/text.h"
+#include "server/touch_mounts.h"
+#include "wire/ext.h"
 
 namespace ka::server {
 
 namespace {
-
-// The value after "NAME" and blanks on the line that begins with it.
-std::string_view field(std::string_view text, std::string_view name) {
-  for (std::string_view line : split(text, '\n')) {
-    if (line.substr(0, name.size()) == name) return trim(line.substr(name.size()));
-  }
-  return {};
-}
 
 // All that a program prints, however it ends.
 Awaitable<ExitStatus> listen_to(asio::io_context& io, const Command& command, std::string& output) {
@@ -54,18 +49,44 @@ Awaitable<void> read_table(asio::io_context& io, Golden& golden, std::string dri
   }
 }
 
-Awaitable<void> probe(asio::io_context& io, Golden& golden, std::string partition) {
+// What cannot be told of a partition is an error of that partition: it may be one that is not cloned.
+Awaitable<void> probe(asio::io_context& io, Golden& golden, std::string partition, bool mounted_ext) {
+  constexpr int nothing_found = 2, ambivalent = 8;
+  Probe& found = golden.probes[partition];
   Command blkid({"blkid", "-p", "-o", "udev", "/dev/" + partition});
   std::string text;
   ExitStatus status = co_await listen_to(io, blkid, text);
-  constexpr int nothing_found = 2;
-  if (!status.ok() && status.code() != nothing_found)
-    throw Error(blkid.text() + " ended with " + status.text(), trim(text));
-  Probe& found = golden.probes[partition] = parse_blkid(text);
-  if (found.type.rfind("ext", 0) != 0) co_return;
-  Command dumpe2fs({"dumpe2fs", "-h", "/dev/" + partition});
-  std::string header = co_await output_of(io, dumpe2fs);
-  golden.ext[partition] = parse_dumpe2fs(header);
+  if (status.ok() || status.code() == nothing_found)
+    found = parse_blkid(text);
+  else if (status.code() == ambivalent)
+    found.error = "it carries the marks of more than one file system or use";
+  else
+    found.error = "blkid -p ended with " + status.text() + ": " + std::string(trim(text));
+  if (found.type.rfind("ext", 0) != 0 && !mounted_ext) co_return;
+  try {
+    Command dumpe2fs({"dumpe2fs", "-h", "/dev/" + partition});
+    std::string header = co_await output_of(io, dumpe2fs);
+    golden.ext[partition] = parse_dumpe2fs(header);
+  } catch (const Error& error) {
+    found.error = error.what();
+  }
+}
+
+// The names that udev gave to drives and partitions by what and where they are.
+void read_links(Golden& golden) {
+  const std::string folder = "/dev/disk/";
+  for (const std::string& kind : list_directory(folder)) {
+    if (kind == "by-uuid" || kind == "by-label" || kind == "by-partuuid" || kind == "by-partlabel") continue;
+    for (const std::string& name : list_directory(folder + kind)) {
+      const std::string path = folder + kind + "/" + name;
+      char target[PATH_MAX];
+      const ssize_t size = ::readlink(path.c_str(), target, sizeof target);
+      if (size <= 0) continue;
+      std::string_view device(target, static_cast<std::size_t>(size));
+      const std::string decoded = unescape_bytes(path).value_or(path);
+      golden.links[std::string(device.substr(device.rfind('/') + 1))].push_back(decoded);
+    }
+  }
 }
 
 void measure(Golden& golden) {
@@ -78,55 +99,42 @@ void measure(Golden& golden) {
   }
 }
 
-void find_boot_loaders(Golden& golden) {
-  for (const char* name : {"grub-install", "grub2-install", "lilo"}) {
-    for (const char* folder : {"/usr/sbin/", "/sbin/", "/usr/bin/"}) {
-      if (::access((std::string(folder) + name).c_str(), X_OK) != 0) continue;
-      golden.boot_loaders.emplace_back(name);
-      break;
-    }
-  }
-  for (const char* file : {"/boot/grub/grub.cfg", "/boot/grub2/grub.cfg", "/boot/grub/menu.lst"})
-    golden.has_grub_configuration |= ::access(file, F_OK) == 0;
-}
-
 }  // namespace
 
 Probe parse_blkid(std::string_view text) {
   auto value = [&](std::string_view name) {
-    std::string_view encoded = field(text, name);
+    std::string_view encoded = field_of(text, name);
     return unescape_bytes(encoded).value_or(std::string(encoded));
   };
-  return {value("ID_FS_TYPE="), value("ID_FS_UUID_ENC="), value("ID_FS_LABEL_ENC=")};
+  return {value("ID_FS_TYPE="), value("ID_FS_UUID_ENC="), value("ID_FS_LABEL_ENC="), ""};
 }
 
-ExtGeometry parse_dumpe2fs(std::string_view text) {
-  auto number = [&](std::string_view name) {
-    auto value = parse_unsigned(field(text, name));
-    if (!value || *value > UINT32_MAX)
-      throw Error("dumpe2fs -h", "no \"" + std::string(name) + "\" in what it printed");
-    return static_cast<std::uint32_t>(*value);
-  };
-  ExtGeometry geometry;
-  geometry.block_size = number("Block size:");
-  geometry.inode_size = number("Inode size:");
-  for (std::string_view word : words(field(text, "Filesystem features:"))) geometry.features.emplace_back(word);
-  if (geometry.features.empty()) throw Error("dumpe2fs -h", "no \"Filesystem features:\" in what it printed");
-  return geometry;
+std::string_view field_of(std::string_view text, std::string_view name) {
+  for (std::string_view line : split(text, '\n')) {
+    if (line.substr(0, name.size()) == name) return trim(line.substr(name.size()));
+  }
+  return {};
 }
 
 Awaitable<Golden> inspect(asio::io_context& io, std::vector<std::string> drives) {
   Golden golden;
+  golden.fstab = parse_fstab(read_file_if_any("/etc/fstab").value_or(""));
+  std::vector<Mount> before = parse_mountinfo(read_file("/proc/self/mountinfo"));
+  for (const std::string& silent : co_await touch_automounts(io, before, golden.fstab))
+    golden.warnings.push_back("an automount: " + silent);
   ::sync();  // so that the tools that read the devices see what the file systems hold
   char name[256] = {};
   if (::gethostname(name, sizeof name - 1) != 0) throw Error::from_errno("read the host name");
   golden.host_name = name;
+  golden.network_cards = read_network_cards();
   golden.devices = read_block_devices();
   golden.mounts = visible_mounts();
   golden.swaps = parse_swaps(read_file_if_any("/proc/swaps").value_or(""));
-  golden.fstab = parse_fstab(read_file_if_any("/etc/fstab").value_or(""));
   golden.uefi = ::access("/sys/firmware/efi", F_OK) == 0;
-  find_boot_loaders(golden);
+  golden.boot = read_boot_files("");
+  golden.needed = read_needed_files("", golden.boot);
+  golden.modules = read_modules("");
+  read_links(golden);
   measure(golden);
 
   for (const BlockDevice& device : golden.devices) {
@@ -137,7 +145,11 @@ Awaitable<Golden> inspect(asio::io_context& io, std::vector<std::string> drives)
     auto table = golden.tables.find(device.disk);
     if (device.partition == 0 || table == golden.tables.end() || table->second.label != "dos") continue;
     const PartitionTable::Entry* entry = table->second.find(device.partition);
-    if (entry != nullptr && !wire::is_extended(entry->type)) co_await probe(io, golden, device.name);
+    auto is_here = [&](const Mount& m) {
+      return m.major == device.major && m.minor == device.minor && wire::is_ext(m.type);
+    };
+    const bool mounted_ext = std::any_of(golden.mounts.begin(), golden.mounts.end(), is_here);
+    if (entry != nullptr && !wire::is_extended(entry->type)) co_await probe(io, golden, device.name, mounted_ext);
   }
   co_return golden;
 }

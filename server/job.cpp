@@ -8,19 +8,21 @@
 #include "base/error.h"
 #include "base/random.h"
 #include "base/text.h"
+#include "net/clock.h"
 #include "net/control_connection.h"
 #include "net/discovery.h"
+#include "net/discovery_server.h"
 #include "net/hop_server.h"
 #include "net/signal.h"
 #include "server/chunk_source.h"
 #include "server/job_rules.h"
-#include "wire/discovery.h"
+#include "wire/address_budget.h"
 #include "wire/job_machine.h"
+#include "wire/visitors.h"
 
 namespace ka::server {
 
 using asio::ip::tcp;
-using asio::ip::udp;
 using Clock = std::chrono::steady_clock;
 
 namespace {
@@ -28,9 +30,18 @@ namespace {
 constexpr auto tick_every = std::chrono::milliseconds(50);
 constexpr auto progress_every = std::chrono::milliseconds(250);
 constexpr auto farewell_limit = std::chrono::seconds(2);
-constexpr std::size_t most_unknown = 512;  // connections that have not said hello
 
-wire::Time now() { return std::chrono::duration_cast<wire::Time>(Clock::now().time_since_epoch()); }
+// A node connects once, and again some seconds after it was lost; a machine that hosts many nodes may bring them all at
+// once. Whoever comes more often is not looked at.
+constexpr double connections_per_second = 16, connections_at_once = 256;
+// All nodes of one address tell their positions together less often than this; more is read later.
+constexpr double messages_per_second = 4000, messages_at_once = 20'000;
+constexpr double stages_per_second = 20, stages_at_once = 500;  // the table gets no more of them
+constexpr auto read_later = std::chrono::milliseconds(50);
+// A guest has a hello and a join to say, and answers to pings.
+constexpr unsigned most_messages_of_guest = 200;
+
+wire::Time now() { return net::steady_now(); }
 
 // Every node takes one file descriptor here, and strangers some more.
 void raise_file_limit() {
@@ -43,7 +54,7 @@ void raise_file_limit() {
 class JobRunner final : public Job, private wire::JobOutput, public std::enable_shared_from_this<JobRunner> {
  public:
   JobRunner(asio::io_context& io, JobPlan plan, JobObserver& observer)
-      : io_(io), plan_(std::move(plan)), observer_(observer), control_(io), discovery_(io), ended_(io), moved_(io) {}
+      : io_(io), plan_(std::move(plan)), observer_(observer), control_(io), ended_(io), moved_(io) {}
 
   Awaitable<JobResult> run() override;
   void stop() override;
@@ -53,8 +64,9 @@ class JobRunner final : public Job, private wire::JobOutput, public std::enable_
   void listen();
   Awaitable<void> refuse_to_be_second();
   Awaitable<void> accept(std::shared_ptr<JobRunner> self);
+  bool may_stay(wire::NodeId id, std::uint32_t address);
+  void drop(wire::NodeId id, const std::string& why);
   Awaitable<void> converse(std::shared_ptr<JobRunner> self, wire::NodeId id);
-  Awaitable<void> answer_questions(std::shared_ptr<JobRunner> self);
   Awaitable<void> keep_time(std::shared_ptr<JobRunner> self);
   Awaitable<void> pump(std::shared_ptr<JobRunner> self, std::size_t session);
   Awaitable<void> send_source(std::uint64_t stream);
@@ -67,7 +79,7 @@ class JobRunner final : public Job, private wire::JobOutput, public std::enable_
   // What the machine decides.
   void send(wire::NodeId node, const wire::Message& message) override;
   void close(wire::NodeId node) override;
-  void event(const std::string& text) override { observer_.event(text); }
+  void event(const std::string& text) override;
   void changed(const wire::NodeRow& row) override { observer_.node(status_of(row)); }
   std::uint64_t random() override;
   void stream_started(std::size_t session, unsigned round, unsigned members) override;
@@ -81,11 +93,17 @@ class JobRunner final : public Job, private wire::JobOutput, public std::enable_
   JobPlan plan_;
   JobObserver& observer_;
   tcp::acceptor control_;
-  udp::socket discovery_;
+  std::optional<net::DiscoveryServer> discovery_;
   std::optional<net::HopServer> hops_;
   std::optional<wire::JobMachine> machine_;
   std::map<wire::NodeId, std::shared_ptr<net::ControlConnection>> connections_;
   std::vector<std::shared_ptr<net::ControlConnection>> leaving_;
+  wire::AddressBudget budget_{connections_per_second, connections_at_once};
+  wire::AddressBudget messages_{messages_per_second, messages_at_once};
+  wire::AddressBudget stages_{stages_per_second, stages_at_once};
+  wire::Visitors visitors_;
+  std::optional<std::uint32_t> speaker_;  ///< whose word the machine is hearing
+  wire::BoundedLog log_{[this](const std::string& text) { observer_.event(text); }};
   wire::NodeId last_id_ = 0;
   const std::uint64_t server_id_ = random_number();
   wire::ChunkPool pool_;
@@ -101,7 +119,6 @@ class JobRunner final : public Job, private wire::JobOutput, public std::enable_
 Awaitable<JobResult> JobRunner::run() {
   auto self = shared_from_this();
   listen();
-  asio::co_spawn(io_, answer_questions(self), asio::detached);
   co_await refuse_to_be_second();
   asio::co_spawn(io_, accept(self), asio::detached);
   asio::co_spawn(io_, keep_time(self), asio::detached);
@@ -109,7 +126,7 @@ Awaitable<JobResult> JobRunner::run() {
   over_ = true;
   boost::system::error_code ignored;
   control_.close(ignored);
-  discovery_.close(ignored);
+  discovery_.reset();
   source_.reset();
   hops_->detach();
   moved_.notify();
@@ -136,13 +153,14 @@ void JobRunner::listen() {
     throw Error("listen on TCP port " + port, error == asio::error::address_in_use
                                                   ? "it is taken: does another ka-server run here?"
                                                   : error.message());
-  // Broadcasts reach only a socket that is bound to any address.
-  discovery_.open(udp::v4(), error);
-  discovery_.bind(udp::endpoint(udp::v4(), plan_.control_port), error);
-  if (error) throw Error("listen on UDP port " + port, error.message());
   hops_.emplace(io_, plan_.listen, plan_.data_port, false);
   wire::JobOutput& decisions = *this;
   machine_.emplace(rules_of(plan_, hops_->port()), decisions);
+  net::DiscoveryServer::Offer offer;
+  offer.server = server_id_;
+  offer.control_port = plan_.control_port;
+  offer.serves = [this](const std::string& session) { return !over_ && machine_->serves(session); };
+  discovery_.emplace(io_, plan_.listen, plan_.control_port, std::move(offer));
   event("Listening on TCP and UDP port " + port + ", data on TCP port " + std::to_string(hops_->port()));
 }
 
@@ -165,8 +183,7 @@ Awaitable<void> JobRunner::refuse_to_be_second() {
   if (!unasked.empty()) event("Whether another server is there is not known: " + unasked);
   if (found.empty()) co_return;
   over_ = true;
-  boost::system::error_code ignored;
-  discovery_.close(ignored);
+  discovery_.reset();
   throw Error("serve session " + session, "the KA server at " + found[0].address.to_string() + " does already");
 }
 
@@ -180,8 +197,14 @@ Awaitable<void> JobRunner::accept(std::shared_ptr<JobRunner> self) {
       co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
       continue;
     }
-    if (machine_->unknown() >= most_unknown) continue;  // the socket closes
-    wire::NodeId id = ++last_id_;
+    boost::system::error_code gone;
+    const wire::Endpoint from = net::to_wire(socket.remote_endpoint(gone));
+    if (gone) continue;
+    const wire::NodeId id = ++last_id_;
+    if (!may_stay(id, from.address)) {
+      log_.refused(from.address);
+      continue;  // the socket closes
+    }
     auto connection = std::make_shared<net::ControlConnection>(std::move(socket));
     connections_.emplace(id, connection);
     machine_->connected(id, connection->remote(), now());
@@ -189,49 +212,56 @@ Awaitable<void> JobRunner::accept(std::shared_ptr<JobRunner> self) {
   }
 }
 
+bool JobRunner::may_stay(wire::NodeId id, std::uint32_t address) {
+  if (!budget_.take(address, now())) return false;
+  const wire::Visitors::Answer answer = visitors_.come(id, address, now());
+  if (answer.instead) drop(*answer.instead, "it joined nothing, and others came");
+  return answer.welcome;
+}
+
+void JobRunner::drop(wire::NodeId id, const std::string& why) {
+  visitors_.gone(id);
+  auto found = connections_.find(id);
+  if (found == connections_.end()) return;
+  speaker_ = found->second->remote().address;
+  found->second->close();
+  connections_.erase(found);
+  machine_->disconnected(id, why, now());
+  speaker_.reset();
+  settle();
+}
+
 Awaitable<void> JobRunner::converse(std::shared_ptr<JobRunner>, wire::NodeId id) {
   auto connection = connections_.at(id);
+  const std::uint32_t address = connection->remote().address;
+  asio::steady_timer pause(io_);
   std::string why;
+  unsigned guest_said = 0;
   try {
     for (;;) {
       wire::Message message = co_await connection->receive();
+      while (!over_ && !messages_.take(address, now())) {
+        pause.expires_after(read_later);
+        co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
+      }
       if (over_) co_return;
+      if (std::holds_alternative<wire::Stage>(message) && !stages_.take(address, now())) continue;
+      speaker_ = address;
       machine_->message(id, message, now());
+      speaker_.reset();
       settle();
       if (connections_.count(id) == 0) co_return;
+      if (std::holds_alternative<wire::Join>(message)) visitors_.joined(id);
+      if (visitors_.is_guest(id) && ++guest_said > most_messages_of_guest)
+        throw Error("it says much and joins nothing");
     }
   } catch (const std::exception& error) {
     why = words_of(error);
   }
-  connection->close();
-  connections_.erase(id);
-  if (over_) co_return;
-  machine_->disconnected(id, why, now());
-  settle();
-}
-
-Awaitable<void> JobRunner::answer_questions(std::shared_ptr<JobRunner>) {
-  char room[512];
-  auto buffer = asio::buffer(room);
-  while (!over_) {
-    udp::endpoint from;
-    auto [error, size] = co_await discovery_.async_receive_from(buffer, from, asio::as_tuple(asio::use_awaitable));
-    if (error == asio::error::operation_aborted) co_return;
-    if (error) continue;  // an answer of ours could not be delivered
-    try {
-      wire::DiscoveryQuery query = wire::parse_discovery_query({room, size});
-      if (!machine_->serves(query.session)) continue;
-      wire::DiscoveryAnswer answer;
-      answer.token = query.token;
-      answer.server = server_id_;
-      answer.control_port = plan_.control_port;
-      answer.session = query.session;
-      boost::system::error_code ignored;
-      discovery_.send_to(asio::buffer(wire::encode(answer)), from, 0, ignored);
-    } catch (const wire::ProtocolError&) {
-      // Not a question for us.
-    }
-  }
+  if (over_)
+    connection->close();
+  else
+    drop(id, why);
 }
 
 Awaitable<void> JobRunner::keep_time(std::shared_ptr<JobRunner>) {
@@ -241,6 +271,8 @@ Awaitable<void> JobRunner::keep_time(std::shared_ptr<JobRunner>) {
     co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
     if (over_) co_return;
     machine_->tick(now());
+    for (wire::NodeId id : visitors_.overdue(now())) drop(id, "it joined nothing");
+    log_.tick(now());
     if (Clock::now() - progress_told_ >= progress_every) tell_progress();
     std::erase_if(leaving_, [](const auto& connection) { return connection->idle(); });
     settle();
@@ -352,6 +384,14 @@ void JobRunner::tell_progress() {
 
 // Decisions.
 
+// What one address makes happen, as often as it likes, does not fill the log.
+void JobRunner::event(const std::string& text) {
+  if (speaker_)
+    log_.line(*speaker_, text, now());
+  else
+    observer_.event(text);
+}
+
 void JobRunner::send(wire::NodeId node, const wire::Message& message) {
   auto found = connections_.find(node);
   if (found != connections_.end()) found->second->send(message);
@@ -360,6 +400,7 @@ void JobRunner::send(wire::NodeId node, const wire::Message& message) {
 void JobRunner::close(wire::NodeId node) {
   auto found = connections_.find(node);
   if (found == connections_.end()) return;
+  visitors_.gone(node);
   found->second->close_after_sending();
   leaving_.push_back(found->second);
   connections_.erase(found);
@@ -391,6 +432,7 @@ Awaitable<void> JobRunner::say_farewell() {
     leaving_.push_back(connection);
   }
   connections_.clear();
+  log_.tick(now(), true);
   const auto deadline = Clock::now() + farewell_limit;
   asio::steady_timer timer(io_);
   auto unheard = [](const auto& connection) { return !connection->idle(); };

@@ -6,10 +6,10 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/output.h"
 #include "base/text.h"
 #include "server/clone_command.h"
 #include "server/command_line.h"
-#include "server/output.h"
 
 namespace ka::server {
 
@@ -34,8 +34,8 @@ void open_missing_standard_streams() {
 // What stands in it may come from a node or from the output of a program: nothing in it moves the cursor.
 std::string printable(std::string_view text) {
   std::string safe;
-  for (char c : text) safe += c == '\n' || c == '\\' ? std::string(1, c) : escape_bytes({&c, 1});
-  return safe + "\n";
+  for (std::string_view line : split(text, '\n')) safe += ka::printable(line) + "\n";
+  return safe;
 }
 
 int run(int argc, char** argv) {
@@ -47,7 +47,8 @@ int run(int argc, char** argv) {
   }
   if (line.chosen) return line.chosen();
   std::string file;
-  apply_conf(line.app, conf_text(line.clone.conf, file), file);
+  for (const ConfEntry& entry : apply_conf(line.app, conf_text(line.clone.conf, file), file))
+    line.clone.from_file.insert({entry.key, std::string(words(entry.value).front())});
   if (!line.clone.check && line.app["--nodes"]->count() == 0)
     throw UsageError(
         "-n N is needed: onto how many nodes shall this machine be cloned?\n"
@@ -68,10 +69,10 @@ int main(int argc, char** argv) {
   try {
     return run(argc, argv);
   } catch (const ka::UsageError& error) {
-    write_at_the_end(STDERR_FILENO, "ka-server: " + printable(error.what()));
+    ka::write_at_the_end(STDERR_FILENO, "ka-server: " + printable(error.what()));
     return exit_usage;
   } catch (const std::exception& error) {
-    write_at_the_end(STDERR_FILENO, "ka-server: " + printable(ka::words_of(error)));
+    ka::write_at_the_end(STDERR_FILENO, "ka-server: " + printable(ka::words_of(error)));
     return exit_failed;
   }
 }

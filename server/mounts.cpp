@@ -7,25 +7,6 @@
 
 namespace ka::server {
 
-namespace {
-
-// The kernel writes blanks and backslashes of names as \ooo.
-std::string unescape_octal(std::string_view text) {
-  std::string bytes;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    auto value = text[i] == '\\' && i + 3 < text.size() ? parse_unsigned(text.substr(i + 1, 3), 8) : std::nullopt;
-    if (value && *value < 256) {
-      bytes += static_cast<char>(*value);
-      i += 3;
-    } else {
-      bytes += text[i];
-    }
-  }
-  return bytes;
-}
-
-}  // namespace
-
 std::vector<Mount> parse_mountinfo(std::string_view text) {
   std::vector<Mount> mounts;
   for (std::string_view line : split(text, '\n')) {

@@ -91,12 +91,13 @@ std::vector<ConfEntry> entries_of(std::string_view text, const std::string& file
 
 }  // namespace
 
-void apply_conf(CLI::App& app, std::string_view text, const std::string& file) {
+std::vector<ConfEntry> apply_conf(CLI::App& app, std::string_view text, const std::string& file) {
   // Whether the command line gave an option is asked before the first line is applied.
   std::set<const CLI::Option*> given, in_file;
   for (const CLI::Option* option : app.get_options()) {
     if (option->count() > 0) given.insert(option);
   }
+  std::vector<ConfEntry> applied;
   for (const ConfEntry& entry : entries_of(text, file)) {
     std::string where = file + ":" + std::to_string(entry.line);
     CLI::Option* option = app.get_option_no_throw("--" + entry.key);
@@ -114,10 +115,12 @@ void apply_conf(CLI::App& app, std::string_view text, const std::string& file) {
         option->add_result(entry.value);
       }
       option->run_callback();
+      applied.push_back(entry);
     } catch (const std::exception& error) {
       throw UsageError(where, "not a value for " + entry.key + ": " + entry.value + " (" + error.what() + ")");
     }
   }
+  return applied;
 }
 
 }  // namespace ka::server

@@ -4,11 +4,13 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "server/conf.h"
 #include "wire/ports.h"
 
 namespace CLI {
@@ -58,6 +60,8 @@ struct CloneOptions : JobOptions {
   bool confirm = false;                       ///< ask the operator before nodes write
   bool check = false;                         ///< print the plan and end
   std::string conf;                           ///< --config; empty: default_conf, if it is there
+  /// What ka.conf gave: keys, and the first words of their values. What these name need not be there.
+  std::set<Pair> from_file;
 };
 
 /// Adds the options of a clone to `app`. `options` must live as long as `app`.
@@ -67,7 +71,8 @@ void add_clone_options(CLI::App& app, CloneOptions& options);
 void add_job_options(CLI::App& app, JobOptions& options);
 
 /// Applies the text of a ka.conf to a parsed `app`: each key is the long name of an option; an option given on the
-/// command line wins, and lists add up. Throws UsageError "FILE:LINE: …" for an unknown key or a value it cannot be.
-void apply_conf(CLI::App& app, std::string_view text, const std::string& file);
+/// command line wins, and lists add up. Returns what it applied. Throws UsageError "FILE:LINE: …" for an unknown key or
+/// a value it cannot be.
+std::vector<ConfEntry> apply_conf(CLI::App& app, std::string_view text, const std::string& file);
 
 }  // namespace ka::server

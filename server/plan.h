@@ -4,6 +4,7 @@
 /// faithfully is refused with the reason and what to do about it.
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -34,7 +35,9 @@ struct Plan {
   std::vector<NotCloned> not_cloned;
   std::vector<Swap> swap_files;  ///< in use: a hook makes each anew, tar leaves it out
   std::vector<std::string> warnings;
-  std::uint64_t expected = 0;  ///< bytes of the tar stream; known after add_survey
+  std::set<std::string> excluded_by_conf;           ///< of `excluded`: what is not there is a warning
+  std::map<std::string, std::uint64_t> sizes_here;  ///< bytes, of partitions that are cloned as they are
+  std::uint64_t expected = 0;                       ///< bytes of the tar stream; known after add_survey
 };
 
 /// This machine cannot be cloned as it was asked for: every reason, one a line of what().
@@ -59,14 +62,5 @@ std::vector<std::string> left_out_of_stream(const Plan& plan);
 
 /// The plan as the KA method prints it.
 std::string plan_text(const Plan& plan, const PlanInput& input);
-
-/// "/srv//data/" as "/srv/data". Throws Error for a path that is not absolute, holds "..", or is "/".
-std::string normal_path(const std::string& path);
-
-/// Is `path` `folder` itself or inside it?
-bool lies_in(std::string_view path, std::string_view folder);
-
-/// How many bytes of files an ext2/3/4 file system made on so many MiB can hold, its own tables and journal taken off.
-std::uint64_t ext_capacity(std::uint64_t size_mib);
 
 }  // namespace ka::server

@@ -3,10 +3,10 @@
 
 #include <memory>
 
+#include "base/output.h"
 #include "server/confirm.h"
 #include "server/golden_tree.h"
 #include "server/job.h"
-#include "server/output.h"
 #include "server/plan.h"
 #include "server/report.h"
 #include "server/stage2.h"

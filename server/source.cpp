@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "base/files.h"
 #include "base/piped_process.h"
 #include "base/unique_fd.h"
 
@@ -37,8 +38,8 @@ class BufferSource final : public Source {
 // What a child of this process writes to a pipe.
 class PipeSource : public Source {
  public:
-  PipeSource(asio::io_context& io, const Command& command)
-      : program_(PipedProcess::start(io, command, Process::out_pipe)) {}
+  explicit PipeSource(asio::io_context& io, const Command& command, std::function<void(std::string_view)> on_line = {})
+      : program_(PipedProcess::start(io, command, Process::out_pipe, std::move(on_line))) {}
   ~PipeSource() override { program_->stop(); }
 
   Awaitable<std::size_t> read(std::span<std::byte> room) override {
@@ -90,9 +91,25 @@ Command reader_of(const std::string& path) {
   return command;
 }
 
-class FileSource final : public PipeSource {
+Command writer_of(const std::string& doing, std::function<std::string()> work) {
+  Command command({doing});
+  command.body = [work = std::move(work)] {
+    try {
+      write_all(STDOUT_FILENO, work(), "what was found");
+      return 0;
+    } catch (const std::exception& error) {
+      const std::string text = std::string(error.what()) + "\n";
+      (void)!::write(STDERR_FILENO, text.data(), text.size());
+      return 1;
+    }
+  };
+  return command;
+}
+
+// A child that does not run a program, but a function of this one: it says what failed, and ends with 1.
+class ChildSource final : public PipeSource {
  public:
-  FileSource(asio::io_context& io, const std::string& path) : PipeSource(io, reader_of(path)) {}
+  ChildSource(asio::io_context& io, const Command& command) : PipeSource(io, command) {}
 
   Awaitable<std::vector<std::string>> finish() override {
     auto program = program_;
@@ -106,32 +123,40 @@ class FileSource final : public PipeSource {
 
 class CommandSource final : public PipeSource {
  public:
-  CommandSource(asio::io_context& io, const Command& command, int warning_status)
-      : PipeSource(io, command), warning_status_(warning_status) {}
+  CommandSource(asio::io_context& io, const Command& command, int warning_status,
+                std::function<void(std::string_view)> on_line)
+      : PipeSource(io, command, on_line), warning_status_(warning_status), listens_(on_line != nullptr) {}
 
   Awaitable<std::vector<std::string>> finish() override {
     auto program = program_;
     const int warning_status = warning_status_;
+    const bool listens = listens_;
     ExitStatus status = co_await program->wait();
     std::string words = co_await program->last_words();
     std::vector<std::string> warnings;
     if (status.ok()) co_return warnings;
     std::string what = program->text() + " ended with " + status.text();
     if (warning_status == 0 || status.code() != warning_status) throw Error(what, words);
-    warnings.push_back(what + ": " + words);
+    if (!listens) warnings.push_back(what + ": " + words);
     co_return warnings;
   }
 
  private:
   int warning_status_;
+  bool listens_;
 };
 
 }  // namespace
 
 std::unique_ptr<Source> buffer_source(std::string bytes) { return std::make_unique<BufferSource>(std::move(bytes)); }
 
+std::unique_ptr<Source> computed_source(asio::io_context& io, const std::string& doing,
+                                        std::function<std::string()> work) {
+  return std::make_unique<ChildSource>(io, writer_of(doing, std::move(work)));
+}
+
 std::unique_ptr<Source> file_source(asio::io_context& io, const std::string& path) {
-  return std::make_unique<FileSource>(io, path);
+  return std::make_unique<ChildSource>(io, reader_of(path));
 }
 
 std::uint64_t check_file_source(const std::string& path) {
@@ -150,8 +175,9 @@ std::uint64_t check_file_source(const std::string& path) {
   return end > 0 ? static_cast<std::uint64_t>(end) : 0;
 }
 
-std::unique_ptr<Source> command_source(asio::io_context& io, const Command& command, int warning_status) {
-  return std::make_unique<CommandSource>(io, command, warning_status);
+std::unique_ptr<Source> command_source(asio::io_context& io, const Command& command, int warning_status,
+                                       std::function<void(std::string_view)> on_line) {
+  return std::make_unique<CommandSource>(io, command, warning_status, std::move(on_line));
 }
 
 }  // namespace ka::server

@@ -2,9 +2,11 @@
 /// Where the bytes of a session come from.
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/asio.h"
@@ -26,6 +28,10 @@ class Source {
 /// Bytes in memory (the manifest).
 std::unique_ptr<Source> buffer_source(std::string bytes);
 
+/// Bytes that `work` makes, in a child of this process. What it throws is thrown by finish().
+std::unique_ptr<Source> computed_source(asio::io_context& io, const std::string& doing,
+                                        std::function<std::string()> work);
+
 /// A file, a block device or a FIFO, opened and read by a child: what waits for a disk, a server of files or a writer
 /// is not this process. What fails is thrown by finish().
 std::unique_ptr<Source> file_source(asio::io_context& io, const std::string& path);
@@ -35,7 +41,9 @@ std::unique_ptr<Source> file_source(asio::io_context& io, const std::string& pat
 std::uint64_t check_file_source(const std::string& path);
 
 /// A program's standard output. Exit status 0 is right; `warning_status`, if not 0, is right with a warning
-/// that carries what the program said last; all others fail the stream.
-std::unique_ptr<Source> command_source(asio::io_context& io, const Command& command, int warning_status = 0);
+/// that carries what the program said last; all others fail the stream. Each line of its standard error goes to
+/// `on_line`, if there is one, and finish() leaves the warning to it then.
+std::unique_ptr<Source> command_source(asio::io_context& io, const Command& command, int warning_status = 0,
+                                       std::function<void(std::string_view)> on_line = {});
 
 }  // namespace ka::server

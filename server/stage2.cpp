@@ -66,6 +66,11 @@ Awaitable<std::string> pack(asio::io_context& io, std::string folder, std::strin
 
 }  // namespace
 
+bool packs_stage2(const std::string& asked) {
+  const std::string place = asked.empty() ? stage2_mount : asked;
+  return is_directory(place) && image_of_mount(place).empty() && !list_directory(place).empty();
+}
+
 Awaitable<Stage2> find_stage2(asio::io_context& io, std::string asked, std::string work_folder) {
   Stage2 found;
   std::string place = asked;

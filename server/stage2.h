@@ -15,6 +15,9 @@ struct Stage2 {
 
 inline constexpr const char* stage2_mount = "/mnt/ka";  ///< where the KA method mounts it
 
+/// Will find_stage2 have to make a squashfs of a directory?
+bool packs_stage2(const std::string& asked);
+
 /// `asked`: a squashfs file or a directory to pack; empty: what is at /mnt/ka, else the installed one. What has to be
 /// packed goes to `work_folder`. Throws Error if there is none, or it is not a whole squashfs.
 Awaitable<Stage2> find_stage2(asio::io_context& io, std::string asked, std::string work_folder);

@@ -113,10 +113,11 @@ void StreamDigest::add(const ChunkHeader& header) {
 
 Digest StreamDigest::value() const { return canonical(XXH3_128bits_digest(&state_->hash)); }
 
-std::shared_ptr<Chunk> ChunkPool::get() {
+std::shared_ptr<Chunk> ChunkPool::get(std::uint32_t size) {
+  if (size <= longest_chunk / 2) return std::make_shared<Chunk>(size);
   std::unique_ptr<Chunk> chunk;
   if (free_->empty()) {
-    chunk = std::make_unique<Chunk>();
+    chunk = std::make_unique<Chunk>(longest_chunk);
   } else {
     chunk = std::move(free_->back());
     free_->pop_back();

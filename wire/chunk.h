@@ -15,6 +15,7 @@
 namespace ka::wire {
 
 inline constexpr std::uint32_t longest_chunk = 64 * 1024;
+inline constexpr std::uint32_t least_chunk = 512;  ///< a server cuts its stream no finer
 /// A window holds at least so many.
 inline constexpr std::uint64_t least_chunks_in_window = 4;
 inline constexpr std::size_t chunk_header_size = 32;
@@ -66,10 +67,12 @@ class StreamDigest {
   std::unique_ptr<State> state_;
 };
 
-/// A chunk in memory. Its room is always longest_chunk bytes; header.length of them count.
+/// A chunk in memory; header.length bytes of its room count.
 struct Chunk {
+  explicit Chunk(std::uint32_t size) : room(std::make_unique_for_overwrite<std::byte[]>(size)) {}
+
   ChunkHeader header;
-  std::unique_ptr<std::byte[]> room = std::make_unique_for_overwrite<std::byte[]>(longest_chunk);
+  std::unique_ptr<std::byte[]> room;
 
   std::span<const std::byte> bytes() const { return {room.get(), header.length}; }
   std::uint64_t end() const { return header.offset + header.length; }
@@ -82,7 +85,9 @@ using ChunkPtr = std::shared_ptr<const Chunk>;
 class ChunkPool {
  public:
   ChunkPool() : free_(std::make_shared<std::vector<std::unique_ptr<Chunk>>>()) {}
-  std::shared_ptr<Chunk> get();
+  /// With room for `size` bytes, at most longest_chunk. One that needs far less than the longest gets no more than
+  /// that, so that nobody can make this machine hold 64 KiB for every byte.
+  std::shared_ptr<Chunk> get(std::uint32_t size = longest_chunk);
 
  private:
   std::shared_ptr<std::vector<std::unique_ptr<Chunk>>> free_;

@@ -314,11 +314,6 @@ unsigned JobMachine::done() const {
       std::count_if(rows_.begin(), rows_.end(), [](const NodeRow& row) { return row.state == NodeRow::State::done; }));
 }
 
-std::size_t JobMachine::unknown() const {
-  auto is_unknown = [](const auto& n) { return n.second.phase == Phase::greeting; };
-  return static_cast<std::size_t>(std::count_if(nodes_.begin(), nodes_.end(), is_unknown));
-}
-
 unsigned JobMachine::missing() const { return rules_.nodes > done() ? rules_.nodes - done() : 0; }
 
 bool JobMachine::serves(std::string_view session) const {

@@ -122,8 +122,6 @@ class JobMachine final : private ChainOutput {
   bool serves(std::string_view session) const;
   const std::vector<NodeRow>& rows() const { return rows_; }
   unsigned done() const;
-  /// Connections that have not said hello.
-  std::size_t unknown() const;
 
  private:
   // ready: it asked whether it may write, and waits for the answer.

@@ -50,6 +50,7 @@ void JobMachine::advance(Time now) {
   if (finished_) return;
   release_due(now);
   check_stream();
+  ask_operator();
   while (in_round_ && !chain_) {
     bool members = std::any_of(nodes_.begin(), nodes_.end(), [](const auto& n) { return is_member(n.second); });
     if (!members) {
@@ -62,7 +63,6 @@ void JobMachine::advance(Time now) {
     start_round();
     advance(now);
   }
-  if (in_round_) ask_operator();
   if (in_round_ || finished_) return;
   bool served = round_ > 0 && waiting() == 0;
   bool unreleased = std::any_of(nodes_.begin(), nodes_.end(),

@@ -42,10 +42,38 @@ json encode(const Partition& p) {
   return out;
 }
 
+json encode(const DeviceLink& l) { return {{"partition", l.partition}, {"path", bytes(l.path)}}; }
+
 json encode(const Disk& d) {
-  return {{"name", bytes(d.name)},           {"golden_size", d.golden_size},
-          {"label", bytes(d.label)},         {"identifier", d.identifier},
-          {"boot_code", bytes(d.boot_code)}, {"partitions", each<Partition>(d.partitions, encode)}};
+  return {{"name", bytes(d.name)},
+          {"golden_size", d.golden_size},
+          {"label", bytes(d.label)},
+          {"identifier", d.identifier},
+          {"boot_code", bytes(d.boot_code)},
+          {"partitions", each<Partition>(d.partitions, encode)},
+          {"links", each<DeviceLink>(d.links, encode)}};
+}
+
+json encode(const ExtSettings& e) {
+  return {{"blocks", e.blocks},
+          {"reserved_blocks", e.reserved_blocks},
+          {"reserved_uid", e.reserved_uid},
+          {"reserved_gid", e.reserved_gid},
+          {"cluster_size", e.cluster_size},
+          {"flex_groups", e.flex_groups},
+          {"stride", e.stride},
+          {"stripe", e.stripe},
+          {"journal_mib", e.journal_mib},
+          {"bytes_per_inode", e.bytes_per_inode},
+          {"errors", bytes(e.errors)},
+          {"mount_options", strings(e.mount_options)},
+          {"more_mount_options", bytes(e.more_mount_options)},
+          {"mounts_between_checks", e.mounts_between_checks},
+          {"seconds_between_checks", e.seconds_between_checks},
+          {"hash", bytes(e.hash)},
+          {"hash_seed", bytes(e.hash_seed)},
+          {"encoding", bytes(e.encoding)},
+          {"quota_types", strings(e.quota_types)}};
 }
 
 json encode(const FileSystem& f) {
@@ -54,16 +82,33 @@ json encode(const FileSystem& f) {
           {"uuid", bytes(f.uuid)},           {"label", bytes(f.label)},
           {"options", bytes(f.options)},     {"used", f.used},
           {"block_size", f.block_size},      {"inode_size", f.inode_size},
-          {"features", strings(f.features)}, {"inodes_used", f.inodes_used}};
+          {"features", strings(f.features)}, {"inodes_used", f.inodes_used},
+          {"needed_later", f.needed_later},  {"ext", encode(f.ext)}};
+}
+
+json encode(const std::map<std::string, std::string>& attributes) {
+  json out = json::object();
+  for (const auto& [name, value] : attributes) out[bytes(name)] = bytes(value);
+  return out;
 }
 
 json encode(const BareDirectory& d) {
-  return {{"path", bytes(d.path)}, {"mode", d.mode},   {"uid", d.uid},
-          {"gid", d.gid},          {"mtime", d.mtime}, {"mtime_nsec", d.mtime_nsec}};
+  return {{"path", bytes(d.path)},
+          {"mode", d.mode},
+          {"uid", d.uid},
+          {"gid", d.gid},
+          {"mtime", d.mtime},
+          {"mtime_nsec", d.mtime_nsec},
+          {"attributes", encode(d.attributes)}};
+}
+
+json encode(const InodeFlags& f) {
+  return {{"directory", bytes(f.directory)}, {"names", strings(f.names)}, {"flags", f.flags}, {"project", f.project}};
 }
 
 json encode(const RawPartition& r) {
-  return {{"disk", bytes(r.disk)}, {"partition", r.partition}, {"session", bytes(r.session)}, {"size", r.size}};
+  return {{"disk", bytes(r.disk)}, {"partition", r.partition}, {"session", bytes(r.session)},
+          {"size", r.size},        {"uuid", bytes(r.uuid)},    {"label", bytes(r.label)}};
 }
 
 json encode(const BootLoader& b) {
@@ -72,6 +117,8 @@ json encode(const BootLoader& b) {
 
 json encode(const Hook& h) { return {{"name", bytes(h.name)}, {"content", bytes(h.content)}}; }
 json encode(const TargetRule& t) { return {{"disk", bytes(t.disk)}, {"selector", bytes(t.selector)}}; }
+
+json encode(const NetworkCard& c) { return {{"address", bytes(c.address)}, {"place", bytes(c.place)}}; }
 
 // One JSON object on its way in; knows where it stands, so that an error names the field.
 class Reader {
@@ -135,6 +182,18 @@ class Reader {
     return list;
   }
 
+  std::map<std::string, std::string> map(const char* name) const {
+    std::map<std::string, std::string> values;
+    const json& object = field(name);
+    if (!object.is_object()) fail(name, "is not an object");
+    for (const auto& [key, value] : object.items()) {
+      auto plain = unescape_bytes(key);
+      if (!plain || !value.is_string()) fail(name, "holds something that is not a name with a string");
+      values[*plain] = unescape(value, name);
+    }
+    return values;
+  }
+
   Reader object(const char* name) const { return Reader(field(name), path(name)); }
 
   [[noreturn]] void fail(const char* name, std::string_view why) const { throw Error("manifest: " + path(name), why); }
@@ -181,6 +240,8 @@ Partition decode_partition(const Reader& in) {
   return p;
 }
 
+DeviceLink decode_link(const Reader& in) { return {in.number<int>("partition"), in.text("path")}; }
+
 Disk decode_disk(const Reader& in) {
   Disk d;
   d.name = in.text("name");
@@ -189,7 +250,32 @@ Disk decode_disk(const Reader& in) {
   d.identifier = in.number<std::uint32_t>("identifier");
   d.boot_code = in.text("boot_code");
   d.partitions = in.each<Partition>("partitions", decode_partition);
+  d.links = in.each<DeviceLink>("links", decode_link);
   return d;
+}
+
+ExtSettings decode_ext(const Reader& in) {
+  ExtSettings e;
+  e.blocks = in.number<std::uint64_t>("blocks");
+  e.reserved_blocks = in.number<std::uint64_t>("reserved_blocks");
+  e.reserved_uid = in.number<std::uint32_t>("reserved_uid");
+  e.reserved_gid = in.number<std::uint32_t>("reserved_gid");
+  e.cluster_size = in.number<std::uint32_t>("cluster_size");
+  e.flex_groups = in.number<std::uint32_t>("flex_groups");
+  e.stride = in.number<std::uint32_t>("stride");
+  e.stripe = in.number<std::uint32_t>("stripe");
+  e.journal_mib = in.number<std::uint32_t>("journal_mib");
+  e.bytes_per_inode = in.number<std::uint32_t>("bytes_per_inode");
+  e.errors = in.text("errors");
+  e.mount_options = in.texts("mount_options");
+  e.more_mount_options = in.text("more_mount_options");
+  e.mounts_between_checks = in.number<std::int32_t>("mounts_between_checks");
+  e.seconds_between_checks = in.number<std::uint32_t>("seconds_between_checks");
+  e.hash = in.text("hash");
+  e.hash_seed = in.text("hash_seed");
+  e.encoding = in.text("encoding");
+  e.quota_types = in.texts("quota_types");
+  return e;
 }
 
 FileSystem decode_file_system(const Reader& in) {
@@ -206,6 +292,8 @@ FileSystem decode_file_system(const Reader& in) {
   f.inode_size = in.number<std::uint32_t>("inode_size");
   f.features = in.texts("features");
   f.inodes_used = in.number<std::uint64_t>("inodes_used");
+  f.needed_later = in.number<std::uint64_t>("needed_later");
+  f.ext = decode_ext(in.object("ext"));
   return f;
 }
 
@@ -217,7 +305,17 @@ BareDirectory decode_inode(const Reader& in) {
   d.gid = in.number<std::uint32_t>("gid");
   d.mtime = in.number<std::int64_t>("mtime");
   d.mtime_nsec = in.number<std::uint32_t>("mtime_nsec");
+  d.attributes = in.map("attributes");
   return d;
+}
+
+InodeFlags decode_flags(const Reader& in) {
+  InodeFlags f;
+  f.directory = in.text("directory");
+  f.names = in.texts("names");
+  f.flags = in.number<std::uint32_t>("flags");
+  f.project = in.number<std::uint32_t>("project");
+  return f;
 }
 
 RawPartition decode_raw(const Reader& in) {
@@ -226,6 +324,8 @@ RawPartition decode_raw(const Reader& in) {
   r.partition = in.number<int>("partition");
   r.session = in.text("session");
   r.size = in.number<std::uint64_t>("size");
+  r.uuid = in.text("uuid");
+  r.label = in.text("label");
   return r;
 }
 
@@ -238,6 +338,7 @@ BootLoader decode_boot_loader(const Reader& in) {
 }
 
 Hook decode_hook(const Reader& in) { return {in.text("name"), in.text("content")}; }
+NetworkCard decode_network_card(const Reader& in) { return {in.text("address"), in.text("place")}; }
 TargetRule decode_target(const Reader& in) { return {in.text("disk"), in.text("selector")}; }
 
 }  // namespace
@@ -252,9 +353,11 @@ std::string to_json(const Manifest& m) {
               {"file_systems", each<FileSystem>(m.file_systems, encode)},
               {"bare_directories", each<BareDirectory>(m.bare_directories, encode)},
               {"sockets", each<Socket>(m.sockets, encode)},
+              {"inode_flags", each<InodeFlags>(m.inode_flags, encode)},
               {"raw_partitions", each<RawPartition>(m.raw_partitions, encode)},
               {"hooks", each<Hook>(m.hooks, encode)},
               {"targets", each<TargetRule>(m.targets, encode)},
+              {"network_cards", each<NetworkCard>(m.network_cards, encode)},
               {"removable_allowed", m.removable_allowed},
               {"tar_compression", bytes(m.tar_compression)},
               {"log_directory", bytes(m.log_directory)},
@@ -280,10 +383,12 @@ Manifest parse_manifest(std::string_view text) {
   m.file_systems = in.each<FileSystem>("file_systems", decode_file_system);
   m.bare_directories = in.each<BareDirectory>("bare_directories", decode_inode);
   m.sockets = in.each<Socket>("sockets", decode_inode);
+  m.inode_flags = in.each<InodeFlags>("inode_flags", decode_flags);
   m.raw_partitions = in.each<RawPartition>("raw_partitions", decode_raw);
   if (in.has("boot_loader")) m.boot_loader = decode_boot_loader(in.object("boot_loader"));
   m.hooks = in.each<Hook>("hooks", decode_hook);
   m.targets = in.each<TargetRule>("targets", decode_target);
+  m.network_cards = in.each<NetworkCard>("network_cards", decode_network_card);
   m.removable_allowed = in.flag("removable_allowed");
   m.tar_compression = in.text("tar_compression");
   m.log_directory = in.text("log_directory");

@@ -6,6 +6,7 @@
 /// (base/text.h, escape_bytes); in these structs they are the bytes themselves.
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -28,6 +29,13 @@ struct Partition {
   std::uint64_t golden_start = 0, golden_size = 0;
 };
 
+/// Another name that the golden node has for a disk or partition: a link that udev made from its serial number or
+/// place. No clone has them; what is called so in its files is looked up here.
+struct DeviceLink {
+  int partition = 0;  ///< 0: the whole disk
+  std::string path;   ///< "/dev/disk/by-id/ata-QEMU_HARDDISK_QM00001-part1"
+};
+
 /// The MBR types of an extended partition: CHS, LBA, Linux.
 constexpr bool is_extended(std::uint8_t type) { return type == 0x05 || type == 0x0f || type == 0x85; }
 
@@ -45,6 +53,28 @@ struct Disk {
   std::vector<Partition> partitions;
   /// -m/-M: boot_record_size bytes, else empty.
   std::string boot_code;
+  std::vector<DeviceLink> links;
+};
+
+/// What a clone's ext file system is given of the golden one beside block size, inode size and features. What is empty
+/// or 0 is left to mke2fs.
+struct ExtSettings {
+  std::uint64_t blocks = 0;           ///< of the golden one; what reserved_blocks is a share of
+  std::uint64_t reserved_blocks = 0;  ///< may be 0, if `blocks` is not
+  std::uint32_t reserved_uid = 0, reserved_gid = 0;
+  std::uint32_t cluster_size = 0;            ///< bytes; of bigalloc
+  std::uint32_t flex_groups = 0;             ///< block groups that keep their tables together
+  std::uint32_t stride = 0, stripe = 0;      ///< blocks; of a RAID
+  std::uint32_t journal_mib = 0;             ///< if it is not what mke2fs makes for this size
+  std::uint32_t bytes_per_inode = 0;         ///< likewise
+  std::string errors;                        ///< "continue", "remount-ro", "panic"
+  std::vector<std::string> mount_options;    ///< always on: "acl", "journal_data"; with `blocks`: no others are
+  std::string more_mount_options;            ///< tune2fs -E mount_opts=, which takes one
+  std::int32_t mounts_between_checks = -1;   ///< -1: any number
+  std::uint32_t seconds_between_checks = 0;  ///< 0: any time
+  std::string hash, hash_seed;               ///< of names in directories: "half_md4"; a UUID
+  std::string encoding;                      ///< of casefold: "utf8-12.1"
+  std::vector<std::string> quota_types;      ///< of quota: "usrquota", "grpquota", "prjquota"
 };
 
 /// A file system or swap space of the golden node, made anew on the clone under the same UUID.
@@ -60,6 +90,8 @@ struct FileSystem {
   std::uint32_t block_size = 0, inode_size = 0;  ///< ext: as on the golden node; 0: mke2fs decides
   std::vector<std::string> features;             ///< ext: feature names on the golden node; empty: mke2fs decides
   std::uint64_t inodes_used = 0;                 ///< the clone's file system must hold as many
+  std::uint64_t needed_later = 0;  ///< bytes that the last steps of a clone write there besides: initrd, GRUB, log
+  ExtSettings ext;
 };
 
 /// A directory whose content was left out (-x, and mount points that are not cloned: /proc, /sys, …).
@@ -69,10 +101,25 @@ struct BareDirectory {
   std::uint32_t uid = 0, gid = 0;
   std::int64_t mtime = 0;  ///< seconds
   std::uint32_t mtime_nsec = 0;
+  std::map<std::string, std::string> attributes;  ///< extended ones, with ACLs and SELinux label; bytes
 };
 
 /// A UNIX socket: tar leaves them out, so they travel here.
 using Socket = BareDirectory;
+
+/// The flags of chattr(1) that a clone's files get too: s u S i a d A j t D T x P c m and C (no copy on write). Not
+/// those that a file system sets by itself (extents, an index), nor those that make another kind of file (encryption,
+/// verity, names without case): the server refuses these.
+inline constexpr std::uint32_t carried_inode_flags = 0x2283'c4ff;
+
+/// Flags and project ids, which tar does not carry, of files and directories that lie in one directory and have the
+/// same.
+struct InodeFlags {
+  std::string directory;           ///< absolute, bytes
+  std::vector<std::string> names;  ///< in it; "." for "/" itself
+  std::uint32_t flags = 0;         ///< FS_IOC_SETFLAGS: of carried_inode_flags
+  std::uint32_t project = 0;
+};
 
 /// -D: a partition copied byte for byte in a session of its own.
 struct RawPartition {
@@ -80,6 +127,7 @@ struct RawPartition {
   int partition = 0;
   std::string session;  ///< "kainstall3", …
   std::uint64_t size = 0;
+  std::string uuid, label;  ///< of what it holds; empty: none, or unknown
 };
 
 struct BootLoader {
@@ -102,8 +150,14 @@ struct TargetRule {
   std::string selector;  ///< "name:vda", "serial:…", "wwn:…", "path:pci-0000:…"
 };
 
+/// A network interface of the golden node: configuration of the clone that is bound to its address is found by it.
+struct NetworkCard {
+  std::string address;  ///< "52:54:00:12:34:56"
+  std::string place;    ///< in the machine: "0000:00:03.0"; empty: no hardware (a bridge, a bond, …)
+};
+
 struct Manifest {
-  static constexpr int version = 1;
+  static constexpr int version = 2;
 
   std::string golden_host;  ///< the golden node's host name
   std::string server_version;
@@ -112,10 +166,12 @@ struct Manifest {
   std::vector<FileSystem> file_systems;  ///< in mount order: "/" first
   std::vector<BareDirectory> bare_directories;
   std::vector<Socket> sockets;
+  std::vector<InodeFlags> inode_flags;
   std::vector<RawPartition> raw_partitions;
   std::optional<BootLoader> boot_loader;
   std::vector<Hook> hooks;
   std::vector<TargetRule> targets;
+  std::vector<NetworkCard> network_cards;
   bool removable_allowed = false;  ///< clone onto removable disks too
   std::string tar_compression;     ///< "zstd": the sessions that follow may be packed with it; empty: they are not
   std::string log_directory = "/var/log/ka";

@@ -93,6 +93,8 @@ void check_disks(const Manifest& m) {
     if (!d.boot_code.empty() && d.boot_code.size() != boot_record_size)
       fail(at("disks", i, "boot_code"), "is " + std::to_string(d.boot_code.size()) + " bytes long, not 446");
     check_partitions(at("disks", i, "partitions"), d.partitions);
+    for (std::size_t k = 0; k < d.links.size(); ++k)
+      check_path(at("disks", i, "links") + "[" + std::to_string(k) + "].path", d.links[k].path);
     if (have_places(d.partitions)) check_places(d.name, d.partitions, d.golden_size);
   }
 }
@@ -119,6 +121,20 @@ void check_place(const Manifest& m, const std::string& where, const std::string&
   fail(where + ".partition", disk + " has no partition " + std::to_string(number));
 }
 
+// Each becomes part of an argument of mke2fs or tune2fs.
+void check_ext(const std::string& where, const ExtSettings& e) {
+  if (e.blocks > largest_size || e.reserved_blocks > e.blocks / 2)
+    fail(where + ".reserved_blocks", std::to_string(e.reserved_blocks) + " are more than half of all");
+  for (const auto& [name, word] : {std::pair("errors", e.errors), std::pair("hash", e.hash),
+                                   std::pair("hash_seed", e.hash_seed), std::pair("encoding", e.encoding)})
+    if (!word.empty()) check_word(where + "." + name, word);
+  for (const std::string& word : e.mount_options) check_word(where + ".mount_options", word);
+  for (const std::string& word : e.quota_types) check_word(where + ".quota_types", word);
+  for (char c : e.more_mount_options)
+    if (c <= ' ' || c >= 0x7f || c == ',')
+      fail(where + ".more_mount_options", quoted(e.more_mount_options) + " are none");
+}
+
 void check_mkfs_values(const std::string& where, const FileSystem& f) {
   auto power_of_two = [](std::uint32_t n, std::uint32_t low, std::uint32_t high) {
     return n == 0 || (n >= low && n <= high && (n & (n - 1)) == 0);
@@ -139,6 +155,8 @@ void check_mkfs_values(const std::string& where, const FileSystem& f) {
     fail(where + ".block_size", std::to_string(f.block_size) + " is impossible");
   if (!power_of_two(f.inode_size, 128, 65536))
     fail(where + ".inode_size", std::to_string(f.inode_size) + " is impossible");
+  check_ext(where + ".ext", f.ext);
+  if (f.needed_later > largest_size) fail(where + ".needed_later", "is out of range");
   if (f.used > largest_size) fail(where + ".used", "is out of range");
   if (f.inodes_used > largest_size) fail(where + ".inodes_used", "is out of range");
 }
@@ -195,6 +213,20 @@ void check_inodes(const char* list, const std::vector<BareDirectory>& inodes) {
   }
 }
 
+void check_inode_flags(const Manifest& m) {
+  for (std::size_t i = 0; i < m.inode_flags.size(); ++i) {
+    const InodeFlags& f = m.inode_flags[i];
+    check_path(at("inode_flags", i, "directory"), f.directory);
+    if ((f.flags & ~carried_inode_flags) != 0) fail(at("inode_flags", i, "flags"), "has some that no clone is given");
+    for (const std::string& name : f.names) {
+      bool itself = name == "." && f.directory == "/";
+      if (name.empty() || name == ".." || (name == "." && !itself) || name.find('/') != std::string::npos ||
+          name.find('\0') != std::string::npos)
+        fail(at("inode_flags", i, "names"), quoted(name) + " is not a name");
+    }
+  }
+}
+
 void check_targets(const Manifest& m) {
   std::set<std::string> named;
   for (std::size_t i = 0; i < m.targets.size(); ++i) {
@@ -228,6 +260,7 @@ void check(const Manifest& m) {
   check_raw_partitions(m, taken);
   check_inodes("bare_directories", m.bare_directories);
   check_inodes("sockets", m.sockets);
+  check_inode_flags(m);
   if (m.boot_loader && m.boot_loader->kind != BootLoader::Kind::none) {
     check_disk_named(m, "boot_loader.disk", m.boot_loader->disk);
     for (const std::string& module : m.boot_loader->modules) check_word("boot_loader.modules", module);

@@ -1,6 +1,10 @@
 #include "wire/messages.h"
 
+#include <algorithm>
 #include <utility>
+
+#include "wire/chunk.h"
+#include "wire/discovery.h"
 
 namespace ka::wire {
 
@@ -18,6 +22,42 @@ bool is_other_version(std::string_view fields, Greeting& greeting) {
   return greeting.version != protocol_version;
 }
 
+// Reasons carry what a program printed; a message must stay short enough for every decoder.
+constexpr std::size_t longest_text = 4096;
+// What a table shows and a server keeps for as long as it runs.
+constexpr std::size_t longest_host_name = 253, longest_hardware_address = 17, longest_stage = 253;
+
+class Limited : public Reader {
+ public:
+  using Reader::Reader;
+  using Reader::operator();
+  void operator()(std::string& text) {
+    Reader::operator()(text);
+    if (text.size() > longest_text) throw ProtocolError("a text of " + std::to_string(text.size()) + " bytes");
+  }
+};
+
+// Bounds that hold for one field only.
+template <typename T>
+void check(T&) {}
+
+void check(Hello& hello) {
+  hello.host_name.resize(std::min(hello.host_name.size(), longest_host_name));
+  hello.hardware_address.resize(std::min(hello.hardware_address.size(), longest_hardware_address));
+}
+
+void check(Stage& stage) { stage.text.resize(std::min(stage.text.size(), longest_stage)); }
+
+void check(Join& join) {
+  if (!is_session_name(join.session)) throw ProtocolError("what it wants to join is no session's name");
+}
+
+void check(Start& start) {
+  if (!is_session_name(start.session)) throw ProtocolError("what begins is no session's name");
+  if (start.chunk < least_chunk || start.chunk > longest_chunk)
+    throw ProtocolError("a stream in chunks of " + std::to_string(start.chunk) + " bytes");
+}
+
 template <typename T>
 bool decode_as(std::uint8_t type, std::string_view fields, std::optional<Message>& result) {
   if (type != T::type) return false;
@@ -28,9 +68,10 @@ bool decode_as(std::uint8_t type, std::string_view fields, std::optional<Message
       return true;
     }
   }
-  Reader reader(fields);
+  Limited reader(fields);
   message.each(reader);
   reader.finish();
+  check(message);
   result = std::move(message);
   return true;
 }
@@ -39,9 +80,6 @@ template <std::size_t... I>
 void decode_any(std::uint8_t type, std::string_view fields, std::optional<Message>& result, std::index_sequence<I...>) {
   (decode_as<std::variant_alternative_t<I, Message>>(type, fields, result) || ...);
 }
-
-// Reasons carry what a program printed; a message must stay short enough for every decoder.
-constexpr std::size_t longest_text = 4096;
 
 class Shortening : public Writer {
  public:

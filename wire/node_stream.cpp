@@ -4,6 +4,13 @@
 
 namespace ka::wire {
 
+namespace {
+
+// Short chunks are rare: one at the end, and one wherever packing begins or ends.
+constexpr std::size_t spare_chunks = 64;
+
+}  // namespace
+
 NodeStream::NodeStream(const Start& start, std::uint64_t ring)
     : stream_(start.stream), window_(start.window), chunk_(start.chunk), packing_(start.packing == zstd_packing) {
   if (!packing_ && !start.packing.empty()) throw ProtocolError("a stream packed by " + start.packing);
@@ -22,8 +29,17 @@ bool NodeStream::link(const Link& link) {
   return !whole();
 }
 
+// Whoever sends the stream in crumbs makes this machine hold far more than their bytes.
+void NodeStream::check_length(const ChunkHeader& header) const {
+  if (header.length > chunk_) throw ProtocolError("a chunk longer than the stream's");
+  if (last_ && last_->length < chunk_ && last_->packed == header.packed)
+    throw ProtocolError("a chunk of " + std::to_string(last_->length) + " bytes in the midst of the stream");
+  if (ring_.chunks() >= 2 * (window_ / chunk_) + spare_chunks)
+    throw ProtocolError("more chunks than a window is made of");
+}
+
 void NodeStream::take(ChunkPtr chunk) {
-  if (chunk->header.length > chunk_) throw ProtocolError("a chunk longer than the stream's");
+  check_length(chunk->header);
   if (end_) throw ProtocolError("a chunk behind the end of the stream");
   if (chunk->header.packed && !packing_) throw ProtocolError("a packed chunk in a stream that is not packed");
   if (chunk_digest(chunk->header, chunk->bytes()) != chunk->header.digest)
@@ -31,6 +47,7 @@ void NodeStream::take(ChunkPtr chunk) {
   const ChunkHeader header = chunk->header;
   ring_.push(std::move(chunk));
   digest_.add(header);
+  last_ = header;
   make_room();
 }
 

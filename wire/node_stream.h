@@ -14,8 +14,8 @@ namespace ka::wire {
 
 class NodeStream {
  public:
-  /// `start` as the server sent it; `ring` as this node's Hello offered it. Throws ProtocolError when its figures make no
-  /// sense, or ask for more than was offered.
+  /// `start` as the server sent it; `ring` as this node's Hello offered it. Throws ProtocolError when its figures make
+  /// no sense, or ask for more than was offered.
   NodeStream(const Start& start, std::uint64_t ring);
 
   std::uint64_t stream() const { return stream_; }
@@ -53,6 +53,7 @@ class NodeStream {
 
  private:
   void make_room();
+  void check_length(const ChunkHeader& header) const;
 
   std::uint64_t stream_;
   std::uint64_t window_;
@@ -63,6 +64,7 @@ class NodeStream {
   Ring ring_;
   StreamDigest digest_;
   std::optional<ChunkHeader> end_;
+  std::optional<ChunkHeader> last_;  ///< the chunk that was taken last
   std::uint64_t sunk_ = 0;
   std::chrono::microseconds sink_busy_{0}, relay_busy_{0};
 };

@@ -14,6 +14,7 @@ class Ring {
   std::uint64_t begin() const { return chunks_.empty() ? end_ : chunks_.front()->header.offset; }
   std::uint64_t end() const { return end_; }
   std::uint64_t size() const { return end_ - begin(); }
+  std::size_t chunks() const { return chunks_.size(); }
 
   /// The chunk must begin at end().
   void push(ChunkPtr chunk);

@@ -9,7 +9,8 @@
 namespace {
 
 bool is_clean_name(const std::string& name) {
-  return std::all_of(name.begin(), name.end(), [](unsigned char c) { return std::isalnum(c) || c == '-' || c == '.'; });
+  return std::all_of(name.begin(), name.end(),
+                     [](unsigned char c) { return std::isalnum(c) || c == '-' || c == '_' || c == '.'; });
 }
 
 void check(std::span<const std::uint8_t> message) {
@@ -20,6 +21,11 @@ void check(std::span<const std::uint8_t> message) {
     return;
   }
   if (!is_clean_name(answer->host_name) || !is_clean_name(answer->domain)) std::abort();
+  if (!std::all_of(answer->search.begin(), answer->search.end(), is_clean_name)) std::abort();
+  if (answer->host_name.size() > 64) std::abort();
+  for (const std::string& refused : answer->refused)
+    for (unsigned char c : refused)
+      if (c < 32 || c > 126) std::abort();
   if (answer->prefix && *answer->prefix > 32) std::abort();
   for (unsigned char c : answer->message)
     if (c < 32 || c > 126) std::abort();

@@ -26,7 +26,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         break;
       }
       if (!stream.room() || bytes.size() < header.length) break;
-      auto chunk = pool.get();
+      auto chunk = pool.get(header.length);
       chunk->header = header;
       std::memcpy(chunk->room.get(), bytes.data(), header.length);
       bytes.remove_prefix(header.length);

@@ -16,8 +16,8 @@ import termios
 import time
 
 import rack
-from chain_test import Run, check, run_tests
-from rack import MIB, Rack, digest, finish, wait_until
+from chain_test import Run
+from rack import MIB, Rack, check, digest, finish, wait_until
 
 # A node gives a server up that says nothing for 10 s.
 SILENCE = 14
@@ -217,4 +217,4 @@ TESTS = [stopped_terminal_stops_nobody, unread_pipe_stops_nobody, closed_pipe_st
 
 
 if __name__ == "__main__":
-    run_tests(TESTS, sys.argv[1:])
+    rack.run_tests(TESTS)

@@ -125,9 +125,39 @@ class Rack:
         except FileNotFoundError:
             return 0
 
+    def wait_for_listener(self, name, port, limit=60):
+        """Until a program on that host listens on the TCP port."""
+        def listens():
+            table = subprocess.run(["ip", "netns", "exec", self.space(name), "ss", "-Hltn", f"sport = :{port}"],
+                                   capture_output=True, text=True).stdout
+            return table != ""
+
+        wait_until(listens, limit, f"{name} listens on port {port}")
+
+    def wait_for_greeting(self, name, address, limit=60):
+        """Until the server at that address takes nodes in, seen from that host."""
+        script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "protocol.py")
+        greeted = self.start(name, sys.executable, script, address)
+        status, said = finish(greeted, limit + 30)
+        check(status == 0, said)
+
+    def wait_until_still(self, name, limit=60):
+        """Until that file has not grown for a second."""
+        seen, since, end = self.size(name), time.monotonic(), time.monotonic() + limit
+        while time.monotonic() - since < 1:
+            check(time.monotonic() < end, f"{name} grows for ever")
+            time.sleep(0.01)
+            if self.size(name) != seen:
+                seen, since = self.size(name), time.monotonic()
+
     def wait_for_size(self, name, size, limit=60):
         """Until the node's sink has written so many bytes."""
         wait_until(lambda: self.size(name) >= size, limit, f"{name} has {size} bytes")
+
+
+def check(condition, what):
+    if not condition:
+        raise AssertionError(what)
 
 
 def digest(path):
@@ -167,3 +197,23 @@ def need_root():
     if os.geteuid() != 0:
         print("needs root for network namespaces")
         sys.exit(SKIPPED)
+
+
+def run_tests(tests):
+    """Those that the command line names, or all; then the program's end."""
+    if sys.argv[1:2] == ["--list"]:
+        print(" ".join(test.__name__ for test in tests))
+        return
+    need_root()
+    wanted, failed = sys.argv[1:], 0
+    for test in tests:
+        if wanted and test.__name__ not in wanted:
+            continue
+        started = time.monotonic()
+        try:
+            test()
+            print(f"{test.__name__}: ok, {time.monotonic() - started:.1f} s", flush=True)
+        except Exception as error:  # the next test is worth running all the same
+            failed += 1
+            print(f"{test.__name__}: FAILED: {type(error).__name__}: {error}", flush=True)
+    sys.exit(1 if failed else 0)

@@ -38,15 +38,54 @@ Scenario Scenario::from_seed(std::uint64_t seed, unsigned most_nodes) {
   s.start_after = one_in(2) ? Time(pick(10'000, 1'000'000)) : Time(3s);
   if (one_in(25)) s.source_fails_at = pick(0, s.bytes);
   if (one_in(25)) s.stopped_at = Time(pick(0, span));
+  s.add_operator_and_server(seed, span);
   return s;
 }
 
+// With numbers of their own, so that what a seed did before these were there it still does.
+void Scenario::add_operator_and_server(std::uint64_t seed, std::uint64_t span) {
+  std::mt19937_64 random(seed * 0xd1342543de82ef95u + 7);
+  auto pick = [&](std::uint64_t low, std::uint64_t high) { return low + random() % (high - low + 1); };
+  auto one_in = [&](unsigned n) { return random() % n == 0; };
+  clone = one_in(2);
+  confirm = clone && one_in(3);
+  operator_thinks = Time(pick(0, 20'000'000));
+  operator_says_no = one_in(6);
+  for (unsigned i = 0; i < nodes; ++i) {
+    checks_for.push_back(Time(pick(0, 3'000'000)));
+    works_for.push_back(Time(pick(0, 5'000'000)));
+  }
+  if (one_in(8) && !stopped_at) stopped_at = Time(pick(0, 2 * span + 10'000'000));
+  if (one_in(8)) {
+    server_dies_at = Time(pick(0, 2 * span + 5'000'000));
+    dies_silently = one_in(2);
+    server_back_after = Time(pick(100'000, 20'000'000));
+  }
+  if (one_in(8)) {
+    server_pauses_at = Time(pick(0, span));
+    pauses_for = Time(pick(100'000, 9'000'000));
+  }
+  if (one_in(6)) faults[pick(0, nodes - 1)].kind = Fault::Kind::deaf_at_end;
+  // One alone: two of them could accuse a third together.
+  if (one_in(5)) faults[pick(0, nodes - 1)].kind = Fault::Kind::lies;
+}
+
 std::string Scenario::text() const {
-  static const char* names[] = {"none",      "killed",     "frozen",   "cut",       "slow sink",
-                                "slow link", "sink fails", "corrupts", "sink hangs"};
+  static const char* names[] = {"none",       "killed",          "frozen",     "cut",
+                                "slow sink",  "slow link",       "sink fails", "corrupts",
+                                "sink hangs", "deaf at its end", "lies"};
   std::string text = "seed " + std::to_string(seed) + ": " + std::to_string(nodes) + " nodes, " +
                      std::to_string(bytes) + " bytes, window " + std::to_string(window) + ", line " +
                      std::to_string(line) + " B/s";
+  if (clone) text += ", a clone";
+  if (confirm) text += operator_says_no ? ", the operator says no" : ", the operator says yes";
+  if (stopped_at) text += ", stopped at " + std::to_string(stopped_at->count());
+  if (server_dies_at)
+    text += ", the server dies at " + std::to_string(server_dies_at->count()) + (dies_silently ? " silently" : "") +
+            ", back after " + std::to_string(server_back_after.count());
+  if (server_pauses_at)
+    text += ", the server pauses at " + std::to_string(server_pauses_at->count()) + " for " +
+            std::to_string(pauses_for.count());
   for (std::size_t i = 0; i < faults.size(); ++i) {
     const Fault& f = faults[i];
     if (f.kind != Fault::Kind::none)

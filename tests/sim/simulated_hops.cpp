@@ -30,6 +30,10 @@ void Simulation::serve(unsigned upstream, std::shared_ptr<Hop> hop) {
   if (hop->broken) return;
   const Ring* ring = nullptr;
   std::shared_ptr<Hop>* current = nullptr;
+  if (upstream == server && (!server_up_ || server_paused_)) {
+    early_.push_back(hop);
+    return;
+  }
   if (upstream == server) {
     if (machine_->chain() && machine_->chain()->stream() == hop->open.stream) ring = &machine_->chain()->ring();
     current = &server_hop_;
@@ -64,6 +68,7 @@ void Simulation::feed(std::shared_ptr<Hop> hop) {
   const std::optional<ChunkHeader>* end = nullptr;
   const Fault* fault = nullptr;
   if (hop->upstream == server) {
+    if (server_paused_) return;
     if (!machine_->chain() || machine_->chain()->stream() != hop->open.stream) return;
     ring = &machine_->chain()->ring();
     end = &machine_->chain()->end_mark();
@@ -80,6 +85,8 @@ void Simulation::feed(std::shared_ptr<Hop> hop) {
   if (receiver.kind == Fault::Kind::slow_link && now_ >= receiver.at) rate = std::min(rate, receiver.rate);
   while (hop->under_way.size() < socket_buffer) {
     if (!ring->can_serve(hop->next)) {
+      const bool lied = nodes_[hop->receiver]->lies || (hop->upstream != server && nodes_[hop->upstream]->lies);
+      if (lied) return break_hop(hop);
       violation("a hop cannot go on: its bytes are gone");
       return;
     }
@@ -163,10 +170,7 @@ void Simulation::feed_sink(Node& node) {
   const Fault& fault = node.fault;
   if (fault.kind == Fault::Kind::sink_hangs && now_ >= fault.at) return;
   if (node.stream->all_sunk()) {
-    if (node.finished) return;
-    node.finished = true;
-    ++node.times_finished;
-    to_server(node, Finished{node.stream->stream(), node.stream->end_mark()->offset, node.stream->end_mark()->digest});
+    finish_sink(node);
     return;
   }
   ChunkPtr chunk = node.stream->for_sink();
@@ -183,7 +187,7 @@ void Simulation::feed_sink(Node& node) {
   after(busy, [this, &node, chunk, busy, life = node.life] {
     if (node.life != life || !node.stream) return;
     node.sink_works = false;
-    if (chunk->header.offset != node.checked || !check_bytes(*chunk)) violation("a sink got wrong bytes");
+    if (chunk->header.offset != node.checked || !check_bytes(*chunk, node.session)) violation("a sink got wrong bytes");
     node.checked = chunk->end();
     node.stream->sunk(*chunk, busy);
     if (node.in) deliver(node.in);
@@ -191,9 +195,32 @@ void Simulation::feed_sink(Node& node) {
   });
 }
 
-bool Simulation::check_bytes(const Chunk& chunk) const {
+// It flushes, and some hear nothing meanwhile.
+void Simulation::finish_sink(Node& node) {
+  if (node.finished || node.closing) return;
+  if (node.fault.kind == Fault::Kind::deaf_at_end && now_ >= node.fault.at) {
+    node.fault.at = Time::max();  // once
+    node.closing = node.frozen = true;
+    after(node.fault.lasts, [this, &node, life = node.life] {
+      if (node.life != life || !node.stream) return;
+      node.closing = false;
+      // It may say so before it reads what came in the meantime.
+      node.finished = true;
+      ++node.times_finished;
+      to_server(node,
+                Finished{node.stream->stream(), node.stream->end_mark()->offset, node.stream->end_mark()->digest});
+      thaw(node);
+    });
+    return;
+  }
+  node.finished = true;
+  ++node.times_finished;
+  to_server(node, Finished{node.stream->stream(), node.stream->end_mark()->offset, node.stream->end_mark()->digest});
+}
+
+bool Simulation::check_bytes(const Chunk& chunk, std::size_t session) const {
   for (std::uint64_t i = 0; i < chunk.header.length; i += 8) {
-    std::uint64_t word = word_at(scenario_.seed, chunk.header.offset + i);
+    std::uint64_t word = word_at(scenario_.seed + session, chunk.header.offset + i);
     if (std::memcmp(chunk.room.get() + i, &word, std::min<std::size_t>(8, chunk.header.length - i)) != 0) return false;
   }
   return true;

@@ -22,11 +22,23 @@ using wire::Time;
 
 /// What is wrong with a node, and from when on.
 struct Fault {
-  enum class Kind { none, killed, frozen, cut, slow_sink, slow_link, sink_fails, corrupts, sink_hangs };
+  enum class Kind {
+    none,
+    killed,
+    frozen,
+    cut,
+    slow_sink,
+    slow_link,
+    sink_fails,
+    corrupts,
+    sink_hangs,
+    deaf_at_end,
+    lies
+  };
 
   Kind kind = Kind::none;
   Time at{0};
-  Time lasts{0};       ///< frozen: so long
+  Time lasts{0};       ///< frozen, or deaf_at_end while its sink ends: so long
   Time back_after{0};  ///< killed: starts again so much later; 0: never
   double rate = 0;     ///< slow_…: bytes a second
   double share = 0;    ///< corrupts: of the chunks it sends
@@ -48,8 +60,20 @@ struct Scenario {
   std::optional<std::uint64_t> source_fails_at;
   std::optional<Time> stopped_at;
 
+  bool clone = false;  ///< stage2, a manifest, the question before the first write, then the bytes, Done
+  bool confirm = false;
+  Time operator_thinks{0};
+  bool operator_says_no = false;
+  std::vector<Time> checks_for, works_for;  ///< of each node: before the question, and before Done
+  std::optional<Time> server_dies_at;
+  bool dies_silently = false;  ///< its power went
+  Time server_back_after{0};
+  std::optional<Time> server_pauses_at;
+  Time pauses_for{0};
+
   /// Everything at random.
   static Scenario from_seed(std::uint64_t seed, unsigned most_nodes);
+  void add_operator_and_server(std::uint64_t seed, std::uint64_t span);
   std::string text() const;
 };
 
@@ -88,6 +112,14 @@ class Simulation final : private wire::JobOutput {
   void ask_operator(const std::vector<wire::WriteRequest>& nodes) override;
   void read_source();
   void tick();
+  void begin_job();
+  void at_server(std::function<void()> what);
+  void server_pauses();
+  void server_dies();
+  void server_starts_again();
+  void let_all_end();
+  std::uint64_t bytes_of(std::size_t session) const;
+  bool is_done_at_server(const Node& node) const;
 
   // Nodes.
   void join(Node& node);
@@ -96,6 +128,13 @@ class Simulation final : private wire::JobOutput {
   void arrived_at_node(unsigned node, wire::NodeId connection, const wire::Message& message);
   void handle(Node& node, const wire::Message& message);
   void leave_stream(Node& node);
+  void session_received(Node& node);
+  void begin_anew(Node& node);
+  void ask_to_write(Node& node);
+  void may_write(Node& node, std::uint64_t question);
+  void lose_server(Node& node);
+  void lie(Node& node);
+  void finish_sink(Node& node);
   void fail(Node& node, const std::string& why);
   void report(Node& node);
   void tell_position(Node& node);
@@ -110,13 +149,14 @@ class Simulation final : private wire::JobOutput {
   void deliver(std::shared_ptr<Hop> hop);
   void break_hop(std::shared_ptr<Hop> hop);
   void feed_sink(Node& node);
-  bool check_bytes(const wire::Chunk& chunk) const;
+  bool check_bytes(const wire::Chunk& chunk, std::size_t session) const;
 
   void after(Time delay, std::function<void()> what);
   void note(const std::string& text);
   void violation(const std::string& text);
   void check();
   void check_end();
+  void check_all_ended();
 
   Scenario scenario_;
   bool log_;
@@ -127,6 +167,16 @@ class Simulation final : private wire::JobOutput {
   Outcome outcome_;
 
   std::unique_ptr<wire::JobMachine> machine_;
+  std::vector<std::string> sessions_;
+  bool server_up_ = true, server_paused_ = false;
+  std::vector<std::function<void()>> unread_;  ///< what came while the server was paused
+  std::size_t session_ = 0;                    ///< that is being read
+  /// What the server said to a connection about writing, in the order in which it said it.
+  struct Said {
+    std::optional<std::uint64_t> asked, yes;
+    bool no = false;
+  };
+  std::map<wire::NodeId, Said> said_;
   std::map<wire::NodeId, unsigned> connections_;
   wire::NodeId last_connection_ = 0;
   wire::ChunkPool pool_;

@@ -12,7 +12,7 @@ using namespace std::chrono_literals;
 using namespace wire;
 
 constexpr unsigned server = ~0u;
-constexpr Time report_every = 100ms;
+constexpr Time report_every = 100ms, look_again_after = 1s;
 constexpr std::uint16_t server_port = 1, first_node_port = 2;
 
 // The stream's bytes follow from the seed and their place.
@@ -47,14 +47,19 @@ struct Simulation::Node {
   std::vector<std::pair<NodeId, Message>> unheard;  // while frozen
   std::optional<NodeStream> stream;
   Endpoint server_end;
-  bool finished = false, over = false, ok = false, failed = false, came = false;
+  bool finished = false, ok = false, failed = false, came = false;
+  bool has_stage2 = false, wrote = false, said_done = false, lies = false, closing = false;
+  std::size_t session = 0;  // that it wants or has
+  std::optional<std::uint64_t> question;
+  Time last_word{0};
   bool sink_works = false;
-  unsigned times_finished = 0;
+  unsigned times_finished = 0, times_done = 0;
   std::uint64_t reported = 0;
   Time relay_busy{0};
   std::uint64_t checked = 0;  // bytes that the sink took and that were right
   std::shared_ptr<Hop> in, out;
 
+  bool healthy() const { return fault.kind == Fault::Kind::none; }
   bool talks() const { return running && !frozen && !cut; }
 };
 

@@ -55,6 +55,13 @@ TEST(InitramfsModulesTest, OurBlockReplacesAnEarlierOneOfOurs) {
   EXPECT_EQ(with_initramfs_modules("", {"nvme"}), "# KA: drivers of this machine's disks\nnvme\n# KA: end\n");
 }
 
+TEST(InstallDeviceTest, OnlyWholeDisksChange) {
+  EXPECT_EQ(
+      with_install_device(
+          "/dev/disk/by-id/ata-QEMU_QM00001\n/dev/disk/by-id/ata-X-part2\n/dev/sda\n/dev/sda1\nactivate\n", "/dev/vda"),
+      "/dev/vda\n/dev/disk/by-id/ata-X-part2\n/dev/vda\n/dev/sda1\nactivate\n");
+}
+
 TEST(DebconfTest, OnlyTheValueOfTheQuestionChanges) {
   const std::string database =
       "Name: grub-pc/install_devices\nTemplate: grub-pc/install_devices\nValue: /dev/disk/by-id/ata-QEMU_QM00001\n"

@@ -22,6 +22,9 @@ class DhcpMachineTest : public testing::Test {
  protected:
   void begin() { keep(machine_.begin(now_)); }
   void hear(const ServerMessage& message) { keep(machine_.received(now_, message.bytes())); }
+  void hear_from(const char* sender, const ServerMessage& message) {
+    keep(machine_.received(now_, message.bytes(), make_address_v4(sender)));
+  }
   void step() {
     ASSERT_NE(machine_.deadline(), DhcpMachine::Time::max());
     now_ = std::max(now_, machine_.deadline());
@@ -179,6 +182,71 @@ TEST_F(DhcpMachineTest, OffersThatCannotBeUsedArePassedOver) {
   }
   hear(ServerMessage(xid()).your_address("10.0.1.35").type(DhcpType::offer));  // no server identifier
   EXPECT_EQ(sent_.size(), 1u);
+}
+
+TEST_F(DhcpMachineTest, AServerThatDoesNotNameItselfIsTheSecondChoice) {
+  begin();
+  hear_from("10.0.1.9", ServerMessage(xid()).your_address("10.0.1.35").type(DhcpType::offer));
+  const auto first_heard = now_;
+  EXPECT_EQ(last_type(), DhcpType::discover);
+  while (last_type() == DhcpType::discover) step();
+  EXPECT_GE(now_ - first_heard, 2s);
+  EXPECT_LE(now_ - first_heard, 5s);
+  EXPECT_EQ(option_of(last().message, 50), (Bytes{10, 0, 1, 35}));
+  EXPECT_EQ(option_of(last().message, 54), (Bytes{10, 0, 1, 9}));
+  hear_from("10.0.1.9", ServerMessage(xid()).your_address("10.0.1.35").type(DhcpType::ack).seconds(51, 1000));
+  ASSERT_TRUE(bound_);
+  EXPECT_EQ(bound_->server, make_address_v4("10.0.1.9"));
+  step();
+  EXPECT_EQ(last().way, Way::unicast);
+  EXPECT_EQ(last().server, make_address_v4("10.0.1.9"));
+  hear_from("10.0.1.9", ServerMessage(xid()).your_address("10.0.1.35").type(DhcpType::ack).seconds(51, 1000));
+  EXPECT_EQ(machine_.deadline(), now_ + 500s);
+}
+
+TEST_F(DhcpMachineTest, BehindARelayTheBootServerIsThoughtToBeTheServer) {
+  begin();
+  ServerMessage offer(xid());
+  offer.your_address("10.0.1.35").type(DhcpType::offer).set(20, {10, 9, 9, 9}).set(24, {10, 0, 1, 254});
+  hear_from("10.0.1.254", offer);
+  while (last_type() == DhcpType::discover) step();
+  EXPECT_EQ(option_of(last().message, 54), (Bytes{10, 9, 9, 9}));
+}
+
+TEST_F(DhcpMachineTest, WithoutAnyHintOfTheServerRenewalsGoToAll) {
+  begin();
+  hear(ServerMessage(xid()).your_address("10.0.1.35").type(DhcpType::offer));
+  while (last_type() == DhcpType::discover) step();
+  EXPECT_TRUE(option_of(last().message, 54).empty());
+  hear(ServerMessage(xid()).your_address("10.0.1.35").type(DhcpType::ack).seconds(51, 1000));
+  ASSERT_TRUE(bound_);
+  step();
+  EXPECT_EQ(last().way, Way::broadcast);
+}
+
+TEST_F(DhcpMachineTest, AServerWithANameGoesFirstAlsoWhenItComesLater) {
+  begin();
+  hear_from("10.0.1.9", ServerMessage(xid()).your_address("10.0.1.99").type(DhcpType::offer));
+  hear(answer(DhcpType::offer, "10.0.1.35", "10.0.1.1"));
+  EXPECT_EQ(last_type(), DhcpType::request);
+  EXPECT_EQ(option_of(last().message, 54), (Bytes{10, 0, 1, 1}));
+  hear_from("10.0.1.9", ServerMessage(xid()).your_address("10.0.1.99").type(DhcpType::ack));
+  EXPECT_FALSE(bound_);
+  hear(answer(DhcpType::nak, "0.0.0.0", "10.0.1.1"));
+  EXPECT_EQ(option_of(last().message, 50), (Bytes{10, 0, 1, 99}));
+  hear_from("10.0.1.9", ServerMessage(xid()).your_address("10.0.1.99").type(DhcpType::ack));
+  EXPECT_TRUE(bound_);
+}
+
+TEST_F(DhcpMachineTest, AHostNameThatIsRefusedIsNotedOnce) {
+  begin();
+  hear(answer(DhcpType::offer, "10.0.1.35", "10.0.1.1"));
+  hear(answer(DhcpType::ack, "10.0.1.35", "10.0.1.1").text(12, "lab pc"));
+  EXPECT_TRUE(noted("\"lab pc\" is not taken"));
+  notes_.clear();
+  step();
+  hear(answer(DhcpType::ack, "10.0.1.35", "10.0.1.1").text(12, "lab pc"));
+  EXPECT_FALSE(noted("lab pc"));
 }
 
 TEST_F(DhcpMachineTest, ANakInTurnsIsAnsweredEverMoreSlowly) {

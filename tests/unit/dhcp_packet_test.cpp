@@ -41,6 +41,7 @@ TEST(DhcpPacket, AnAckIsReadWhole) {
   EXPECT_EQ(ack->dns[1], make_address_v4("10.0.1.3"));
   EXPECT_EQ(ack->host_name, "node35");
   EXPECT_EQ(ack->domain, "guibland.com");
+  EXPECT_EQ(ack->search, std::vector<std::string>{"guibland.com"});
 }
 
 TEST(DhcpPacket, MissingOptionsAreMissingAndNoError) {
@@ -62,6 +63,71 @@ TEST(DhcpPacket, OptionsGoOnInFileThenInSname) {
   ASSERT_TRUE(ack) << why;
   EXPECT_EQ(ack->server, make_address_v4("10.0.1.1"));
   EXPECT_EQ(ack->lease_seconds, 600u);
+}
+
+TEST(DhcpPacket, NamesAsPeopleGiveThem) {
+  for (auto [sent, taken] : {std::pair{"lab_pc_07", "lab_pc_07"},
+                             {"node7.example.org.", "node7.example.org"},
+                             {"NODE-7", "NODE-7"},
+                             {" node7 ", "node7"}}) {
+    std::string why;
+    auto ack = parse_dhcp(ServerMessage(1).type(DhcpType::ack).text(12, sent).bytes(), why);
+    ASSERT_TRUE(ack) << why;
+    EXPECT_EQ(ack->host_name, taken);
+    EXPECT_TRUE(ack->refused.empty());
+  }
+}
+
+TEST(DhcpPacket, ANameThatIsNotTakenIsNamedWithTheReason) {
+  const std::string long_label(64, 'x');
+  for (auto [sent, reason] : {std::pair<std::string, std::string>{"lab pc", "letters"},
+                              {"lab\x1b[2J", "letters"},
+                              {"-x", "begins with"},
+                              {"a..b", "empty part"},
+                              {long_label, "63"},
+                              {std::string(254, 'a'), "253"}}) {
+    std::string why;
+    auto ack = parse_dhcp(ServerMessage(1).type(DhcpType::ack).text(12, sent).bytes(), why);
+    ASSERT_TRUE(ack) << why;
+    EXPECT_EQ(ack->host_name, "");
+    ASSERT_EQ(ack->refused.size(), 1u) << sent;
+    EXPECT_NE(ack->refused[0].find("option 12"), std::string::npos);
+    EXPECT_NE(ack->refused[0].find(reason), std::string::npos) << ack->refused[0];
+    for (char c : ack->refused[0]) EXPECT_TRUE(c >= 0x20 && c < 0x7f);
+  }
+}
+
+TEST(DhcpPacket, AQualifiedNameThatIsTooLongForTheKernelIsCutAtItsFirstDot) {
+  std::string why;
+  auto ack =
+      parse_dhcp(ServerMessage(1).type(DhcpType::ack).text(12, "node7." + std::string(60, 'x') + ".org").bytes(), why);
+  ASSERT_TRUE(ack) << why;
+  EXPECT_EQ(ack->host_name, "node7");
+  EXPECT_EQ(ack->refused.size(), 1u);
+}
+
+TEST(DhcpPacket, DomainsOfBothOptions) {
+  using Names = std::vector<std::string>;
+  std::string why;
+  auto several = parse_dhcp(ServerMessage(1).type(DhcpType::ack).text(15, "a.org b_c.net").bytes(), why);
+  EXPECT_EQ(several->search, (Names{"a.org", "b_c.net"}));
+  ServerMessage search(1);
+  search.type(DhcpType::ack).text(15, "old.org");
+  search.option(119, {3, 'e', 'n', 'g',  5, 'a',  'p', 'p', 'l', 'e', 3, 'c', 'o', 'm', 0,  //
+                      2, 'h', 'r', 0xc0, 4, 0xc0, 4});
+  EXPECT_EQ(parse_dhcp(search.bytes(), why)->search, (Names{"eng.apple.com", "hr.apple.com", "apple.com"}));
+}
+
+TEST(DhcpPacket, ABrokenSearchListIsNoErrorAndNoEndlessLoop) {
+  using List = std::initializer_list<std::uint8_t>;
+  for (List list : {List{0xc0, 0}, List{0xc0}, List{5, 'a'}, List{1, 'a', 0xc0, 2}, List{1, 'a'}, List{0x80, 1, 0},
+                    List{1, 'a', 0xc0, 0}}) {
+    std::string why;
+    auto ack = parse_dhcp(ServerMessage(1).type(DhcpType::ack).text(15, "old.org").option(119, list).bytes(), why);
+    ASSERT_TRUE(ack) << why;
+    EXPECT_EQ(ack->search, std::vector<std::string>{"old.org"});
+    EXPECT_EQ(ack->refused.size(), 1u);
+  }
 }
 
 TEST(DhcpPacket, FileIsNoOptionsWithoutOverload) {

@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/unique_fd.h"
 
 namespace ka::agent {
 namespace {
@@ -179,6 +180,30 @@ TEST_F(LinuxMachineTest, SetMtimeKeepsNanosecondsAndTheLinksTarget) {
   EXPECT_EQ(status.st_mtim.tv_nsec, 123456789);
   ASSERT_EQ(::lstat(at("link").c_str(), &status), 0);
   EXPECT_EQ(status.st_mtim.tv_sec, -5);
+}
+
+// Where the file system of /tmp has flags at all.
+TEST_F(LinuxMachineTest, FlagsAreSetBesideThoseOfTheFileSystem) {
+  write_file(at("file"), "");
+  auto flags_now = [this] {
+    UniqueFd fd(::open(at("file").c_str(), O_RDONLY));
+    unsigned flags = 0;
+    return ::ioctl(fd.get(), FS_IOC_GETFLAGS, &flags) == 0 ? static_cast<int>(flags) : -1;
+  };
+  const int before = flags_now();
+  if (before < 0) GTEST_SKIP() << "no flags in /tmp";
+  constexpr unsigned immutable = 0x10, no_dump = 0x40;
+  machine_.set_inode_flags(at("file"), immutable | no_dump, 0);
+  EXPECT_EQ(flags_now(), before | 0x50);
+  EXPECT_THROW(machine_.write_file(at("file"), "x", 0644), Error);
+  machine_.set_inode_flags(at("file"), no_dump, 0);
+  EXPECT_EQ(flags_now(), before | 0x40);
+  try {
+    machine_.set_inode_flags(at("none"), no_dump, 0);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find(at("none")), std::string::npos);
+  }
 }
 
 TEST_F(LinuxMachineTest, MakeSocketMakesASocketInode) {

@@ -38,6 +38,7 @@ Manifest sample() {
       partition(5, Partition::Kind::logical, 0x82, 500), partition(6, Partition::Kind::logical, 0x83, 2000),
       partition(7, Partition::Kind::logical, 0x83, std::nullopt)};
   sda.partitions[0].bootable = true;
+  sda.links = {{0, "/dev/disk/by-id/ata-KA_1"}, {7, "/dev/disk/by-id/ata-KA_1-part7"}};
   m.disks = {sda};
 
   FileSystem root;
@@ -53,6 +54,17 @@ Manifest sample() {
   root.inode_size = 256;
   root.features = {"has_journal", "extent"};
   root.inodes_used = 41234;
+  root.needed_later = 60'000'000;
+  root.ext.blocks = 1000000;
+  root.ext.reserved_blocks = 50000;
+  root.ext.reserved_uid = 33;
+  root.ext.cluster_size = 65536;
+  root.ext.errors = "remount-ro";
+  root.ext.mount_options = {"acl", "user_xattr"};
+  root.ext.more_mount_options = "data=journal";
+  root.ext.mounts_between_checks = 30;
+  root.ext.hash_seed = "11111111-2222-3333-4444-555555555555";
+  root.ext.quota_types = {"usrquota"};
   FileSystem swap;
   swap.disk = "sda";
   swap.partition = 5;
@@ -74,14 +86,19 @@ Manifest sample() {
   odd.mtime = 1193221920;
   odd.mtime_nsec = 999999999;
   m.bare_directories = {proc, odd};
+  odd.attributes = {{"security.selinux", std::string("system_u:object_r:tmp_t:s0\0", 27)}, {"user.\xe9", ""}};
   m.sockets = {odd};
-  m.raw_partitions = {{"sda", 7, "kainstall3", 40'000'000'000}};
+  m.inode_flags = {{"/", {"."}, 0x20000000, 7}, {"/etc", {"resolv.conf", "caf\xe9"}, 0x10, 0}};
+  m.raw_partitions = {{"sda", 7, "kainstall3", 40'000'000'000, "77aa",
+                       "donn\xe9"
+                       "es"}};
   BootLoader grub;
   grub.disk = "sda";
   grub.modules = {"ata_piix", "jfs"};
   m.boot_loader = grub;
   m.hooks = {{"10-first", std::string("#!/bin/sh\nexit 0\n\0\xff", 19)}};
   m.targets = {{"sda", "path:pci-0000:00:1f.2-ata-1"}};
+  m.network_cards = {{"52:54:00:12:34:56", "0000:00:03.0"}, {"52:54:00:12:34:56", ""}};
   m.removable_allowed = true;
   return m;
 }
@@ -111,6 +128,16 @@ TEST(ManifestTest, ComesBackAsItWasSent) {
   EXPECT_EQ(m.bare_directories[0].mtime, -1);
   EXPECT_EQ(m.bare_directories[1].path, "/srv/caf\xe9 \\ \n");
   EXPECT_EQ(m.bare_directories[1].uid, 4294967294u);
+  EXPECT_EQ(m.sockets[0].attributes.at("security.selinux"), std::string("system_u:object_r:tmp_t:s0\0", 27));
+  EXPECT_EQ(m.sockets[0].attributes.at("user.\xe9"), "");
+  EXPECT_EQ(m.inode_flags[0].names, std::vector<std::string>{"."});
+  EXPECT_EQ(m.inode_flags[0].project, 7u);
+  EXPECT_EQ(m.inode_flags[1].names[1], "caf\xe9");
+  EXPECT_EQ(m.file_systems[0].ext.reserved_blocks, 50000u);
+  EXPECT_EQ(m.file_systems[0].ext.mounts_between_checks, 30);
+  EXPECT_EQ(m.file_systems[2].ext.mounts_between_checks, -1);
+  EXPECT_EQ(m.raw_partitions[0].uuid, "77aa");
+  EXPECT_EQ(m.disks[0].links[1].partition, 7);
   EXPECT_EQ(m.raw_partitions[0].size, 40'000'000'000u);
   EXPECT_EQ(m.boot_loader->modules, (std::vector<std::string>{"ata_piix", "jfs"}));
   EXPECT_EQ(m.hooks[0].content, std::string("#!/bin/sh\nexit 0\n\0\xff", 19));
@@ -179,8 +206,8 @@ TEST(ManifestTest, AnErrorNamesTheFieldInTheList) {
 
 TEST(ManifestTest, ANewerVersionIsRefusedWithTheRemedy) {
   json whole = json::parse(to_json(sample()));
-  whole["version"] = 2;
-  EXPECT_THAT(why_refused(whole.dump()), HasSubstr("manifest: version: is 2, this node understands 1"));
+  whole["version"] = 3;
+  EXPECT_THAT(why_refused(whole.dump()), HasSubstr("manifest: version: is 3, this node understands 2"));
 }
 
 TEST(ManifestTest, AFieldOfALaterServerIsLeftAlone) {
@@ -209,6 +236,9 @@ TEST(ManifestTest, NumbersOutOfRangeAreRefused) {
       {"/bare_directories/0/mode", 040755, "bare_directories[0].mode"},
       {"/bare_directories/0/mtime_nsec", 1000000000, "bare_directories[0].mtime_nsec"},
       {"/raw_partitions/0/size", 0, "raw_partitions[0].size"},
+      {"/file_systems/0/ext/reserved_blocks", 500001, "file_systems[0].ext.reserved_blocks"},
+      {"/file_systems/0/needed_later", 18446744073709551615u, "file_systems[0].needed_later"},
+      {"/inode_flags/0/flags", 0x80000, "inode_flags[0].flags"},
   };
   for (const Case& c : cases) {
     json whole = json::parse(to_json(sample()));

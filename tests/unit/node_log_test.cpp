@@ -61,6 +61,23 @@ TEST_F(NodeLogTest, TheFileHasAlsoWhatCameBeforeIt) {
   EXPECT_EQ(read_file(at("ka_log-10.0.1.35")), "first\nbad\\x1b[2J\\x0dbytes\nlast\n");
 }
 
+TEST_F(NodeLogTest, NoControlCharacterOfAnyKindComesThrough) {
+  log_.open_file(at("log"));
+  log_.line(
+      "\x9b"
+      "2J \xc2\x9b"
+      "2J \xc2\x85 \xc2\x80 \x7f");  // CSI as one byte and as UTF-8, NEL, …
+  log_.line(
+      "Gr\xc3\xbc\xc3\x9f"
+      "e \xe2\x82\xac \xf0\x9f\x90\xa7");  // letters, a sign, a picture
+  log_.line("\xc3 \xe2\x82 \xc0\x9b \xe0\x82\x9b \xed\xa0\x80 \xff \x80");
+  EXPECT_EQ(read_file(at("log")),
+            "\\x9b2J \\xc2\\x9b2J \\xc2\\x85 \\xc2\\x80 \\x7f\n"
+            "Gr\xc3\xbc\xc3\x9f"
+            "e \xe2\x82\xac \xf0\x9f\x90\xa7\n"
+            "\\xc3 \\xe2\\x82 \\xc0\\x9b \\xe0\\x82\\x9b \\xed\\xa0\\x80 \\xff \\x80\n");
+}
+
 TEST_F(NodeLogTest, AConsoleThatTakesNothingStopsNobodyAndGetsTheEndLater) {
   int master = -1, slave = -1;
   char name[64];

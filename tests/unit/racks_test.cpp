@@ -36,6 +36,15 @@ TEST(Racks, StandInTheOrderOfTheFile) {
   EXPECT_EQ(Racks().of(net, "52:54:00:aa:bb:01"), 0u);
 }
 
+TEST(Racks, AListOfMachinesNeedsNoNames) {
+  const Racks only = Racks::parse("52:54:00:aa:bb:01\n10.0.1.7 10.0.1.9\ncellar 10.0.1.128/25\n", "only");
+  EXPECT_TRUE(only.holds(net + 3, "52:54:00:aa:bb:01"));
+  EXPECT_TRUE(only.holds(net + 9, ""));
+  EXPECT_TRUE(only.holds(net + 200, "52:54:00:aa:bb:02"));
+  EXPECT_FALSE(only.holds(net + 8, "52:54:00:aa:bb:02"));
+  EXPECT_FALSE(Racks().holds(net + 7, ""));
+}
+
 TEST(Racks, WhatIsWrongIsNamedWithItsLine) {
   EXPECT_EQ(error_of("a 10.0.1.1\nb\n"), "racks:2: nothing is in rack b; a line reads \"RACK ADDRESS…\"");
   EXPECT_EQ(error_of("a 10.0.1"), "racks:1: \"10.0.1\" is no address, network, range or hardware address");

@@ -71,7 +71,7 @@ TEST(ServerGolden, BlkidInItsEncoding) {
 }
 
 TEST(ServerGolden, Dumpe2fs) {
-  ExtGeometry ext = parse_dumpe2fs(
+  ExtHeader ext = parse_dumpe2fs(
       "Filesystem volume name:   <none>\nFilesystem features:      has_journal ext_attr metadata_csum\n"
       "Block count:              51200\nBlock size:               1024\nFragment size:            1024\n"
       "Inode size:\t          256\nRequired extra isize:     32\n");

@@ -74,6 +74,26 @@ TEST(Messages, LongReasonsAreCutToWhatADecoderTakes) {
   EXPECT_EQ(std::get<Failed>(*message).reason.size(), 4096u);
 }
 
+TEST(Messages, NamesAreCutToWhatATableCanHold) {
+  Hello hello;
+  hello.host_name = std::string(4000, 'h');
+  hello.hardware_address = std::string(4000, 'a');
+  const Message message = decode(encode(hello).substr(4));
+  EXPECT_EQ(std::get<Hello>(message).host_name.size(), 253u);
+  EXPECT_EQ(std::get<Hello>(message).hardware_address.size(), 17u);
+  EXPECT_EQ(std::get<Stage>(decode(encode(Stage{std::string(4000, 's')}).substr(4))).text.size(), 253u);
+}
+
+TEST(Messages, WhatNoSenderSendsIsRefused) {
+  std::string body;
+  Writer writer(body);
+  writer(Failed::type);
+  writer(std::string_view(std::string(4097, 'x')));
+  EXPECT_THROW(decode(body), ProtocolError);
+  EXPECT_THROW(decode(encode(Join{"a b"}).substr(4)), ProtocolError);
+  EXPECT_THROW(decode(encode(Start{1, "s", 1, 1 << 20, 1, ""}).substr(4)), ProtocolError);
+}
+
 TEST(Discovery, OnlySessionNamesAreAnswered) {
   EXPECT_TRUE(is_session_name("kainstall2"));
   for (const char* name : {"", "a b", "a/b", "\n"}) EXPECT_FALSE(is_session_name(name));
@@ -173,6 +193,49 @@ TEST_F(Stream, NoWindowIsTakenThatWasNotOffered) {
     wide.window = window;
     EXPECT_THROW(NodeStream(wide, ring), ProtocolError) << window;
   }
+}
+
+TEST_F(Stream, AShortChunkIsTheLastOneOrStandsWherePackingChanges) {
+  Start packed = start();
+  packed.packing = zstd_packing;
+  NodeStream stream(packed, ring);
+  auto piece = [&](std::uint32_t length, bool is_packed) {
+    auto made = chunk(stream.position().received, 'a');
+    made->header.length = length;
+    made->header.packed = is_packed;
+    made->header.digest = chunk_digest(made->header, made->bytes());
+    return made;
+  };
+  stream.take(piece(size, false));
+  stream.take(piece(1, false));
+  EXPECT_THROW(stream.take(piece(1, false)), ProtocolError);
+  EXPECT_THROW(stream.take(piece(size, false)), ProtocolError);
+  stream.take(piece(1, true));
+  EXPECT_THROW(stream.take(piece(size, true)), ProtocolError);
+  stream.take(piece(size, false));
+}
+
+// Whoever sends crumbs, packed and plain in turns, is not believed for long, however large the window.
+TEST_F(Stream, CrumbsDoNotFillTheMemory) {
+  Start large = start();
+  large.chunk = longest_chunk;
+  large.window = 512 << 20;
+  large.packing = zstd_packing;
+  NodeStream stream(large, large.window);
+  std::size_t taken = 0;
+  auto take_crumbs = [&] {
+    for (; taken < 1'000'000; ++taken) {
+      std::shared_ptr<Chunk> crumb = pool_.get(1);
+      crumb->header.length = 1;
+      crumb->header.offset = taken;
+      crumb->header.packed = taken % 2 == 1;
+      crumb->room[0] = std::byte{1};
+      crumb->header.digest = chunk_digest(crumb->header, crumb->bytes());
+      stream.take(std::move(crumb));
+    }
+  };
+  EXPECT_THROW(take_crumbs(), ProtocolError);
+  EXPECT_EQ(taken, 2u * (512 << 20) / longest_chunk + 64);
 }
 
 TEST_F(Stream, AShortOrChangedStreamIsNeverWhole) {

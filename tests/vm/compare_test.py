@@ -45,6 +45,7 @@ class Compare(unittest.TestCase):
             "attributes/acl": lambda path: subprocess.run(["setfacl", "-m", "u:1234:r", path], check=True),
             "attributes/acl-directory": lambda path: subprocess.run(["setfacl", "-k", path], check=True),
             "attributes/capable": lambda path: subprocess.run(["setcap", "-r", path], check=True),
+            "attributes/binary": lambda path: subprocess.run(["chattr", "+d", path], check=True),
             "kinds/null": lambda path: self._again(path, lambda: os.mknod(path, 0o20666, os.makedev(1, 5))),
             "kinds/fifo": lambda path: self._again(path, path.touch),
             "kinds/socket": os.unlink,

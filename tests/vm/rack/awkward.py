@@ -29,6 +29,18 @@ def populate(root: Path, seed: int = 2007) -> None:
     _excluded(root / "srv/excluded")
 
 
+def flag(root: Path) -> None:
+    """Flags of chattr(1) below srv/awkward-flags; on ext4 only. An immutable file can be removed by nobody: apart."""
+    place = root / "srv/awkward-flags"
+    (place / "directory").mkdir(parents=True)
+    for flags in ("i", "a", "d", "A", "S", "c", "s", "u", "j", "iAd"):
+        (place / f"file-{flags}").write_text(flags)
+        _checked("chattr", "+" + flags, place / f"file-{flags}")
+    (place / "directory/inside").write_text("an immutable directory's file\n")
+    for flags in ("D", "T", "A", "i"):
+        _checked("chattr", "+" + flags, place / "directory")
+
+
 def _write_at(path: Path, size: int, pieces: dict[int, bytes]) -> None:
     with path.open("wb") as file:
         for position, data in pieces.items():

@@ -1,13 +1,17 @@
 """Two file trees, every file and everything about it that a copy has to keep."""
 
+import fcntl
 import hashlib
 import os
 import stat
+import struct
 from dataclasses import dataclass, field
 from pathlib import Path
 
 _BLOCK = 4096
 _READ = 256 * _BLOCK
+_FS_IOC_GETFLAGS = 0x80086601
+_CHATTR = 0x2283c4ff  # flags that somebody sets; others are the file system's own
 
 
 @dataclass
@@ -21,11 +25,12 @@ class Entry:
     content: str = ""  # digest of a file, target of a symbolic link, numbers of a device
     group: tuple[bytes, ...] = ()
     attributes: tuple = ()  # extended ones, among them ACLs (system.posix_acl_*) and capabilities (security.capability)
+    flags: int = 0  # of chattr(1)
     allocated: int = 0  # bytes of data, holes left out
 
     def differences(self, other: "Entry") -> list[str]:
         found = []
-        for name in ("kind", "mode", "owner", "mtime", "size", "content", "group", "attributes"):
+        for name in ("kind", "mode", "owner", "mtime", "size", "content", "group", "attributes", "flags"):
             ours, theirs = getattr(self, name), getattr(other, name)
             if ours != theirs:
                 shown = (f"{ours:o}", f"{theirs:o}") if name == "mode" else (ours, theirs)
@@ -89,9 +94,21 @@ def _entry(path: bytes, status: os.stat_result) -> Entry:
         entry.content = os.fsdecode(os.readlink(path))
     elif kind.endswith("device"):
         entry.content = f"{os.major(status.st_rdev)}:{os.minor(status.st_rdev)}"
+    if kind in ("file", "directory"):
+        entry.flags = _flags(path)
     entry.attributes = tuple((name, os.getxattr(path, name, follow_symlinks=False))
                              for name in sorted(os.listxattr(path, follow_symlinks=False)))
     return entry
+
+
+def _flags(path: bytes) -> int:
+    file = os.open(path, os.O_RDONLY | os.O_NOATIME | os.O_NONBLOCK)
+    try:
+        return struct.unpack("I", fcntl.ioctl(file, _FS_IOC_GETFLAGS, bytes(8))[:4])[0] & _CHATTR
+    except OSError:
+        return 0  # this file system has none
+    finally:
+        os.close(file)
 
 
 def _digest(path: bytes, size: int) -> tuple[str, int]:

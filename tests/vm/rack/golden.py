@@ -123,6 +123,7 @@ def _debian_disk(image: Path, system: Path) -> None:
             "--xattrs-include=*")
         _configure(root, {part.number: part.uuid for part in disk.partitions(image)})
         awkward.populate(root)
+        awkward.flag(root)
     with disk.attached(image) as device:
         root = image.with_suffix(".mnt")
         run("mount", f"{device}p1", root)

@@ -38,12 +38,13 @@ class Rack:
 
     def serve(self, programs: str = "isc", label: str = "kamethod", append: str = "") -> None:
         """Boot servers with the configuration that `ka-server pxe-config` writes: "isc" (dhcpd and tftpd-hpa),
-        "dnsmasq", or "proxy" (dnsmasq beside a dhcpd that knows nothing of PXE). label: what boots; append: words for the
-        kernel's command line."""
+        "dnsmasq", or "proxy" (dnsmasq beside a dhcpd that knows nothing of PXE). label: what boots; append: words for
+        the kernel's command line."""
         pxe = self.directory / "pxe"
         run(KA_SERVER, "pxe-config", "--templates", ROOT / "pxe-config", "--output", pxe, "--interface", network.BRIDGE,
             "--range", "10.77.0.100,10.77.0.200", "--gateway", "none", "--dns", "none", "--domain", "none",
-            *(["--append", append] if append else []), "--default", label, "--timeout", "1", "--serial", "0 115200", "--tftp-root", pxe / "tftpboot",
+            *(["--append", append] if append else []), "--default", label, "--timeout", "1",
+            "--serial", "0 115200", "--tftp-root", pxe / "tftpboot",
             "--install-boot-files", "--boot-files", ROOT / "build")
         self.dhcp_configuration = pxe / "dhcpd.conf"
         if programs == "isc":

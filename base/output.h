@@ -10,7 +10,7 @@
 #include "base/asio.h"
 #include "base/unique_fd.h"
 
-namespace ka::server {
+namespace ka {
 
 class Output {
  public:
@@ -51,4 +51,4 @@ class Output {
 /// The last words of a program to `fd`: as Output::finish(), waits a second at most.
 void write_at_the_end(int fd, std::string_view text);
 
-}  // namespace ka::server
+}  // namespace ka

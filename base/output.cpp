@@ -1,4 +1,4 @@
-#include "server/output.h"
+#include "base/output.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -12,7 +12,7 @@
 
 #include "base/error.h"
 
-namespace ka::server {
+namespace ka {
 
 namespace {
 
@@ -200,4 +200,4 @@ void write_at_the_end(int fd, std::string_view text) {
   Output(io, fd).write(text);
 }
 
-}  // namespace ka::server
+}  // namespace ka
