@@ -34,12 +34,15 @@ std::chrono::microseconds micros_since(Clock::time_point start) {
 Awaitable<tcp::socket> connect_to(asio::io_context& io, tcp::endpoint to) {
   tcp::socket socket(io);
   asio::steady_timer timer(io, connect_limit);
-  auto give_up = [&socket](boost::system::error_code error) {
+  // A timer that has gone off can no longer be cancelled: its handler may come when there is an answer already.
+  auto answered = std::make_shared<bool>(false);
+  auto give_up = [&socket, answered](boost::system::error_code error) {
     boost::system::error_code ignored;
-    if (!error) socket.close(ignored);
+    if (!error && !*answered) socket.close(ignored);
   };
   timer.async_wait(give_up);
   auto [error] = co_await socket.async_connect(to, asio::as_tuple(asio::use_awaitable));
+  *answered = true;
   if (error)
     throw Error("connect to " + to.address().to_string() + " port " + std::to_string(to.port()),
                 error == asio::error::operation_aborted ? "no answer" : error.message());
@@ -436,11 +439,13 @@ Awaitable<std::unique_ptr<ServerLink>> connect(asio::io_context& io, ServerAddre
     hello.hardware_address = identity.hardware_address;
     control->send(hello);
     asio::steady_timer limit(io, connect_limit);
-    auto give_up = [control](boost::system::error_code error) {
-      if (!error) control->close();
+    auto answered = std::make_shared<bool>(false);
+    auto give_up = [control, answered](boost::system::error_code error) {
+      if (!error && !*answered) control->close();
     };
     limit.async_wait(give_up);
     answer = co_await control->receive();
+    *answered = true;
   } catch (const std::exception& error) {
     why = error.what();
   }

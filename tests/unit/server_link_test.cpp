@@ -28,11 +28,11 @@ std::uint16_t free_port(asio::io_context& io) {
   return tcp::acceptor(io, tcp::endpoint(asio::ip::address_v4::any(), 0)).local_endpoint().port();
 }
 
-// The cable of one control connection.
+// The cable of a node's control connection; a node that tries again gets another one through it.
 class Cable {
  public:
   Cable(asio::io_context& io, std::uint16_t to)
-      : to_(loopback, to), acceptor_(io, tcp::endpoint(loopback, 0)), node_(io), server_(io) {
+      : io_(io), to_(loopback, to), acceptor_(io, tcp::endpoint(loopback, 0)) {
     asio::co_spawn(io, carry(), asio::detached);
   }
 
@@ -43,21 +43,34 @@ class Cable {
   void close() {
     boost::system::error_code ignored;
     acceptor_.close(ignored);
-    node_.close(ignored);
-    server_.close(ignored);
+    if (line_) line_->close();
   }
 
  private:
+  struct Line {
+    explicit Line(asio::io_context& io) : node(io), server(io) {}
+    void close() {
+      boost::system::error_code ignored;
+      node.close(ignored);
+      server.close(ignored);
+    }
+    tcp::socket node, server;
+  };
+
   Awaitable<void> carry() {
-    auto [error] = co_await acceptor_.async_accept(node_, asio::as_tuple(asio::use_awaitable));
-    if (error) co_return;
-    auto [refused] = co_await server_.async_connect(to_, asio::as_tuple(asio::use_awaitable));
-    if (refused) co_return close();
-    asio::co_spawn(node_.get_executor(), copy(node_, server_), asio::detached);
-    co_await copy(server_, node_);
+    for (;;) {
+      auto line = std::make_shared<Line>(io_);
+      auto [error] = co_await acceptor_.async_accept(line->node, asio::as_tuple(asio::use_awaitable));
+      if (error) co_return;
+      auto [refused] = co_await line->server.async_connect(to_, asio::as_tuple(asio::use_awaitable));
+      if (refused) continue;
+      line_ = line;
+      asio::co_spawn(io_, copy(line, line->node, line->server), asio::detached);
+      asio::co_spawn(io_, copy(line, line->server, line->node), asio::detached);
+    }
   }
 
-  Awaitable<void> copy(tcp::socket& from, tcp::socket& to) {
+  Awaitable<void> copy(std::shared_ptr<Line> line, tcp::socket& from, tcp::socket& to) {
     char room[4096];
     for (;;) {
       auto buffer = asio::buffer(room);
@@ -69,12 +82,13 @@ class Cable {
       (void)written;
       if (lost) break;
     }
-    if (!pulled_) close();
+    if (!pulled_) line->close();
   }
 
+  asio::io_context& io_;
   tcp::endpoint to_;
   tcp::acceptor acceptor_;
-  tcp::socket node_, server_;
+  std::shared_ptr<Line> line_;
   bool pulled_ = false;
 };
 
@@ -98,7 +112,7 @@ class Case final : public server::JobObserver {
     plan.data_port = 0;
     // The operator's yes comes after the trouble, or too late for the no.
     plan.confirm = [this](std::vector<wire::WriteRequest>) { return say_yes_late(); };
-    cable_.emplace(io, plan.control_port);
+    cable_ = std::make_unique<Cable>(io, plan.control_port);
     job_ = server::make_job(io, std::move(plan), *this);
     asio::co_spawn(io, serve(), asio::detached);
     asio::co_spawn(io, be_a_node(), asio::detached);
@@ -174,7 +188,7 @@ class Case final : public server::JobObserver {
   std::mt19937_64 random_;
   Trouble trouble_;
   std::chrono::milliseconds checks_for_, strikes_after_;
-  std::optional<Cable> cable_;
+  std::unique_ptr<Cable> cable_;
   std::unique_ptr<server::Job> job_;
   bool connected_ = false, struck_ = false, ended_ = false;
 };
