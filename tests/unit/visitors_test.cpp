@@ -29,7 +29,8 @@ TEST(Visitors, ManyAddressesTogetherMakeRoomToo) {
   Visitors visitors;
   NodeId id = 0;
   for (std::size_t i = 0; i < Visitors::most_guests; ++i) {
-    EXPECT_FALSE(visitors.come(++id, 100 + id, 1s).instead);
+    ++id;
+    EXPECT_FALSE(visitors.come(id, 100 + id, 1s).instead);
   }
   auto answer = visitors.come(++id, other, 1s);
   EXPECT_TRUE(answer.welcome);
