@@ -36,7 +36,8 @@ ExtendedAttributes read_extended_attributes(const std::string& path) {
   ExtendedAttributes attributes;
   auto names = value_of([&](char* room, std::size_t size) { return ::llistxattr(path.c_str(), room, size); });
   if (!names && !means_none(errno)) throw Error::from_errno(doing);
-  for (std::string_view name : split(names.value_or(""), '\0')) {
+  const std::string list = names.value_or("");  // what split() gives points into it
+  for (std::string_view name : split(list, '\0')) {
     if (name.empty()) continue;
     const std::string key(name);
     auto value =

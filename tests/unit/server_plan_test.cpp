@@ -233,7 +233,7 @@ TEST_F(ServerPlan, Targets) {
   input_.options.targets = {"sda=name:vda"};
   EXPECT_EQ(plan().manifest.targets[0].selector, "name:vda");
   input_.options.targets = {"sdb=name:vda"};
-  EXPECT_THAT(refusal(), HasSubstr("--target sdb=name:vda: expected DRIVE=SELECTOR"));
+  EXPECT_THAT(refusal(), HasSubstr("--target sdb=name:vda: no drive sdb is cloned; expected DRIVE=SELECTOR"));
 }
 
 TEST_F(ServerPlan, ExcludedPathsInOneAnotherAreOne) {
