@@ -105,6 +105,7 @@ TEST_F(IdentityTest, ANameThatTheKernelDoesNotTakeIsCutToItsFirstPart) {
 }
 
 TEST_F(IdentityTest, CloudInitGetsTheNameToo) {
+  root_.file("/etc/hostname", "golden\n");
   root_.file("/etc/cloud/cloud.cfg.d/99-installer.cfg", "preserve_hostname: true\nhostname: golden\n");
   renew("node7");
   EXPECT_EQ(root_.content("/etc/cloud/cloud.cfg.d/99-installer.cfg"), "preserve_hostname: true\nhostname: node7\n");
