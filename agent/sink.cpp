@@ -123,14 +123,8 @@ class Writer {
 Command writer_of(const std::string& name, int fd, FileSink::From from) {
   Command command({"write", name});
   command.body = [name, fd, from] { return Writer(name, fd, from).run(); };
+  command.body_keeps = fd;
   return command;
-}
-
-// The child inherits what exec would leave open.
-UniqueFd for_the_child(const UniqueFd& file, const std::string& name) {
-  UniqueFd copy(::fcntl(file.get(), F_DUPFD, 3));
-  if (!copy.valid()) throw Error::from_errno("hand on " + name);
-  return copy;
 }
 
 // Throws what the child said, unless all is written.
@@ -144,10 +138,9 @@ Awaitable<void> end_of(std::shared_ptr<PipedProcess> writer) {
 
 }  // namespace
 
-FileSink::FileSink(asio::io_context& io, UniqueFd file, const std::string& name, From from) : name_(name) {
-  const UniqueFd copy = for_the_child(file, name);
-  writer_ = PipedProcess::start(io, writer_of(name, copy.get(), from), Process::in_pipe);
-}
+// The child has a copy of the descriptor; here it is closed.
+FileSink::FileSink(asio::io_context& io, UniqueFd file, const std::string& name, From from)
+    : name_(name), writer_(PipedProcess::start(io, writer_of(name, file.get(), from), Process::in_pipe)) {}
 
 FileSink::FileSink(asio::io_context& io, const std::string& path)
     : name_(path), writer_(PipedProcess::start(io, writer_of(path, -1, From::start), Process::in_pipe)) {}

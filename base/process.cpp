@@ -148,11 +148,11 @@ int become(const Command& command, char* const* argv, char* const* environment, 
 }
 
 // What exec would close, and sockets: a body must keep no connection or port of this process open.
-void close_what_a_body_must_not_have() {
+void close_what_a_body_must_not_have(int kept) {
   for (const std::string& name : list_directory("/proc/self/fd")) {
     const int fd = std::atoi(name.c_str());
     struct stat status {};
-    if (fd <= 2 || ::fstat(fd, &status) != 0) continue;
+    if (fd <= 2 || fd == kept || ::fstat(fd, &status) != 0) continue;
     if ((::fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0 || S_ISSOCK(status.st_mode)) ::close(fd);
   }
 }
@@ -210,7 +210,7 @@ Process::Process(asio::io_context& io, const Command& command, unsigned with) : 
     int err_fd = err ? err->write.get() : (with & err_with_out) ? out_fd : -1;
     int why = become(command, argv.data(), envp.data(), in ? in->read.get() : -1, out_fd, err_fd);
     if (why == 0) {
-      close_what_a_body_must_not_have();  // the end of the pipe for failures, too: it has begun
+      close_what_a_body_must_not_have(command.body_keeps);  // the end of the pipe for failures, too: it has begun
       ::_exit(command.body());
     }
     (void)!::write(failure.write.get(), &why, sizeof why);

@@ -27,6 +27,7 @@ struct Command {
   /// Runs in the child instead of a program, with this process's stdin and memory as they are at the start; its result
   /// is the exit status. For calls that may wait long: it must not touch Asio. argv is only what it is called then.
   std::function<int()> body;
+  int body_keeps = -1;  ///< a descriptor that stays open for the body; others that are sockets or close at exec do not
 
   std::string text() const;  ///< the words, joined by blanks, for messages
 };

@@ -68,7 +68,7 @@ TEST_F(SinkTest, ADescriptorIsUsedWhereItStands) {
   EXPECT_EQ(scratch_.content("/f"), "head body tail!");
 }
 
-TEST_F(SinkTest, SocketsAndPipesAreTaken) {
+TEST_F(SinkTest, APipeIsWritten) {
   int ends[2];
   ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
   UniqueFd read(ends[0]);
@@ -77,6 +77,16 @@ TEST_F(SinkTest, SocketsAndPipesAreTaken) {
   char room[16] = "";
   EXPECT_EQ(::read(read.get(), room, sizeof room), 7);
   EXPECT_STREQ(room, "through");
+}
+
+TEST_F(SinkTest, ASocketIsWrittenToo) {
+  int ends[2];
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+  UniqueFd ours(ends[0]);
+  FileSink sink(io_, UniqueFd(ends[1]), "a socket", FileSink::From::here);
+  take(sink, "through");
+  char room[16] = "";
+  EXPECT_EQ(::read(ours.get(), room, sizeof room), 7);
 }
 
 TEST_F(SinkTest, ThoseWhoReadNoMoreAreTheReason) {
