@@ -93,7 +93,7 @@ bool sets_address(const std::string& key) {
   for (const char* start : {"ipaddr", "ipv6addr", "fixed-address"})
     if (key.starts_with(start)) return true;
   if (key == "ipv4" || key == "ipv6") return true;  // connman
-  const std::string address = "address";  // "address", "addresses", keyfiles' "address1"
+  const std::string address = "address";            // "address", "addresses", keyfiles' "address1"
   return key.starts_with(address) &&
          (key == "addresses" || key.find_first_not_of("0123456789", address.size()) == std::string::npos);
 }

@@ -35,11 +35,16 @@ TEST(TextTest, NumbersAreTheWholeTextOrNothing) {
 TEST(TextTest, WordsOfStrangersDriveNoTerminal) {
   EXPECT_EQ(printable("caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x90\xa7"), "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x90\xa7");
   EXPECT_EQ(printable("\x1b[2J\r\n\x7f"), "\\x1b[2J\\x0d\\x0a\\x7f");
-  EXPECT_EQ(printable("\xc2\x9b" "2J"), "\\xc2\\x9b2J") << "CSI as one character";
-  EXPECT_EQ(printable("\x9b" "2J"), "\\x9b2J") << "CSI as one byte";
+  EXPECT_EQ(printable("\xc2\x9b"
+                      "2J"),
+            "\\xc2\\x9b2J")
+      << "CSI as one character";
+  EXPECT_EQ(printable("\x9b"
+                      "2J"),
+            "\\x9b2J")
+      << "CSI as one byte";
   EXPECT_EQ(printable("\xc0\x9b\xe2\x82"), "\\xc0\\x9b\\xe2\\x82");
-  EXPECT_EQ(printable("\xed\xa0\x80\xf4\x90\x80\x80\xff"),
-            "\\xed\\xa0\\x80\\xf4\\x90\\x80\\x80\\xff");
+  EXPECT_EQ(printable("\xed\xa0\x80\xf4\x90\x80\x80\xff"), "\\xed\\xa0\\x80\\xf4\\x90\\x80\\x80\\xff");
 }
 
 TEST(TextTest, SizesAreReadable) {

@@ -243,8 +243,9 @@ class Altered(OnARack):
 
 class OddDisks(OnARack):
     """Disks that fail while they are written to, beside one that does not. One refuses a block of data with an I/O
-    error, one takes it and loses it, one stands still for a minute: the first two clones fail, named at the node and at the
-    server, and the third is done as the healthy one is. Without --verify all, a lost block of a boot file is found."""
+    error, one takes it and loses it, one stands still for a minute: the first two clones fail, named at the node and at
+    the server, and the third is done as the healthy one is. Without --verify all, a lost block of a boot file is
+    found."""
 
     HOLD = 60
 

@@ -13,8 +13,8 @@ _GO, _LIST_UNSUPPORTED = 7, 0x80000001
 
 
 class OddDisk:
-    """Serves `path` at `address` (a UNIX socket). What happens to a write that holds `marker` says `fate`: "lose" it, or
-    "refuse" it with an I/O error. While it is on hold, nothing is answered."""
+    """Serves `path` at `address` (a UNIX socket). What happens to a write that holds `marker` says `fate`: "lose" it,
+    or "refuse" it with an I/O error. While it is on hold, nothing is answered."""
 
     def __init__(self, path: Path, address: Path, marker: bytes = b"", fate: str = ""):
         self.path = path
