@@ -6,6 +6,7 @@ ka-server and ka-client.
 
 import contextlib
 import hashlib
+import json
 import os
 import random
 import shutil
@@ -92,6 +93,12 @@ class Rack:
     def cut(self, name):
         """No FIN, no RST: packets just stop."""
         run("ip", "-n", self.space("sw"), "link", "set", f"p-{name}", "down")
+
+    def sent(self, name):
+        """Bytes that the host has sent so far."""
+        shown = subprocess.run(["ip", "-n", self.space(name), "-s", "-j", "link", "show", "eth0"], check=True,
+                               capture_output=True, text=True).stdout
+        return json.loads(shown)[0]["stats64"]["tx"]["bytes"]
 
     def start(self, name, *words, **options):
         options.setdefault("stderr", subprocess.PIPE)
