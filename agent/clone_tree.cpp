@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <deque>
+#include <optional>
 
 #include "base/error.h"
 #include "base/files.h"
@@ -135,11 +136,17 @@ void CloneTree::make_directory(const std::string& path, mode_t mode) {
   time.restore();
 }
 
-void CloneTree::make_socket(const std::string& path) {
-  std::string socket = outside(path);
-  KeptTime time(machine_, parent_of(socket));
-  machine_.make_socket(socket);
-  time.restore();
+std::string CloneTree::make_socket(const std::string& path) {
+  std::optional<KeptTime> time;
+  try {
+    const std::string socket = outside(path);
+    time.emplace(machine_, parent_of(socket));
+    machine_.make_socket(socket);
+  } catch (const Error& error) {
+    return error.what();
+  }
+  time->restore();
+  return "";
 }
 
 }  // namespace ka::agent

@@ -37,8 +37,9 @@ class CloneTree {
   bool remove(const std::string& path);
   /// Does not change what is there already; keeps the time of the directory above.
   void make_directory(const std::string& path, mode_t mode = 0755);
-  /// A socket's inode, as make_directory.
-  void make_socket(const std::string& path);
+  /// A socket's inode, as make_directory. "", or why there can be none. Throws Error if the directory above cannot get
+  /// its time back: that is no matter of the socket's.
+  std::string make_socket(const std::string& path);
 
  private:
   Machine& machine_;

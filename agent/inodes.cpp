@@ -31,11 +31,15 @@ void make_bare_inodes(Machine& machine, CloneTree& clone, Log& log, const wire::
     take_after(machine, clone.outside(d.path), d);
   }
   for (const wire::Socket& s : manifest.sockets) {
+    std::string why = clone.make_socket(s.path);
+    if (!why.empty()) {
+      log.line(" - WARNING: the socket " + escape_bytes(s.path) + " is left out: " + why);
+      continue;
+    }
     try {
-      clone.make_socket(s.path);
       take_after(machine, clone.outside(s.path), s);
     } catch (const Error& error) {
-      log.line(" - WARNING: the socket " + escape_bytes(s.path) + " is left out: " + error.what());
+      log.line(" - WARNING: the socket " + escape_bytes(s.path) + " is not as the golden node's: " + error.what());
     }
   }
   clone.make_directory("/proc", 0555);

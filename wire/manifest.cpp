@@ -151,7 +151,6 @@ class Reader {
   }
 
   bool flag(const char* name) const {
-    if (!has(name)) return false;
     const json& value = field(name);
     if (!value.is_boolean()) fail(name, "is not true or false");
     return value.get<bool>();
@@ -232,7 +231,7 @@ Partition decode_partition(const Reader& in) {
   p.kind = in.one_of<Partition::Kind>("kind", kind_names);
   p.type = in.number<std::uint8_t>("type");
   if (in.has("size_mib")) p.size_mib = in.number<std::uint64_t>("size_mib");
-  p.bootable = in.flag("bootable");
+  p.bootable = in.has("bootable") && in.flag("bootable");
   if (in.has("golden_size")) {
     p.golden_start = in.number<std::uint64_t>("golden_start");
     p.golden_size = in.number<std::uint64_t>("golden_size");
@@ -389,11 +388,11 @@ Manifest parse_manifest(std::string_view text) {
   m.hooks = in.each<Hook>("hooks", decode_hook);
   m.targets = in.each<TargetRule>("targets", decode_target);
   m.network_cards = in.each<NetworkCard>("network_cards", decode_network_card);
-  m.removable_allowed = in.flag("removable_allowed");
+  m.removable_allowed = in.has("removable_allowed") && in.flag("removable_allowed");
   m.tar_compression = in.text("tar_compression");
   m.log_directory = in.text("log_directory");
   m.verify_all = in.flag("verify_all");
-  if (in.has("step_limit_s")) m.step_limit_s = in.number<std::uint32_t>("step_limit_s");
+  m.step_limit_s = in.number<std::uint32_t>("step_limit_s");
   m.firmware = in.texts("firmware");
   check(m);
   return m;

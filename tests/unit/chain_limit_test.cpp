@@ -86,7 +86,7 @@ TEST_F(ChainLimit, ItIsTheFirstLineWhenAllAreAlike) {
 
 TEST_F(ChainLimit, ItIsTheSinkThatHasTakenLeast) {
   read(32);
-  at(1, 32, 2);
+  at(1, 32, 1);
   at(2, 32, 31);
   at(3, 32, 31);
   read(2);

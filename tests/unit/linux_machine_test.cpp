@@ -73,10 +73,22 @@ class LoopDeviceTest : public LinuxMachineTest {
       if (loop.valid() && ::ioctl(loop.get(), LOOP_SET_FD, image.get()) == 0) loop_ = std::move(loop);
     }
     ASSERT_TRUE(loop_.valid());
+    make_writable_and_whole();
   }
   void TearDown() override {
     machine_.close_disks();
-    if (loop_.valid()) ::ioctl(loop_.get(), LOOP_CLR_FD, 0);
+    if (!loop_.valid()) return;
+    make_writable_and_whole();
+    ::ioctl(loop_.get(), LOOP_CLR_FD, 0);
+  }
+  // Both outlive LOOP_CLR_FD: the next who takes this loop device, or a test that was killed, would find them.
+  void make_writable_and_whole() {
+    int no = 0;
+    EXPECT_EQ(::ioctl(loop_.get(), BLKROSET, &no), 0) << std::strerror(errno);
+    blkpg_partition first{};
+    first.pno = 1;
+    blkpg_ioctl_arg remove{BLKPG_DEL_PARTITION, 0, sizeof first, &first};
+    ::ioctl(loop_.get(), BLKPG, &remove);  // fails if there is none
   }
   bool anybody_may_have_it() const { return UniqueFd(::open(path_.c_str(), O_RDWR | O_EXCL | O_CLOEXEC)).valid(); }
 

@@ -166,6 +166,10 @@ TEST_F(ServerOptions, AWrongValueOfConfIsNamed) {
   EXPECT_EQ(conf_error("\ncontrol-port = ssh\n").substr(0, 46), "ka.conf:2: not a value for control-port: ssh (");
   EXPECT_EQ(conf_error("allow-removable = perhaps\n").substr(0, 48),
             "ka.conf:1: not a value for allow-removable: perh");
+}
+
+TEST_F(ServerOptions, AValueOfConfThatIsOutOfRangeIsNamedWithTheRange) {
+  parse("");
   EXPECT_NE(conf_error("\ncontrol-port = 0\n").find("a whole number from 1 to 65535 is needed, not 0"),
             std::string::npos);
 }
