@@ -46,7 +46,7 @@ void Mounts::unmount_down_to(std::size_t number) {
 Awaitable<void> Mounts::give_up() {
   // A program that was killed keeps its files open until the kernel has torn it down; there is no event for the
   // moment a mount becomes free.
-  constexpr int tries = 50;
+  constexpr int tries = 500;
   for (int i = 0; i < tries; ++i) {
     std::string why;
     try {
@@ -56,7 +56,7 @@ Awaitable<void> Mounts::give_up() {
       why = error.what();
     }
     if (i + 1 == tries) log_.line(" - Still mounted: " + why);
-    asio::steady_timer pause(io_, std::chrono::milliseconds(100));
+    asio::steady_timer pause(io_, std::chrono::milliseconds(10));
     co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
   }
 }
