@@ -165,7 +165,9 @@ class FakeMachine final : public Machine {
     call("write_device " + path + " " + std::to_string(offset) + "+" + std::to_string(bytes.size()), true);
     EXPECT_EQ(open_disks.count(path), 1u) << path << " is written to and not open";
     std::string& start = devices.at(path);  // all that is kept of it
-    if (offset < start.size()) start.replace(offset, bytes.size(), bytes);
+    if (offset >= start.size()) return;
+    bytes = bytes.substr(0, start.size() - offset);
+    start.replace(offset, bytes.size(), bytes);
   }
   std::string read_device(const std::string& path, std::uint64_t offset, std::size_t size) override {
     call("read_device " + path);
@@ -373,7 +375,7 @@ class Attempt {
     sys.link("/block/" + name, ".." + block);
     sys.directory("/module/virtio_blk");
     sys.link(device + "/driver/module", sys.at("/module/virtio_blk"));
-    machine.devices["/dev/" + name] = std::string(1 << 20, 'x');
+    machine.devices["/dev/" + name] = std::string(4096, 'x');
   }
 
   Awaitable<void> load_module(std::string name) {
