@@ -254,6 +254,9 @@ Awaitable<void> State::fetch(std::shared_ptr<State>, std::shared_ptr<Run> run) {
   if (stream.epoch() != epoch || run->trouble || lost) co_return;
   report_position(*run);
   if (stream.whole()) co_return;
+  // What is refused is not left to wait: whoever sends it would hold it, and its connection, for ever.
+  if (run->upstream) run->upstream->close(ignored);
+  run->upstream.reset();
   wire::UpstreamLost report{stream.stream(), epoch, why};
   control->send(report);
 }
