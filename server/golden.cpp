@@ -131,7 +131,7 @@ Awaitable<Golden> inspect(asio::io_context& io, std::vector<std::string> drives)
   golden.mounts = visible_mounts();
   golden.swaps = parse_swaps(read_file_if_any("/proc/swaps").value_or(""));
   golden.uefi = ::access("/sys/firmware/efi", F_OK) == 0;
-  golden.boot = read_boot_files("");
+  golden.boot = read_golden_boot("");
   golden.needed = read_needed_files("", golden.boot);
   golden.modules = read_modules("");
   read_links(golden);

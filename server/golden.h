@@ -40,7 +40,7 @@ struct Usage {
 };
 
 /// What this machine starts by.
-struct BootFiles {
+struct GoldenBoot {
   std::optional<wire::GrubInstallation> grub;  ///< nullopt: no grub.cfg
   bool grub_program = false;                   ///< grub-install or grub2-install
   bool grub_legacy = false;                    ///< a menu.lst or grub.conf
@@ -68,7 +68,7 @@ struct Golden {
   std::map<std::string, Usage> usage;                     ///< by mount point
   std::map<std::string, std::vector<std::string>> links;  ///< by drive or partition: "/dev/disk/by-id/…", by-path
   bool uefi = false;                                      ///< booted by UEFI
-  BootFiles boot;
+  GoldenBoot boot;
   std::vector<NeededFile> needed;
   std::set<std::string> modules;      ///< of all kernels here, with _ for -
   std::vector<std::string> warnings;  ///< what did not answer while it was looked at
@@ -85,8 +85,8 @@ Probe parse_blkid(std::string_view text);
 ExtHeader parse_dumpe2fs(std::string_view text);
 
 /// The parts of inspect() that need only files; `root` is another place in tests. (golden_boot.cpp)
-BootFiles read_boot_files(const std::string& root);
-std::vector<NeededFile> read_needed_files(const std::string& root, const BootFiles& boot);
+GoldenBoot read_golden_boot(const std::string& root);
+std::vector<NeededFile> read_needed_files(const std::string& root, const GoldenBoot& boot);
 std::set<std::string> read_modules(const std::string& root);
 
 /// The value after `name` and blanks on the line of `text` that begins with it; empty: there is no such line.

@@ -37,14 +37,14 @@ std::string module_of(std::string_view path) {
 
 }  // namespace
 
-BootFiles read_boot_files(const std::string& root) {
+GoldenBoot read_golden_boot(const std::string& root) {
   auto here = [&root](const std::string& path) { return exists(root + path); };
   auto program = [&here](const std::string& name) {
     for (const char* folder : {"/usr/local/sbin/", "/usr/sbin/", "/sbin/", "/usr/local/bin/", "/usr/bin/", "/bin/"})
       if (here(folder + name)) return true;
     return false;
   };
-  BootFiles boot;
+  GoldenBoot boot;
   boot.grub = wire::find_grub(here, program);
   boot.grub_program = program("grub-install") || program("grub2-install");
   for (const char* file : {"/boot/grub/menu.lst", "/boot/grub/grub.conf", "/grub/menu.lst"})
@@ -60,7 +60,7 @@ BootFiles read_boot_files(const std::string& root) {
   return boot;
 }
 
-std::vector<NeededFile> read_needed_files(const std::string& root, const BootFiles& boot) {
+std::vector<NeededFile> read_needed_files(const std::string& root, const GoldenBoot& boot) {
   std::vector<std::string> paths = {"/etc/passwd", "/sbin/init", "/bin/sh", "/etc/fstab"};
   utsname kernel{};
   if (::uname(&kernel) == 0) paths.push_back("/lib/modules/" + std::string(kernel.release));

@@ -18,14 +18,14 @@ std::string boot_drive(const PlanDraft& draft) {
 
 std::string found_loader(const PlanDraft& draft, const std::string& drive) {
   if (draft.boot_code.count(drive)) return "none";
-  const BootFiles& boot = draft.golden.boot;
+  const GoldenBoot& boot = draft.golden.boot;
   bool grub = boot.grub || boot.grub_program || boot.grub_legacy;
   return grub ? "grub" : boot.lilo ? "lilo" : "none";
 }
 
 // Whatever the end of a clone needs of GRUB is asked for now.
 void check_grub(PlanDraft& draft, const std::string& drive) {
-  const BootFiles& boot = draft.golden.boot;
+  const GoldenBoot& boot = draft.golden.boot;
   if (draft.boot_code.count(drive))
     draft.refuse("-r grub and -m/-M both write the boot code of " + drive + "; give one of them");
   if (!boot.grub && boot.grub_legacy) {

@@ -54,7 +54,7 @@ std::string shortened(const std::string& path) {
 
 void add_needs(PlanDraft& draft) {
   wire::Manifest& manifest = draft.plan.manifest;
-  const BootFiles& boot = draft.golden.boot;
+  const GoldenBoot& boot = draft.golden.boot;
   auto need = [&manifest](const std::string& path, std::uint64_t bytes) {
     if (FileSystem* fs = holder_of(manifest, path)) fs->needed_later += bytes;
   };

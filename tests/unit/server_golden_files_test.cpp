@@ -28,7 +28,7 @@ TEST(ServerBootFiles, GrubOfDebianSuseAndFedora) {
   debian.file("/boot/grub/grub.cfg", "");
   debian.file("/usr/sbin/grub-install", "", 0755);
   debian.file("/usr/lib/grub/i386-pc/boot.img", "");
-  BootFiles boot = read_boot_files(debian.root());
+  GoldenBoot boot = read_golden_boot(debian.root());
   ASSERT_TRUE(boot.grub);
   EXPECT_TRUE(boot.grub->complete());
   EXPECT_EQ(boot.grub->program, "grub-install");
@@ -37,7 +37,7 @@ TEST(ServerBootFiles, GrubOfDebianSuseAndFedora) {
   suse.file("/boot/grub2/grub.cfg", "");
   suse.file("/usr/sbin/grub2-install", "", 0755);
   suse.file("/usr/share/grub2/i386-pc/boot.img", "");
-  boot = read_boot_files(suse.root());
+  boot = read_golden_boot(suse.root());
   ASSERT_TRUE(boot.grub);
   EXPECT_TRUE(boot.grub->complete());
   EXPECT_EQ(boot.grub->modules, "/usr/share/grub2/i386-pc");
@@ -46,14 +46,14 @@ TEST(ServerBootFiles, GrubOfDebianSuseAndFedora) {
   Scratch fedora;  // grub2-pc-modules is not installed
   fedora.file("/boot/grub2/grub.cfg", "");
   fedora.file("/usr/sbin/grub2-install", "", 0755);
-  EXPECT_FALSE(read_boot_files(fedora.root()).grub->complete());
+  EXPECT_FALSE(read_golden_boot(fedora.root()).grub->complete());
 }
 
 TEST(ServerBootFiles, GrubLegacyIsNoGrub) {
   Scratch root;
   root.file("/boot/grub/menu.lst", "");
   root.file("/sbin/grub-install", "", 0755);
-  BootFiles boot = read_boot_files(root.root());
+  GoldenBoot boot = read_golden_boot(root.root());
   EXPECT_FALSE(boot.grub);
   EXPECT_TRUE(boot.grub_legacy);
 }
@@ -62,9 +62,9 @@ TEST(ServerBootFiles, TheLargestInitrdAndWhatMakesIt) {
   Scratch root;
   root.file("/boot/initrd.img-6.1", std::string(1000, 'x'));
   root.file("/boot/initramfs-5.14.img", std::string(3000, 'x'));
-  EXPECT_FALSE(read_boot_files(root.root()).makes_initrds);
+  EXPECT_FALSE(read_golden_boot(root.root()).makes_initrds);
   root.file("/usr/bin/dracut", "", 0755);
-  BootFiles boot = read_boot_files(root.root());
+  GoldenBoot boot = read_golden_boot(root.root());
   EXPECT_EQ(boot.largest_initrd, 3000u);
   EXPECT_TRUE(boot.makes_initrds);
 }
@@ -76,7 +76,7 @@ TEST(ServerBootFiles, WhatACloneCannotStartWithout) {
   root.link("/usr/sbin/init", "../lib/systemd/systemd");
   root.link("/sbin", "usr/sbin");
   root.file("/boot/vmlinuz-6.1", "");
-  EXPECT_THAT(paths(read_needed_files(root.root(), read_boot_files(root.root()))),
+  EXPECT_THAT(paths(read_needed_files(root.root(), read_golden_boot(root.root()))),
               ElementsAre("/etc/passwd", "/sbin/init", "/usr/lib/systemd/systemd", "/boot/vmlinuz-6.1"));
 }
 
