@@ -12,6 +12,7 @@
 #   make check        every test, one summary at the end
 #   make check-moments
 #                     servers and cables that go at twenty random moments before the first write  [KA_SEED=…]
+#   make tidy         clang-tidy over all sources of the products: many minutes
 #   make format       all C++ as .clang-format has it
 #   make soak         simulated chains, seed after seed, until one goes wrong
 #   make bench        the chain beside netcat and udpcast: docs/performance.md
@@ -20,7 +21,7 @@
 #   make clean        build/ is removed, with the packages that were fetched
 #   make help         this list
 .DEFAULT_GOAL := all
-.PHONY: all check check-moments format soak bench bench-clone demo initramfs stage2 update pxe-config \
+.PHONY: all check check-moments tidy format soak bench bench-clone demo initramfs stage2 update pxe-config \
   install uninstall clean help
 SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
@@ -114,6 +115,10 @@ check-moments: initramfs stage2 pxe-packages rack-packages
 
 format: check-packages
 	@tests/house/format.sh --fix .
+
+# clang-tidy over all sources of the products, which takes many minutes.
+tidy: check-packages build/sanitize/build.ninja
+	@tests/house/tidy.py . build/sanitize
 
 # Simulated chains, seed after seed, until it is interrupted or one goes wrong.
 soak: build/sanitize/build.ninja
