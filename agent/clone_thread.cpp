@@ -187,9 +187,9 @@ struct CloneRun {
   CloneContext context;  // of the thread
   CloneContext home;
 
-  asio::steady_timer news;  // these are used at home
-  bool ended = false;
-  std::exception_ptr failure;
+  asio::steady_timer news;           // these are used at home
+  bool ended = false;                // the thread is done with all of this
+  std::exception_ptr failure;        // the thread's until then
   asio::cancellation_signal cancel;  // used by the thread
 };
 
@@ -200,18 +200,20 @@ Awaitable<void> run_clone(std::shared_ptr<CloneRun> run) { co_await clone(run->c
 Awaitable<void> clone_beside(CloneContext context) {
   auto run = std::make_shared<CloneRun>(std::move(context));
   auto threads = run->threads;
-  auto ended = [run](std::exception_ptr failure) {
-    auto tell = [run, failure] {
-      run->failure = failure;
+  auto keep = [run](std::exception_ptr failure) { run->failure = failure; };
+  auto task = run_clone(run);
+  asio::co_spawn(threads->own, std::move(task), asio::bind_cancellation_slot(run->cancel.slot(), std::move(keep)));
+  auto busy_at_home = asio::make_work_guard(threads->home);
+  // What is used at home must be destroyed there: the thread gives up the last it holds of the run with the news.
+  start_thread([run]() mutable {
+    run->threads->own.run();
+    asio::io_context& home = run->threads->home;
+    auto tell = [run = std::move(run)] {
       run->ended = true;
       run->news.cancel();
     };
-    asio::post(run->threads->home, std::move(tell));
-  };
-  auto task = run_clone(run);
-  asio::co_spawn(threads->own, std::move(task), asio::bind_cancellation_slot(run->cancel.slot(), std::move(ended)));
-  auto busy_at_home = asio::make_work_guard(threads->home);
-  start_thread([threads] { threads->own.run(); });
+    asio::post(home, std::move(tell));
+  });
   while (!run->ended) {
     run->news.expires_after(1s);
     co_await run->news.async_wait(asio::as_tuple(asio::use_awaitable));
