@@ -56,13 +56,13 @@ Awaitable<void> run_beside(asio::io_context& io, std::function<void()> work) {
       failure = std::current_exception();
     }
     work = nullptr;
-    auto tell = [state, failure] {
+    // All that belongs to the loop goes with the news: the loop may be gone the moment after.
+    auto tell = [state = std::move(state), busy = std::move(busy), failure] {
       state->failure = failure;
       state->ended = true;
       state->news.cancel();
     };
     asio::post(io, std::move(tell));
-    state.reset();
   });
   while (!state->ended) {
     co_await state->news.async_wait(asio::as_tuple(asio::use_awaitable));
