@@ -175,7 +175,9 @@ class NetworkFile {
 
   void look(std::string& line) {
     bool bound = false, golden = false, other = false;
-    for (std::size_t at = 0; auto place = find_address(line, at); at = place->end) {
+    std::size_t at = 0;
+    while (auto place = find_address(line, at)) {
+      at = place->end;
       bool ours = cards_.is_golden(place->address);
       golden = golden || ours;
       other = other || !ours;
