@@ -33,7 +33,7 @@ def flag(root: Path) -> None:
     """Flags of chattr(1) below srv/awkward-flags; on ext4 only. An immutable file can be removed by nobody: apart."""
     place = root / "srv/awkward-flags"
     (place / "directory").mkdir(parents=True)
-    for flags in ("i", "a", "d", "A", "S", "c", "s", "u", "j", "iAd"):
+    for flags in ("i", "a", "d", "A", "S", "c", "s", "u", "iAd"):
         (place / f"file-{flags}").write_text(flags)
         _checked("chattr", "+" + flags, place / f"file-{flags}")
     (place / "directory/inside").write_text("an immutable directory's file\n")
