@@ -153,8 +153,8 @@ class HostKeys {
 
 }  // namespace
 
-Awaitable<void> renew_ssh_host_keys(Machine& machine, CloneTree& clone, Log& log, const std::string& host_name) {
-  HostKeys keys(machine, clone, log, host_name);
+Awaitable<void> renew_ssh_host_keys(Machine& machine, CloneTree& clone, Log& log, std::string host_name) {
+  HostKeys keys(machine, clone, log, std::move(host_name));
   co_await keys.renew();
 }
 

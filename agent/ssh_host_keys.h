@@ -14,6 +14,6 @@ namespace ka::agent {
 /// same type, made by the clone's own ssh-keygen (needs /dev and /run in the clone), and proves that none is as before.
 /// Owner, mode and attributes stay. A key of a type that this ssh-keygen does not make is removed, with a warning; so
 /// are all if there is no ssh-keygen. Throws Error if sshd is left without a key that it uses, or a key did not change.
-Awaitable<void> renew_ssh_host_keys(Machine& machine, CloneTree& clone, Log& log, const std::string& host_name);
+Awaitable<void> renew_ssh_host_keys(Machine& machine, CloneTree& clone, Log& log, std::string host_name);
 
 }  // namespace ka::agent

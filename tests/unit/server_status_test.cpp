@@ -7,6 +7,7 @@
 
 #include "server/check_report.h"
 #include "server/report.h"
+#include "wire/desc.h"
 
 namespace ka::server {
 namespace {
@@ -213,6 +214,7 @@ TEST(ServerReport, OfACheckThatFindsNothingInTheWay) {
   wire::Disk disk;
   disk.name = "sda";
   disk.golden_size = 100 * mib;
+  disk.partitions = wire::parse_desc("linux fill\n", "desc");
   ready.plan.manifest.disks = {disk};
   ready.plan.excluded = {"/tmp"};
   ready.plan.not_cloned = {{"/mnt/data (sdb1, ext4)", "left out by -X sdb"}};
