@@ -216,6 +216,13 @@ TEST(ServerReport, OfACheckThatFindsNothingInTheWay) {
   disk.golden_size = 100 * mib;
   disk.partitions = wire::parse_desc("linux fill\n", "desc");
   ready.plan.manifest.disks = {disk};
+  wire::FileSystem root;
+  root.disk = "sda";
+  root.partition = 1;
+  root.type = "ext4";
+  root.mount_point = "/";
+  root.uuid = "11111111-1111-1111-1111-111111111111";
+  ready.plan.manifest.file_systems = {root};
   ready.plan.excluded = {"/tmp"};
   ready.plan.not_cloned = {{"/mnt/data (sdb1, ext4)", "left out by -X sdb"}};
   ready.plan.warnings = {"/home is nearly full"};
