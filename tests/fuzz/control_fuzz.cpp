@@ -19,6 +19,7 @@ class Silent final : public ka::wire::JobOutput {
   void stream_started(std::size_t, unsigned, unsigned) override {}
   void stream_moved() override {}
   void stream_ended(bool) override {}
+  void ask_operator(const std::vector<ka::wire::WriteRequest>&) override {}
 };
 
 }  // namespace
