@@ -12,6 +12,7 @@
 #   make check        every test, one summary at the end
 #   make check-moments
 #                     servers and cables that go at twenty random moments before the first write  [KA_SEED=…]
+#   make check-disks  disks that refuse, lose or hold back what is written to them
 #   make tidy         clang-tidy over all sources of the products: many minutes
 #   make format       all C++ as .clang-format has it
 #   make soak         simulated chains, seed after seed, until one goes wrong
@@ -21,7 +22,7 @@
 #   make clean        build/ is removed, with the packages that were fetched
 #   make help         this list
 .DEFAULT_GOAL := all
-.PHONY: all check check-moments tidy format soak bench bench-clone demo initramfs stage2 update pxe-config \
+.PHONY: all check check-moments check-disks tidy format soak bench bench-clone demo initramfs stage2 update pxe-config \
   install uninstall clean help
 SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
@@ -109,7 +110,13 @@ check: initramfs stage2 check-packages pxe-packages rack-packages build/sanitize
 	@ctest --preset sanitize
 
 check-moments: initramfs stage2 pxe-packages rack-packages
+	@tests/vm/rack-tool golden tiny
 	@KA_MOMENTS=20 KA_SEED=$(KA_SEED) tests/vm/moments_test.py
+
+# Disks that refuse, lose or hold back what is written to them.
+check-disks: initramfs stage2 pxe-packages rack-packages
+	@tests/vm/rack-tool golden tiny
+	@tests/vm/failure_test.py OddDisks
 
 format: check-packages
 	@tests/house/format.sh --fix .
