@@ -1,0 +1,30 @@
+#include "base/text.h"
+#include "wire/storage/kinds.h"
+
+namespace ka::storage {
+
+namespace {
+
+void check(const Where& where) {
+  const Blocks& blocks = as<Blocks>(where.node);
+  if (blocks.bytes == 0) where.fail("bytes", "is out of range");
+  where.size("bytes", blocks.bytes);
+  where.uuid("uuid", blocks.uuid);
+  where.label("label", blocks.label);
+}
+
+std::string text(const Node& node) { return "byte for byte, " + format_size(as<Blocks>(node).bytes); }
+
+Names names(const Storage&, const Node& node) {
+  const Blocks& blocks = as<Blocks>(node);
+  return {.uuid = blocks.uuid, .label = blocks.label, .part_uuid = {}, .part_label = {}};
+}
+
+std::uint64_t room(const Node&, const Ground& ground) { return ground.bytes; }
+std::uint64_t need(const Node& node) { return as<Blocks>(node).bytes; }
+
+}  // namespace
+
+const Rule blocks_rule = {"blocks", Sort::content, text, check, names, room, need, nullptr, false, true};
+
+}  // namespace ka::storage

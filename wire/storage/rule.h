@@ -1,0 +1,84 @@
+#pragma once
+/// What both sides must answer alike about each kind: one entry in one table (rules.cpp). The server asks it of the
+/// golden machine, a node before it writes and again of what it wrote.
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+
+#include "wire/storage/storage.h"
+
+namespace ka::storage {
+
+enum class Sort { device, group, content };
+
+/// What something stands on: so many bytes in sectors of this size.
+struct Ground {
+  std::uint64_t bytes = 0;
+  std::uint32_t sector = 512;
+};
+
+/// Where a node is: on its disk, from its first byte. A disk and its table have all of it.
+struct Place {
+  std::uint64_t start = 0;
+  Ground ground;
+};
+using Places = std::map<Id, Place>;
+
+/// While nodes are placed, each after those below it.
+struct Placing {
+  const Storage& storage;
+  const std::set<Id>& anew;  ///< tables that are not to be kept as they are
+  Places places;
+};
+
+/// A node while it is checked: what is wrong gets its path.
+struct Where {
+  const Storage& storage;
+  const Node& node;
+  std::string path;  ///< "storage[3]"
+
+  /// Throws Error "manifest: storage[3].field: why".
+  [[noreturn]] void fail(const char* field, const std::string& why) const;
+  /// The value must be a word: nothing in it may be a separator, an option or a blank.
+  void word(const char* field, const std::string& value) const;
+  /// A UUID, or a part of one, or nothing.
+  void uuid(const char* field, const std::string& value) const;
+  void label(const char* field, const std::string& value) const;
+  void size(const char* field, std::uint64_t value) const;  ///< below 2^60
+  /// The one node that this one stands on.
+  const Node& below() const;
+};
+
+/// The names by which files mean a node; empty: it has none.
+struct Names {
+  std::string uuid, label, part_uuid, part_label;
+};
+
+struct Rule {
+  const char* kind;  ///< in JSON: "disk"
+  Sort sort;
+  std::string (*text)(const Node&);  ///< for people: "ext4", "partition 1, type 83"
+  void (*check)(const Where&);
+  Names (*names)(const Storage&, const Node&);
+  /// Bytes that a device has for what stands on it, or that a content has for what it is to hold; 0: it cannot be made
+  /// there. Never less on a larger ground. nullptr of a group, which has hand_out.
+  std::uint64_t (*room)(const Node&, const Ground&);
+  /// What a content is to hold, or nullptr.
+  std::uint64_t (*need)(const Node&);
+  /// Of a group: places all that stands on it. Throws Error if that does not fit.
+  void (*hand_out)(Placing&, const Node&);
+  bool holds_files = false;      ///< a content that is mounted; its files come with the tree's
+  bool comes_by_stream = false;  ///< a content that has a session of its own and is not made anew
+};
+
+const Rule& rule(const Node& node);
+
+/// The largest number of bytes that anything may have: far above any disk, far below overflow.
+inline constexpr std::uint64_t largest_size = std::uint64_t{1} << 60;
+
+inline constexpr std::uint64_t mib = 1 << 20;
+constexpr std::uint64_t round_up_to_mib(std::uint64_t bytes) { return (bytes + mib - 1) / mib; }
+
+}  // namespace ka::storage

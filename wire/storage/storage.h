@@ -1,0 +1,219 @@
+#pragma once
+/// What a machine keeps its data on: one list of nodes, each after those that it stands on. The server reads it from
+/// the golden machine and cuts out what is cloned; a node puts its own disks under it and makes it, bottom up.
+///
+/// What is done with a kind differs per side and is no member: wire/storage/rule.h has what both sides must answer
+/// alike, a table of each side's the rest. All sizes and places are bytes.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace ka::storage {
+
+/// The golden machine's own word: "sda", "sda:gpt", "sda1", "sda1:fs".
+using Id = std::string;
+
+/// How large a device is that a group hands out.
+struct Size {
+  std::uint64_t bytes = 0;  ///< on the golden machine, or of a desc; of a desc's fill 0
+  bool fill = false;        ///< takes what is left
+  bool shrinks = false;     ///< may be made smaller, down to what is used and a tenth
+
+  bool operator==(const Size&) const = default;
+  template <typename Self, typename F>
+  static void each(Self& s, F& f) {
+    f("bytes", s.bytes), f("fill", s.fill), f("shrinks", s.shrinks);
+  }
+};
+
+/// How full a file system is, and what the last steps of a clone write there besides: initrd, GRUB, log.
+struct Usage {
+  std::uint64_t bytes = 0, inodes = 0, later = 0;
+
+  bool operator==(const Usage&) const = default;
+  template <typename Self, typename F>
+  static void each(Self& s, F& f) {
+    f("bytes", s.bytes), f("inodes", s.inodes), f("later", s.later);
+  }
+};
+
+// Devices: one thing stands on each.
+
+/// The only kind that stands on nothing.
+struct Disk {
+  std::uint64_t bytes = 0;
+  std::uint32_t sector = 512;  ///< logical
+  std::string boot_code;       ///< -m/-M: boot_record_size bytes, else empty
+
+  bool operator==(const Disk&) const = default;
+  template <typename Self, typename F>
+  static void each(Self& s, F& f) {
+    f("bytes", s.bytes), f("sector", s.sector), f("boot_code", s.boot_code);
+  }
+};
+
+/// What lies in front of the table in an MBR, as -m and -M take it: boot code, then the disk identifier and two bytes.
+inline constexpr std::size_t boot_record_size = 446;
+/// The boot code alone, which is all that a node writes: the identifier is its table's.
+inline constexpr std::size_t boot_code_size = 440;
+
+enum class Role { plain, extended, logical };
+inline constexpr const char* role_names[] = {"plain", "extended", "logical"};
+constexpr const auto& names_of(Role) { return role_names; }
+
+struct Partition {
+  int number = 0;
+  Role role = Role::plain;       ///< of a GPT always plain
+  std::string type;              ///< of a DOS table hexadecimal: "83", "c"; of a GPT the GUID, in capitals
+  std::string guid, name;        ///< of a GPT; an empty GUID: a new one
+  std::uint64_t attributes = 0;  ///< of a GPT: bit 0 needed by the platform, bit 2 legacy boot, …
+  std::uint64_t start = 0;       ///< on the golden disk; 0: a desc makes it
+  bool active = false;           ///< of a DOS table
+  bool pinned = false;           ///< stays where it starts: what is copied byte for byte knows its place
+  Size size;
+
+  bool operator==(const Partition&) const = default;
+  template <typename Self, typename F>
+  static void each(Self& s, F& f) {
+    f("number", s.number), f("role", s.role), f("type", s.type), f("guid", s.guid), f("name", s.name),
+        f("attributes", s.attributes), f("start", s.start), f("active", s.active), f("pinned", s.pinned),
+        f("size", s.size);
+  }
+};
+
+// Groups: many stand on each.
+
+enum class Label { dos, gpt };
+inline constexpr const char* label_names[] = {"dos", "gpt"};
+constexpr const auto& names_of(Label) { return label_names; }
+
+/// A partition table. Its partitions follow in the order in which they lie on the golden disk, or in which a desc has
+/// them; logical ones after the extended one.
+struct Table {
+  Label label = Label::dos;
+  std::string identity;  ///< kept: "0x59be1427", or the GUID of the disk in capitals; empty: a new one
+  unsigned slots = 0;    ///< of a GPT: how many partitions it can name; of a DOS table 0
+
+  bool operator==(const Table&) const = default;
+  template <typename Self, typename F>
+  static void each(Self& s, F& f) {
+    f("label", s.label), f("identity", s.identity), f("slots", s.slots);
+  }
+};
+
+// Contents: nothing stands on them. An empty UUID or label: none, or a new one.
+
+/// ext2, ext3, ext4. What is empty or 0 is left to mke2fs.
+struct Ext {
+  std::string version;  ///< "ext4"
+  std::string uuid, label;
+  Usage used;
+  std::uint32_t block_size = 0, inode_size = 0;
+  std::vector<std::string> features;
+  std::uint64_t blocks = 0;           ///< of the golden one; what reserved_blocks is a share of
+  std::uint64_t reserved_blocks = 0;  ///< may be 0, if `blocks` is not
+  std::uint32_t reserved_uid = 0, reserved_gid = 0;
+  std::uint32_t cluster_size = 0;            ///< of bigalloc
+  std::uint32_t flex_groups = 0;             ///< block groups that keep their tables together
+  std::uint32_t stride = 0, stripe = 0;      ///< blocks; of a RAID
+  std::uint32_t journal_mib = 0;             ///< if it is not what mke2fs makes for this size
+  std::uint32_t bytes_per_inode = 0;         ///< likewise
+  std::string errors;                        ///< "continue", "remount-ro", "panic"
+  std::vector<std::string> mount_options;    ///< always on: "acl", "journal_data"; with `blocks`: no others are
+  std::string more_mount_options;            ///< tune2fs -E mount_opts=, which takes one
+  std::int32_t mounts_between_checks = -1;   ///< -1: any number
+  std::uint32_t seconds_between_checks = 0;  ///< 0: any time
+  std::string hash, hash_seed;               ///< of names in directories: "half_md4"; a UUID
+  std::string encoding;                      ///< of casefold: "utf8-12.1"
+  std::vector<std::string> quota_types;      ///< of quota: "usrquota", "grpquota", "prjquota"
+
+  bool operator==(const Ext&) const = default;
+  template <typename Self, typename F>
+  static void each(Self& s, F& f) {
+    f("version", s.version), f("uuid", s.uuid), f("label", s.label), f("used", s.used), f("block_size", s.block_size),
+        f("inode_size", s.inode_size), f("features", s.features), f("blocks", s.blocks),
+        f("reserved_blocks", s.reserved_blocks), f("reserved_uid", s.reserved_uid), f("reserved_gid", s.reserved_gid),
+        f("cluster_size", s.cluster_size), f("flex_groups", s.flex_groups), f("stride", s.stride),
+        f("stripe", s.stripe), f("journal_mib", s.journal_mib), f("bytes_per_inode", s.bytes_per_inode),
+        f("errors", s.errors), f("mount_options", s.mount_options), f("more_mount_options", s.more_mount_options),
+        f("mounts_between_checks", s.mounts_between_checks), f("seconds_between_checks", s.seconds_between_checks),
+        f("hash", s.hash), f("hash_seed", s.hash_seed), f("encoding", s.encoding), f("quota_types", s.quota_types);
+  }
+};
+
+struct Swap {
+  std::string uuid, label;
+
+  bool operator==(const Swap&) const = default;
+  template <typename Self, typename F>
+  static void each(Self& s, F& f) {
+    f("uuid", s.uuid), f("label", s.label);
+  }
+};
+
+/// -D: copied byte for byte.
+struct Blocks {
+  std::uint64_t bytes = 0;
+  std::string uuid, label;  ///< of what they hold
+
+  bool operator==(const Blocks&) const = default;
+  template <typename Self, typename F>
+  static void each(Self& s, F& f) {
+    f("bytes", s.bytes), f("uuid", s.uuid), f("label", s.label);
+  }
+};
+
+/// A new kind is a struct above, a word here, and a line in each side's table.
+using What = std::variant<Disk, Table, Partition, Ext, Swap, Blocks>;
+
+struct Node {
+  Id id;
+  std::vector<Id> on;  ///< what it stands on
+  /// Other names of a device on the golden machine: links that udev made from its serial number or place. No clone has
+  /// them; what is called so in its files is looked up here. "/dev/disk/by-id/ata-QEMU_HARDDISK_QM00001-part1"
+  std::vector<std::string> links;
+  What what;
+
+  bool operator==(const Node&) const = default;
+};
+
+struct Storage {
+  std::vector<Node> nodes;
+
+  const Node* find(std::string_view id) const;      ///< nullptr: none
+  const Node& at(std::string_view id) const;        ///< throws Error
+  std::vector<const Node*> on(const Id& id) const;  ///< what stands on it, in the order of the list
+
+  bool operator==(const Storage&) const = default;
+};
+
+/// The value of that kind, or nullptr.
+template <typename Kind>
+const Kind* get(const Node* node) {
+  return node ? std::get_if<Kind>(&node->what) : nullptr;
+}
+template <typename Kind>
+const Kind& as(const Node& node) {
+  return std::get<Kind>(node.what);
+}
+template <typename Kind>
+std::vector<const Node*> all(const Storage& storage) {
+  std::vector<const Node*> found;
+  for (const Node& node : storage.nodes)
+    if (std::holds_alternative<Kind>(node.what)) found.push_back(&node);
+  return found;
+}
+
+/// The one thing that stands on a device, or nullptr.
+const Node* content_of(const Storage& storage, const Node& device);
+
+/// The disk below a node, or itself; with several, the first. Throws Error if there is none.
+const Node& disk_below(const Storage& storage, const Node& node);
+
+/// The table that lies on the same disk, or nullptr.
+const Node* table_on(const Storage& storage, const Node& disk);
+
+}  // namespace ka::storage
