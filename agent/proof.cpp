@@ -169,8 +169,12 @@ void Proof::add(const std::string& path, const Note& note) {
 }
 
 void Proof::copied() {
-  // The kernel's own clock for the times of inodes.
-  ::clock_gettime(CLOCK_REALTIME_COARSE, &copied_);
+  // Inodes get the time of the last tick, or since Linux 6.13 at times the exact one. So all that was done before now
+  // has a time before that of the first tick which is behind this moment, and what is done from then on has none.
+  struct timespec now {};
+  const struct timespec moment { 0, 1'000'000 };
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  while (::clock_gettime(CLOCK_REALTIME_COARSE, &copied_), at_or_after(now, copied_)) ::nanosleep(&moment, nullptr);
 }
 
 std::size_t Proof::memory() const {
@@ -221,6 +225,7 @@ void Proof::note_changes(const std::string& root) {
     const bool changed = !fd.valid() || !S_ISREG(status.st_mode) || at_or_after(status.st_ctim, copied_);
     if (!changed) return;
     if (note.kind == Note::content) bytes_ -= note.size;
+    --files_;
     note.kind = Note::gone;
   };
   notes_.each(sort_out);

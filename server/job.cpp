@@ -55,8 +55,13 @@ void raise_file_limit() {
 class JobRunner final : public Job, private wire::JobOutput, public std::enable_shared_from_this<JobRunner> {
  public:
   JobRunner(asio::io_context& io, JobPlan plan, JobObserver& observer)
-      : io_(io), plan_(std::move(plan)), observer_(observer), control_(io),
-        door_(io, connections_per_second, connections_at_once), ended_(io), moved_(io) {}
+      : io_(io),
+        plan_(std::move(plan)),
+        observer_(observer),
+        control_(io),
+        door_(io, connections_per_second, connections_at_once),
+        ended_(io),
+        moved_(io) {}
 
   Awaitable<JobResult> run() override;
   void stop() override;

@@ -1,5 +1,5 @@
-# What CTest runs of the unit tests, written to OUTPUT: one test for each suite of PROGRAM. Each case in a process of its
-# own would take most of the time for starting processes.
+# What CTest runs of the unit tests, written to OUTPUT: a test for each suite of PROGRAM. With a process for each case,
+# most of the time would go into starting them.
 execute_process(COMMAND "${PROGRAM}" --gtest_list_tests OUTPUT_VARIABLE listed COMMAND_ERROR_IS_FATAL ANY)
 string(REGEX MATCHALL "(^|\n)[A-Za-z0-9_/]+\\." suites "${listed}")
 set(tests "")
