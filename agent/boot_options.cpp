@@ -103,7 +103,7 @@ class Parser {
       if (value.empty() || value.size() > 15 || !only_of(value, "._-")) {
         warn("automatic=" + item, "not the name of an interface; all are tried");
       } else {
-        options_.interface = value == "auto" ? "" : value;
+        options_.network.interface = value == "auto" ? "" : value;
       }
     } else if (key == "network") {
       if (value == "static") {
@@ -147,12 +147,12 @@ class Parser {
     if (gateway_ && ((gateway_->to_uint() ^ address_->to_uint()) & mask) != 0) {
       return fail("automatic=gateway:" + gateway_->to_string(), "is not in the network of " + address_->to_string());
     }
-    options_.static_network = std::move(network);
+    options_.network.static_network = std::move(network);
   }
 
   void boot_interface(const std::string& word, std::string_view value) {
-    options_.boot_interface = parse_hardware_address(value);
-    if (!options_.boot_interface) warn(word, "not a hardware address such as 01-52-54-00-12-34-56");
+    options_.network.boot_interface = parse_hardware_address(value);
+    if (!options_.network.boot_interface) warn(word, "not a hardware address such as 01-52-54-00-12-34-56");
   }
 
   void server(const std::string& word, std::string_view value) {

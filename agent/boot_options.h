@@ -11,27 +11,17 @@
 #include <string_view>
 #include <vector>
 
-#include "agent/hardware_address.h"
+#include "agent/network_options.h"
 #include "agent/server_link.h"
 
 namespace ka::agent {
 
-/// network:static
-struct StaticNetwork {
-  asio::ip::address_v4 address;
-  unsigned prefix = 24;  ///< length of the netmask, 1 … 32
-  std::optional<asio::ip::address_v4> gateway;
-  std::vector<asio::ip::address_v4> dns;
-};
-
 struct BootOptions {
-  std::string interface;                          ///< "eth0"; empty: all with a carrier (interface:auto)
-  std::optional<HardwareAddress> boot_interface;  ///< BOOTIF: the NIC that PXE used; goes before `interface`
-  std::optional<StaticNetwork> static_network;    ///< nullopt: DHCP
-  std::optional<ServerAddress> server;            ///< kaserver=: no discovery
-  std::string session = wire::stage2_session;     ///< kasession=: the first session
-  std::vector<std::string> target_rules;          ///< katarget=, each "DISK=KIND:VALUE"
-  bool shell = false;                             ///< kashell: stage2 and a shell from it in place of the clone
+  NetworkOptions network;
+  std::optional<ServerAddress> server;         ///< kaserver=: no discovery
+  std::string session = wire::stage2_session;  ///< kasession=: the first session
+  std::vector<std::string> target_rules;       ///< katarget=, each "DISK=KIND:VALUE"
+  bool shell = false;                          ///< kashell: stage2 and a shell from it in place of the clone
 
   /// Words of ours that are not understood and change nothing: shown on the console.
   std::vector<std::string> warnings;

@@ -27,7 +27,7 @@ std::string seconds_since(Clock::time_point then) {
 
 }  // namespace
 
-Network::Network(asio::io_context& io, Log& log, const BootOptions& options)
+Network::Network(asio::io_context& io, Log& log, const NetworkOptions& options)
     : io_(io), log_(log), options_(options), first_lease_(io), started_(Clock::now()) {
   first_lease_.expires_at(Clock::time_point::max());
 }

@@ -8,16 +8,16 @@
 #include <string>
 #include <vector>
 
-#include "agent/boot_options.h"
 #include "agent/dhcp_client.h"
 #include "agent/links.h"
 #include "agent/log.h"
+#include "agent/network_options.h"
 
 namespace ka::agent {
 
 class Network {
  public:
-  Network(asio::io_context& io, Log& log, const BootOptions& options);
+  Network(asio::io_context& io, Log& log, const NetworkOptions& options);
 
   /// Follows the interfaces from now on: switches on those that are meant, and asks for addresses where there is a
   /// carrier, on all of them at once.
@@ -56,7 +56,7 @@ class Network {
 
   asio::io_context& io_;
   Log& log_;
-  const BootOptions& options_;
+  const NetworkOptions& options_;
   std::map<int, Interface> interfaces_;
   unsigned leases_ = 0;
   asio::steady_timer first_lease_;

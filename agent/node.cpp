@@ -46,7 +46,7 @@ Node::Node(asio::io_context& io, ConsoleLog& log, const BootOptions& options)
       started_(Clock::now()),
       machine_(io),
       drivers_(io, log),
-      network_(io, log, options),
+      network_(io, log, options.network),
       stage2_(machine_, log, drivers_) {}
 
 std::string Node::uptime() const {
@@ -169,7 +169,7 @@ Awaitable<void> Node::clone_once(ServerLink& link) {
                        .host_name = up.empty() ? "" : up.front().lease.host_name,
                        .hardware_address = up.empty() ? "" : up.front().link.address.text(),
                        .log_file = log_.file(),
-                       .booted_by_network = options_.boot_interface.has_value(),
+                       .booted_by_network = options_.network.boot_interface.has_value(),
                        .target_rules = options_.target_rules,
                        .load_module = [this](std::string name) { return drivers_.load({std::move(name)}); },
                        .settle_drivers = [this] { return settle_drivers(); }};

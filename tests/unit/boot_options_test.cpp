@@ -13,8 +13,8 @@ TEST(BootOptions, TheCommandLineOfTheKaMethodIsUnderstood) {
   auto options = parse_boot_options(
       "initrd=images/all.rdz ramdisk_size=64000 vga=788 automatic=method:ka,interface:eth0,network:dhcp "
       "root=/dev/ram3 rw rescue kamethod\n");
-  EXPECT_EQ(options.interface, "eth0");
-  EXPECT_FALSE(options.static_network);
+  EXPECT_EQ(options.network.interface, "eth0");
+  EXPECT_FALSE(options.network.static_network);
   EXPECT_FALSE(options.server);
   EXPECT_FALSE(options.shell);
   EXPECT_EQ(options.session, "getstage2");
@@ -24,9 +24,9 @@ TEST(BootOptions, TheCommandLineOfTheKaMethodIsUnderstood) {
 
 TEST(BootOptions, AnEmptyCommandLineMeansAllInterfacesAndDhcp) {
   auto options = parse_boot_options("");
-  EXPECT_EQ(options.interface, "");
-  EXPECT_FALSE(options.boot_interface);
-  EXPECT_FALSE(options.static_network);
+  EXPECT_EQ(options.network.interface, "");
+  EXPECT_FALSE(options.network.boot_interface);
+  EXPECT_FALSE(options.network.static_network);
   EXPECT_TRUE(options.errors.empty());
 }
 
@@ -34,21 +34,21 @@ TEST(BootOptions, StaticNetwork) {
   auto options = parse_boot_options(
       "automatic=method:ka,interface:auto,network:static,ip:10.0.1.35,netmask:255.255.252.0,gateway:10.0.0.1,"
       "dns:10.0.1.2,dns:10.0.1.3");
-  ASSERT_TRUE(options.static_network) << (options.errors.empty() ? "" : options.errors[0]);
-  EXPECT_EQ(options.interface, "");
-  EXPECT_EQ(options.static_network->address, make_address_v4("10.0.1.35"));
-  EXPECT_EQ(options.static_network->prefix, 22u);
-  EXPECT_EQ(options.static_network->gateway, make_address_v4("10.0.0.1"));
-  ASSERT_EQ(options.static_network->dns.size(), 2u);
-  EXPECT_EQ(options.static_network->dns[1], make_address_v4("10.0.1.3"));
+  ASSERT_TRUE(options.network.static_network) << (options.errors.empty() ? "" : options.errors[0]);
+  EXPECT_EQ(options.network.interface, "");
+  EXPECT_EQ(options.network.static_network->address, make_address_v4("10.0.1.35"));
+  EXPECT_EQ(options.network.static_network->prefix, 22u);
+  EXPECT_EQ(options.network.static_network->gateway, make_address_v4("10.0.0.1"));
+  ASSERT_EQ(options.network.static_network->dns.size(), 2u);
+  EXPECT_EQ(options.network.static_network->dns[1], make_address_v4("10.0.1.3"));
 }
 
 TEST(BootOptions, BootifInBothForms) {
   for (const char* text : {"01-52-54-00-ab-CD-ef", "01-52:54:00:ab:cd:ef", "01:52:54:00:ab:cd:ef", "52:54:00:ab:cd:ef",
                            "52-54-00-AB-cd-ef"}) {
     auto options = parse_boot_options(std::string("BOOTIF=") + text);
-    ASSERT_TRUE(options.boot_interface) << text;
-    EXPECT_EQ(options.boot_interface->text(), "52:54:00:ab:cd:ef") << text;
+    ASSERT_TRUE(options.network.boot_interface) << text;
+    EXPECT_EQ(options.network.boot_interface->text(), "52:54:00:ab:cd:ef") << text;
     EXPECT_TRUE(options.warnings.empty());
   }
 }
@@ -56,8 +56,8 @@ TEST(BootOptions, BootifInBothForms) {
 // Six octets that begin with 01 are an address of their own, not an address with a hardware type.
 TEST(BootOptions, TheHardwareTypeIsStrippedOnlyFromSevenOctets) {
   auto options = parse_boot_options("BOOTIF=01-54-00-ab-cd-ef");
-  ASSERT_TRUE(options.boot_interface);
-  EXPECT_EQ(options.boot_interface->text(), "01:54:00:ab:cd:ef");
+  ASSERT_TRUE(options.network.boot_interface);
+  EXPECT_EQ(options.network.boot_interface->text(), "01:54:00:ab:cd:ef");
 }
 
 TEST(BootOptions, ServerSessionTargetsAndShell) {
@@ -119,7 +119,7 @@ TEST_P(Broken, IsAnErrorThatNamesTheWord) {
   auto options = parse_boot_options(GetParam().line);
   ASSERT_GE(options.errors.size(), 1u);
   EXPECT_TRUE(options.errors[0].starts_with(GetParam().named)) << options.errors[0];
-  EXPECT_FALSE(options.static_network);
+  EXPECT_FALSE(options.network.static_network);
   EXPECT_FALSE(options.server);
   EXPECT_TRUE(options.target_rules.empty());
 }
@@ -181,9 +181,9 @@ TEST(BootOptions, NoLineOfRandomPiecesBreaksTheParser) {
     std::string line;
     for (unsigned n = random() % 20; n > 0; --n) line += pieces[random() % std::size(pieces)];
     auto options = parse_boot_options(line);
-    if (options.static_network) {
-      EXPECT_GE(options.static_network->prefix, 1u);
-      EXPECT_LE(options.static_network->prefix, 32u);
+    if (options.network.static_network) {
+      EXPECT_GE(options.network.static_network->prefix, 1u);
+      EXPECT_LE(options.network.static_network->prefix, 32u);
     }
     EXPECT_FALSE(options.session.empty());
   }
