@@ -4,9 +4,9 @@
 #include <string>
 #include <string_view>
 
-#include "agent/clone_tree.h"
-#include "agent/log.h"
-#include "agent/machine.h"
+#include "agent/machine/clone_tree.h"
+#include "agent/machine/log.h"
+#include "agent/machine/machine.h"
 
 namespace ka::agent {
 

@@ -11,8 +11,8 @@
 #include <string_view>
 #include <vector>
 
-#include "agent/network_options.h"
-#include "agent/server_link.h"
+#include "agent/link/server_link.h"
+#include "agent/network/network_options.h"
 
 namespace ka::agent {
 

@@ -1,8 +1,8 @@
 #pragma once
 /// Files that make a machine the one it is, beside its names: seeds, leases, keys, registrations.
 
-#include "agent/clone_tree.h"
-#include "agent/log.h"
+#include "agent/machine/clone_tree.h"
+#include "agent/machine/log.h"
 
 namespace ka::agent {
 

@@ -9,7 +9,7 @@
 #include "agent/client_options.h"
 #include "agent/client_talk.h"
 #include "agent/client_target.h"
-#include "agent/server_link.h"
+#include "agent/link/server_link.h"
 #include "base/error.h"
 #include "base/text.h"
 

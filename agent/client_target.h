@@ -6,7 +6,7 @@
 #include <memory>
 #include <string>
 
-#include "agent/sink.h"
+#include "agent/machine/sink.h"
 #include "base/asio.h"
 #include "base/unique_fd.h"
 

@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "agent/log.h"
-#include "agent/machine.h"
-#include "agent/server_link.h"
+#include "agent/link/server_link.h"
+#include "agent/machine/log.h"
+#include "agent/machine/machine.h"
 #include "base/asio.h"
 
 namespace ka::agent {

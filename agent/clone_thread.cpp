@@ -1,6 +1,6 @@
 #include "agent/clone_thread.h"
 
-#include "agent/linux_machine.h"
+#include "agent/machine/linux_machine.h"
 #include "base/error.h"
 #include "base/text.h"
 #include "base/thread.h"

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/log.h"
+#include "agent/machine/log.h"
 #include "base/asio.h"
 #include "base/unique_fd.h"
 

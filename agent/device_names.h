@@ -8,9 +8,9 @@
 #include <string_view>
 #include <vector>
 
-#include "agent/clone_tree.h"
-#include "agent/log.h"
-#include "agent/rewritten.h"
+#include "agent/machine/clone_tree.h"
+#include "agent/machine/log.h"
+#include "agent/machine/rewritten.h"
 #include "wire/manifest.h"
 
 namespace ka::agent {

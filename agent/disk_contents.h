@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "agent/machine.h"
+#include "agent/machine/machine.h"
 #include "base/asio.h"
 
 namespace ka::agent {

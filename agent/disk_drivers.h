@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "agent/clone_tree.h"
-#include "agent/log.h"
+#include "agent/machine/clone_tree.h"
+#include "agent/machine/log.h"
 
 namespace ka::agent {
 

@@ -9,7 +9,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "agent/memory.h"
+#include "agent/link/memory.h"
 #include "base/error.h"
 #include "base/files.h"
 

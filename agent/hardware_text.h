@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "agent/hardware_address.h"
+#include "agent/machine/hardware_address.h"
 
 namespace ka::agent {
 

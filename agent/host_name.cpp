@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "agent/rewritten.h"
+#include "agent/machine/rewritten.h"
 #include "base/text.h"
 
 namespace ka::agent {

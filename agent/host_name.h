@@ -4,8 +4,8 @@
 #include <string>
 #include <string_view>
 
-#include "agent/clone_tree.h"
-#include "agent/log.h"
+#include "agent/machine/clone_tree.h"
+#include "agent/machine/log.h"
 
 namespace ka::agent {
 

@@ -3,8 +3,8 @@
 
 #include <string>
 
-#include "agent/clone_tree.h"
-#include "agent/log.h"
+#include "agent/machine/clone_tree.h"
+#include "agent/machine/log.h"
 
 namespace ka::agent {
 

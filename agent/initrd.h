@@ -5,10 +5,10 @@
 #include <string_view>
 #include <vector>
 
-#include "agent/clone_tree.h"
 #include "agent/disk_drivers.h"
-#include "agent/log.h"
-#include "agent/machine.h"
+#include "agent/machine/clone_tree.h"
+#include "agent/machine/log.h"
+#include "agent/machine/machine.h"
 
 namespace ka::agent {
 

@@ -2,8 +2,8 @@
 /// What tar does not carry of the golden node's files: directories whose content is left out, sockets, and the flags
 /// and project ids of all files.
 
-#include "agent/clone_tree.h"
-#include "agent/log.h"
+#include "agent/machine/clone_tree.h"
+#include "agent/machine/log.h"
 #include "wire/manifest.h"
 
 namespace ka::agent {

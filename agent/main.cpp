@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "agent/client_main.h"
-#include "agent/module_loader.h"
+#include "agent/drivers/module_loader.h"
 #include "agent/pid1.h"
 
 namespace {

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/hardware_address.h"
+#include "agent/machine/hardware_address.h"
 #include "base/network_cards.h"
 #include "wire/manifest.h"
 

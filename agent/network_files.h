@@ -4,11 +4,11 @@
 #include <string>
 #include <string_view>
 
-#include "agent/clone_tree.h"
 #include "agent/host_name.h"
-#include "agent/log.h"
+#include "agent/machine/clone_tree.h"
+#include "agent/machine/log.h"
+#include "agent/machine/rewritten.h"
 #include "agent/network_cards.h"
-#include "agent/rewritten.h"
 
 namespace ka::agent {
 

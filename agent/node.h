@@ -8,11 +8,11 @@
 #include "agent/boot_options.h"
 #include "agent/clone.h"
 #include "agent/console_log.h"
-#include "agent/drivers.h"
-#include "agent/linux_machine.h"
+#include "agent/drivers/drivers.h"
+#include "agent/link/server_link.h"
 #include "agent/log_server.h"
-#include "agent/network.h"
-#include "agent/server_link.h"
+#include "agent/machine/linux_machine.h"
+#include "agent/network/network.h"
 #include "agent/stage2.h"
 
 namespace ka::agent {

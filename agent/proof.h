@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "agent/content_digest.h"
-#include "agent/sink.h"
+#include "agent/machine/sink.h"
 #include "agent/tar_listener.h"
 
 namespace ka::agent {

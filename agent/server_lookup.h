@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "agent/boot_options.h"
-#include "agent/log.h"
-#include "agent/network.h"
-#include "agent/server_link.h"
+#include "agent/link/server_link.h"
+#include "agent/machine/log.h"
+#include "agent/network/network.h"
 
 namespace ka::agent {
 

@@ -3,8 +3,8 @@
 
 #include <string>
 
-#include "agent/drivers.h"
-#include "agent/machine.h"
+#include "agent/drivers/drivers.h"
+#include "agent/machine/machine.h"
 #include "base/asio.h"
 
 namespace ka::agent {

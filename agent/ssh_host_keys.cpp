@@ -4,7 +4,7 @@
 #include <set>
 #include <vector>
 
-#include "agent/rewritten.h"
+#include "agent/machine/rewritten.h"
 #include "base/error.h"
 #include "base/text.h"
 

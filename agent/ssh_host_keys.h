@@ -3,9 +3,9 @@
 
 #include <string>
 
-#include "agent/clone_tree.h"
-#include "agent/log.h"
-#include "agent/machine.h"
+#include "agent/machine/clone_tree.h"
+#include "agent/machine/log.h"
+#include "agent/machine/machine.h"
 #include "base/asio.h"
 
 namespace ka::agent {

@@ -1,6 +1,6 @@
 #include "agent/stage2.h"
 
-#include "agent/sink.h"
+#include "agent/machine/sink.h"
 #include "agent/squashfs.h"
 #include "base/error.h"
 #include "base/text.h"

@@ -3,10 +3,10 @@
 
 #include <string>
 
-#include "agent/drivers.h"
-#include "agent/log.h"
-#include "agent/machine.h"
-#include "agent/server_link.h"
+#include "agent/drivers/drivers.h"
+#include "agent/link/server_link.h"
+#include "agent/machine/log.h"
+#include "agent/machine/machine.h"
 
 namespace ka::agent {
 

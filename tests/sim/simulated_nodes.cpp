@@ -1,4 +1,4 @@
-// The nodes of a simulation: what agent/server_link.cpp, agent/client_main.cpp and, of a clone, agent/node.cpp do.
+// The nodes of a simulation: what agent/link/server_link.cpp, agent/client_main.cpp and, of a clone, agent/node.cpp do.
 
 #include <algorithm>
 #include <utility>

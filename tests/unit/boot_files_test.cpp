@@ -5,7 +5,7 @@
 #include "agent/boot_loader.h"
 #include "agent/disk_drivers.h"
 #include "agent/initrd.h"
-#include "agent/linux_machine.h"
+#include "agent/machine/linux_machine.h"
 #include "tests/unit/scratch.h"
 
 namespace ka::agent {

@@ -9,7 +9,7 @@
 #include <map>
 #include <set>
 
-#include "agent/linux_machine.h"
+#include "agent/machine/linux_machine.h"
 #include "agent/partition_table.h"
 #include "base/error.h"
 #include "base/text.h"

@@ -6,7 +6,7 @@
 #include <pthread.h>
 #include <sys/stat.h>
 
-#include "agent/linux_machine.h"
+#include "agent/machine/linux_machine.h"
 #include "base/thread.h"
 #include "base/unique_fd.h"
 #include "tests/unit/run_coroutine.h"

@@ -1,9 +1,9 @@
-#include "agent/clone_tree.h"
+#include "agent/machine/clone_tree.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "agent/linux_machine.h"
+#include "agent/machine/linux_machine.h"
 #include "base/error.h"
 #include "base/extended_attributes.h"
 #include "tests/unit/scratch.h"

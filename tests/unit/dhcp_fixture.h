@@ -5,7 +5,7 @@
 #include <initializer_list>
 #include <string_view>
 
-#include "agent/dhcp_packet.h"
+#include "agent/network/dhcp_packet.h"
 
 namespace ka::agent::test {
 

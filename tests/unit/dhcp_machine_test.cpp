@@ -1,4 +1,4 @@
-#include "agent/dhcp_machine.h"
+#include "agent/network/dhcp_machine.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "agent/dhcp_packet.h"
+#include "agent/network/dhcp_packet.h"
 
 #include <gtest/gtest.h>
 

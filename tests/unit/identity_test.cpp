@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "agent/host_name.h"
-#include "agent/linux_machine.h"
+#include "agent/machine/linux_machine.h"
 #include "tests/unit/scratch.h"
 
 namespace ka::agent {

@@ -1,4 +1,4 @@
-#include "agent/linux_machine.h"
+#include "agent/machine/linux_machine.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>

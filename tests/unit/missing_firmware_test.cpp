@@ -1,4 +1,4 @@
-#include "agent/missing_firmware.h"
+#include "agent/drivers/missing_firmware.h"
 
 #include <gtest/gtest.h>
 

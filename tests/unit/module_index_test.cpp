@@ -1,4 +1,4 @@
-#include "agent/module_index.h"
+#include "agent/drivers/module_index.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "agent/netlink.h"
+#include "agent/network/netlink.h"
 
 #include <gtest/gtest.h>
 #include <linux/rtnetlink.h>
@@ -8,7 +8,7 @@
 #include <cstring>
 #include <random>
 
-#include "agent/links.h"
+#include "agent/network/links.h"
 #include "base/error.h"
 
 namespace ka::agent {

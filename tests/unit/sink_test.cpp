@@ -1,6 +1,6 @@
 // A stream goes where it shall, whole, from the right place on; and nothing is touched before the first byte.
 
-#include "agent/sink.h"
+#include "agent/machine/sink.h"
 
 #include <fcntl.h>
 #include <sys/socket.h>

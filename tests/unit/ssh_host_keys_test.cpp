@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "agent/linux_machine.h"
+#include "agent/machine/linux_machine.h"
 #include "tests/unit/run_coroutine.h"
 #include "tests/unit/scratch.h"
 

@@ -1,4 +1,4 @@
-#include "agent/uevent.h"
+#include "agent/drivers/uevent.h"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,6 @@
 // Plain and packed bytes in turns become one stream again.
 
-#include "agent/unpacking_sink.h"
+#include "agent/link/unpacking_sink.h"
 
 #include "tests/unit/run_coroutine.h"
 
