@@ -2,9 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "agent/boot_loader.h"
-#include "agent/disk_drivers.h"
-#include "agent/initrd.h"
+#include "agent/bootable/boot_loader.h"
+#include "agent/bootable/disk_drivers.h"
+#include "agent/bootable/initrd.h"
 #include "agent/machine/linux_machine.h"
 #include "tests/unit/scratch.h"
 

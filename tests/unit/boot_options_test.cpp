@@ -1,4 +1,4 @@
-#include "agent/boot_options.h"
+#include "agent/boot/boot_options.h"
 
 #include <gtest/gtest.h>
 

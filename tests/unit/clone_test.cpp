@@ -1,5 +1,5 @@
 // The order of a clone, on a machine that only records what is done to it and can fail at any step.
-#include "agent/clone.h"
+#include "agent/clone/clone.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -10,7 +10,7 @@
 #include <set>
 
 #include "agent/machine/linux_machine.h"
-#include "agent/partition_table.h"
+#include "agent/storage/partition_table.h"
 #include "base/error.h"
 #include "base/text.h"
 #include "tests/unit/scratch.h"

@@ -1,5 +1,5 @@
 // A clone that waits for a disk, here a FIFO in the place of a file, does not keep the node from answering its server.
-#include "agent/clone_thread.h"
+#include "agent/clone/clone_thread.h"
 
 #include <fcntl.h>
 #include <gmock/gmock.h>

@@ -1,4 +1,4 @@
-#include "agent/content_digest.h"
+#include "agent/clone/content_digest.h"
 
 #include <gtest/gtest.h>
 

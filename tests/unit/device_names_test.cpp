@@ -1,4 +1,4 @@
-#include "agent/device_names.h"
+#include "agent/bootable/device_names.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

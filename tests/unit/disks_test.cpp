@@ -1,4 +1,4 @@
-#include "agent/disks.h"
+#include "agent/storage/disks.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

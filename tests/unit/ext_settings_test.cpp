@@ -5,7 +5,7 @@
 #include <map>
 #include <set>
 
-#include "agent/format.h"
+#include "agent/storage/format.h"
 #include "base/text.h"
 #include "server/golden.h"
 #include "tests/unit/run_coroutine.h"

@@ -1,4 +1,4 @@
-#include "agent/format.h"
+#include "agent/storage/format.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

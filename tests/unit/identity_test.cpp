@@ -1,9 +1,9 @@
-#include "agent/identity.h"
+#include "agent/identity/identity.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "agent/host_name.h"
+#include "agent/identity/host_name.h"
 #include "agent/machine/linux_machine.h"
 #include "tests/unit/scratch.h"
 

@@ -1,4 +1,4 @@
-#include "agent/kernel_log.h"
+#include "agent/storage/kernel_log.h"
 
 #include <gtest/gtest.h>
 

@@ -1,9 +1,9 @@
-#include "agent/network_files.h"
+#include "agent/identity/network_files.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "agent/hardware_text.h"
+#include "agent/identity/hardware_text.h"
 #include "agent/machine/linux_machine.h"
 #include "tests/unit/scratch.h"
 

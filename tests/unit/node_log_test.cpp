@@ -4,8 +4,8 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "agent/console_log.h"
-#include "agent/log_server.h"
+#include "agent/boot/console_log.h"
+#include "agent/boot/log_server.h"
 #include "base/files.h"
 
 namespace ka::agent {

@@ -1,4 +1,4 @@
-#include "agent/partition_table.h"
+#include "agent/storage/partition_table.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

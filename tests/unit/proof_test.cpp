@@ -1,5 +1,5 @@
 // A tree is sent by tar, unpacked elsewhere, and read back there.
-#include "agent/proof.h"
+#include "agent/clone/proof.h"
 
 #include <fcntl.h>
 #include <gmock/gmock.h>

@@ -6,7 +6,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-#include "agent/client_target.h"
+#include "agent/client/client_target.h"
 #include "tests/unit/run_coroutine.h"
 #include "tests/unit/scratch.h"
 

@@ -1,4 +1,4 @@
-#include "agent/ssh_host_keys.h"
+#include "agent/identity/ssh_host_keys.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

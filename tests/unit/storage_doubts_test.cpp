@@ -1,4 +1,4 @@
-#include "agent/storage_doubts.h"
+#include "agent/storage/storage_doubts.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
 // What GNU tar writes, heard by TarListener: against the files themselves.
-#include "agent/tar_listener.h"
+#include "agent/clone/tar_listener.h"
 
 #include <fcntl.h>
 #include <gmock/gmock.h>

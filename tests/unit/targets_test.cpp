@@ -1,4 +1,4 @@
-#include "agent/targets.h"
+#include "agent/storage/targets.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
