@@ -7,7 +7,7 @@
 
 #include "agent/storage/format.h"
 #include "base/text.h"
-#include "server/golden.h"
+#include "server/golden/golden.h"
 #include "tests/unit/run_coroutine.h"
 #include "tests/unit/scratch.h"
 

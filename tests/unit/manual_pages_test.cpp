@@ -9,7 +9,7 @@
 
 #include "base/files.h"
 #include "base/text.h"
-#include "server/command_line.h"
+#include "server/command/command_line.h"
 
 namespace ka::server {
 namespace {

@@ -6,7 +6,7 @@
 #include <random>
 
 #include "base/error.h"
-#include "server/partition_table.h"
+#include "server/golden/partition_table.h"
 #include "wire/desc.h"
 #include "wire/partition_places.h"
 

@@ -5,8 +5,8 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
-#include "server/paths.h"
-#include "server/plan.h"
+#include "server/golden/paths.h"
+#include "server/plan/plan.h"
 #include "wire/desc.h"
 
 namespace ka::server {

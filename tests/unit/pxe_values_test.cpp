@@ -1,4 +1,4 @@
-#include "server/pxe_values.h"
+#include "server/pxe/pxe_values.h"
 
 #include <gtest/gtest.h>
 

@@ -3,10 +3,10 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
-#include "server/conf.h"
-#include "server/golden.h"
-#include "server/programs.h"
-#include "server/tar_warnings.h"
+#include "server/golden/golden.h"
+#include "server/golden/programs.h"
+#include "server/golden/tar_warnings.h"
+#include "server/options/conf.h"
 #include "tests/unit/scratch.h"
 
 namespace ka::server {

@@ -1,5 +1,5 @@
 // What the tools of the golden node print, as values.
-#include "server/golden.h"
+#include "server/golden/golden.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,8 +8,8 @@
 
 #include "base/error.h"
 #include "base/files.h"
-#include "server/mounts.h"
-#include "server/partition_table.h"
+#include "server/golden/mounts.h"
+#include "server/golden/partition_table.h"
 
 namespace ka::server {
 namespace {

@@ -8,7 +8,7 @@
 
 #include <random>
 
-#include "server/job.h"
+#include "server/job/job.h"
 
 namespace ka {
 namespace {

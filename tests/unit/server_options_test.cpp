@@ -1,4 +1,4 @@
-#include "server/options.h"
+#include "server/options/options.h"
 
 #include <gtest/gtest.h>
 
@@ -7,8 +7,8 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/text.h"
-#include "server/command_line.h"
-#include "server/conf.h"
+#include "server/command/command_line.h"
+#include "server/options/conf.h"
 
 namespace ka::server {
 namespace {

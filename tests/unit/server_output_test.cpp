@@ -12,7 +12,7 @@
 #include <cstdlib>
 
 #include "base/error.h"
-#include "server/display.h"
+#include "server/job/display.h"
 
 namespace ka::server {
 namespace {

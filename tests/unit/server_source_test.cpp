@@ -1,4 +1,4 @@
-#include "server/source.h"
+#include "server/job/source.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>

@@ -1,12 +1,12 @@
-#include "server/status_table.h"
+#include "server/job/status_table.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
 
-#include "server/check_report.h"
-#include "server/report.h"
+#include "server/command/check_report.h"
+#include "server/job/report.h"
 #include "wire/desc.h"
 
 namespace ka::server {

@@ -1,5 +1,5 @@
 // The walk through the golden files: trees of any depth, flags, attributes, sockets.
-#include "server/survey.h"
+#include "server/golden/survey.h"
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
