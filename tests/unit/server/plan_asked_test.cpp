@@ -1,5 +1,5 @@
 // What is asked for and is not there, what a clone would lack or wait for, and what its last steps need.
-#include "tests/unit/plan_fixture.h"
+#include "tests/unit/server/plan_fixture.h"
 
 namespace ka::server {
 namespace {

@@ -4,7 +4,7 @@
 
 #include <random>
 
-#include "tests/unit/dhcp_fixture.h"
+#include "tests/unit/agent/dhcp_fixture.h"
 
 namespace ka::agent {
 namespace {

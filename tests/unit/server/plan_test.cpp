@@ -1,5 +1,5 @@
 // What is cloned of a machine, and what is refused, from the text its tools print.
-#include "tests/unit/plan_fixture.h"
+#include "tests/unit/server/plan_fixture.h"
 
 namespace ka::server {
 namespace {

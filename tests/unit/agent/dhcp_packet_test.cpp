@@ -6,7 +6,7 @@
 #include <random>
 
 #include "base/files.h"
-#include "tests/unit/dhcp_fixture.h"
+#include "tests/unit/agent/dhcp_fixture.h"
 
 namespace ka::agent {
 namespace {
