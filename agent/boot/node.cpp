@@ -161,18 +161,16 @@ Awaitable<void> Node::receive_stage2(ServerLink& link) {
 Awaitable<void> Node::clone_once(ServerLink& link) {
   co_await receive_stage2(link);
   const std::vector<Network::Up> up = network_.up();
-  CloneContext context{.io = io_,
-                       .machine = machine_,
-                       .log = log_,
-                       .link = link,
-                       .stage2_root = Stage2::root,
-                       .host_name = up.empty() ? "" : up.front().lease.host_name,
-                       .hardware_address = up.empty() ? "" : up.front().link.address.text(),
-                       .log_file = log_.file(),
-                       .booted_by_network = options_.network.boot_interface.has_value(),
-                       .target_rules = options_.target_rules,
-                       .load_module = [this](std::string name) { return drivers_.load({std::move(name)}); },
-                       .settle_drivers = [this] { return settle_drivers(); }};
+  CloneSettings settings;
+  settings.stage2_root = Stage2::root;
+  settings.host_name = up.empty() ? "" : up.front().lease.host_name;
+  settings.hardware_address = up.empty() ? "" : up.front().link.address.text();
+  settings.log_file = log_.file();
+  settings.booted_by_network = options_.network.boot_interface.has_value();
+  settings.target_rules = options_.target_rules;
+  auto load_module = [this](std::string name) { return drivers_.load({std::move(name)}); };
+  CloneContext context{
+      std::move(settings), io_, machine_, log_, link, load_module, [this] { return settle_drivers(); }, {}};
   co_await clone_beside(std::move(context));
 }
 

@@ -21,12 +21,8 @@ struct SettledDrivers {
   std::vector<std::string> doubts;
 };
 
-struct CloneContext {
-  asio::io_context& io;
-  Machine& machine;
-  Log& log;
-  ServerLink& link;
-
+/// What a clone is told: values, which another thread may have a copy of.
+struct CloneSettings {
   /// Mounted squashfs with /dev /proc /sys /run /tmp in it; tools run chrooted there.
   std::string stage2_root = "/tmp/stage2";
   std::string target = "/mnt/disk";              ///< also seen inside stage2_root under the same path
@@ -36,14 +32,23 @@ struct CloneContext {
   std::string log_file = "";                     ///< copied into the clone's /var/log/ka
   bool booted_by_network = true;                 ///< false: this system may have come from a disk of this machine
   std::vector<std::string> target_rules = {};    ///< katarget= words of the command line: "sda=serial:WD-1234"
+  std::string kernel_log = "/dev/kmsg";          ///< where the kernel says why a disk failed
+};
+
+/// And what it works with. Nothing here has a value by itself, so that whoever makes a context names all of it: the
+/// compiler warns of what is missing.
+struct CloneContext : CloneSettings {
+  asio::io_context& io;
+  Machine& machine;
+  Log& log;
+  ServerLink& link;
   /// Loads a kernel module by its name or an alias ("fs-ext4"), of all.rdz or stage2. Throws Error.
   std::function<Awaitable<void>(std::string)> load_module;
   /// Called once, before anything is asked about this machine's disks: returns when its drivers are in and no device
   /// appears any more, or no longer waits.
   std::function<Awaitable<SettledDrivers>()> settle_drivers;
-  std::string kernel_log = "/dev/kmsg";  ///< where the kernel says why a disk failed
   /// Called once the server's limit for a step is known; may be empty.
-  std::function<void(std::chrono::seconds)> limit_steps = {};
+  std::function<void(std::chrono::seconds)> limit_steps;
 };
 
 /// Every call that it makes may wait for a disk (agent/clone/clone_thread.h runs it where nobody waits for it).

@@ -150,26 +150,16 @@ struct CloneRun {
         machine(threads->own),
         log(threads, given.log),
         link(threads, given.link),
-        context{
-            .io = threads->own, .machine = machine, .log = log, .link = link, .load_module = {}, .settle_drivers = {}},
+        context{given,
+                threads->own,
+                machine,
+                log,
+                link,
+                [this](std::string name) { return load_module(std::move(name)); },
+                [this] { return settle_drivers(); },
+                [this](std::chrono::seconds limit) { limit_steps(limit); }},
         home(std::move(given)),
-        news(home.io) {
-    context.stage2_root = home.stage2_root;
-    context.target = home.target;
-    context.sysfs = home.sysfs;
-    context.procfs = home.procfs;
-    context.host_name = home.host_name;
-    context.log_file = home.log_file;
-    context.booted_by_network = home.booted_by_network;
-    context.target_rules = home.target_rules;
-    context.kernel_log = home.kernel_log;
-    context.load_module = [this](std::string name) { return load_module(std::move(name)); };
-    context.settle_drivers = [this] { return settle_drivers(); };
-    context.limit_steps = [this](std::chrono::seconds limit) {
-      machine.limit_programs(limit);
-      asio::post(threads->home, [threads = threads, limit] { threads->limit = limit; });
-    };
-  }
+        news(home.io) {}
 
   Awaitable<void> load_module(std::string name) {
     auto task = home.load_module(std::move(name));
@@ -178,6 +168,10 @@ struct CloneRun {
   Awaitable<SettledDrivers> settle_drivers() {
     auto task = home.settle_drivers();
     co_return co_await at_home(threads, std::move(task));
+  }
+  void limit_steps(std::chrono::seconds limit) {
+    machine.limit_programs(limit);
+    asio::post(threads->home, [threads = threads, limit] { threads->limit = limit; });
   }
 
   ThreadsPtr threads;

@@ -418,7 +418,7 @@ class Attempt {
   FakeMachine machine{io, sys, stage2, target};
   FakeLink link;
   Lines log;
-  CloneContext context{.io = io, .machine = machine, .log = log, .link = link, .load_module = {}, .settle_drivers = {}};
+  CloneContext context{{}, io, machine, log, link, {}, {}, {}};
   std::vector<std::string> modules;  // that were asked for
   std::vector<std::function<void()>> late_disks;
   std::vector<std::string> doubts;

@@ -98,8 +98,7 @@ class CloneThreadTest : public CoroutineTest {
   Lines log_;
   Link link_;
   LinuxMachine machine_{io_};
-  CloneContext context_{
-      .io = io_, .machine = machine_, .log = log_, .link = link_, .load_module = {}, .settle_drivers = {}};
+  CloneContext context_{{}, io_, machine_, log_, link_, {}, {}, {}};
 };
 
 TEST_F(CloneThreadTest, TheLoopGoesOnWhileTheCloneWaitsForADisk) {
@@ -146,8 +145,7 @@ TEST_F(CloneThreadTest, TypesOfErrorsStayWhatTheyAre) {
     Awaitable<void> done() override { co_return; }
     Awaitable<void> failed(std::string) override { co_return; }
   } gone;
-  CloneContext context{
-      .io = io_, .machine = machine_, .log = log_, .link = gone, .load_module = {}, .settle_drivers = {}};
+  CloneContext context{{}, io_, machine_, log_, gone, {}, {}, {}};
   context.kernel_log = "";
   EXPECT_THROW(get(clone_beside(context)), ServerLost);
 }
