@@ -462,7 +462,7 @@ NodeStatus JobRunner::status_of(const wire::NodeRow& row) const {
   status.address = row.at.address_text();
   status.host_name = row.host_name;
   status.hardware_address = row.hardware_address;
-  status.state = static_cast<NodeStatus::State>(row.state);
+  status.state = row.state;
   status.stage = row.stage;
   status.reason = row.reason;
   status.received = static_cast<std::uint64_t>(static_cast<double>(row.received) * scale);

@@ -49,7 +49,7 @@ struct JobPlan {
 
 /// One row of the table.
 struct NodeStatus {
-  enum class State { waiting, running, finishing, done, failed, put_out };
+  using State = wire::NodeRow::State;
 
   std::size_t number = 0;  ///< tells rows apart: in the order in which they came
   std::string address;     ///< "10.0.1.35"
