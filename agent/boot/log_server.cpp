@@ -8,7 +8,6 @@
 
 #include "base/error.h"
 #include "base/unique_fd.h"
-#include "net/clock.h"
 #include "net/control_connection.h"
 
 namespace ka::agent {
@@ -84,13 +83,14 @@ class LogServer::Reader : public std::enable_shared_from_this<Reader> {
 };
 
 LogServer::LogServer(asio::io_context& io, std::string path, std::uint16_t port)
-    : acceptor_(io), pause_(io), path_(std::move(path)), budget_(connections_per_second, connections_at_once) {
+    : acceptor_(io), pause_(io), path_(std::move(path)), door_(io, connections_per_second, connections_at_once) {
   try {
     const tcp::endpoint here(tcp::v4(), port);
     acceptor_.open(here.protocol());
     acceptor_.set_option(asio::socket_base::reuse_address(true));
     acceptor_.bind(here);
     acceptor_.listen();
+    door_.guards(acceptor_.native_handle());
   } catch (const boost::system::system_error& error) {
     throw in_context("serve the log on TCP port " + std::to_string(port), error);
   }
@@ -126,7 +126,8 @@ void LogServer::drop(std::list<std::shared_ptr<Reader>>::iterator reader) {
 void LogServer::welcome(tcp::socket socket) {
   error_code gone;
   const std::uint32_t from = net::to_wire(socket.remote_endpoint(gone)).address;
-  if (gone || !budget_.take(from, net::steady_now())) return;  // the socket closes
+  if (gone || !door_.admits(from)) return;  // the socket closes
+  net::Door::unfilter(socket.native_handle());
   readers_.remove_if([](const auto& reader) { return reader->stopped(); });
   auto same = [from](const auto& reader) { return reader->address() == from; };
   if (std::count_if(readers_.begin(), readers_.end(), same) >= static_cast<std::ptrdiff_t>(most_readers / 2))

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "base/asio.h"
-#include "wire/address_budget.h"
+#include "net/door.h"
 
 namespace ka::agent {
 
@@ -37,7 +37,7 @@ class LogServer {
   asio::ip::tcp::acceptor acceptor_;
   asio::steady_timer pause_;
   std::string path_;
-  wire::AddressBudget budget_;
+  net::Door door_;
   std::list<std::shared_ptr<Reader>> readers_;
 };
 

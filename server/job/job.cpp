@@ -12,6 +12,7 @@
 #include "net/control_connection.h"
 #include "net/discovery.h"
 #include "net/discovery_server.h"
+#include "net/door.h"
 #include "net/hop_server.h"
 #include "net/signal.h"
 #include "server/job/chunk_source.h"
@@ -54,7 +55,8 @@ void raise_file_limit() {
 class JobRunner final : public Job, private wire::JobOutput, public std::enable_shared_from_this<JobRunner> {
  public:
   JobRunner(asio::io_context& io, JobPlan plan, JobObserver& observer)
-      : io_(io), plan_(std::move(plan)), observer_(observer), control_(io), ended_(io), moved_(io) {}
+      : io_(io), plan_(std::move(plan)), observer_(observer), control_(io),
+        door_(io, connections_per_second, connections_at_once), ended_(io), moved_(io) {}
 
   Awaitable<JobResult> run() override;
   void stop() override;
@@ -93,12 +95,12 @@ class JobRunner final : public Job, private wire::JobOutput, public std::enable_
   JobPlan plan_;
   JobObserver& observer_;
   tcp::acceptor control_;
+  net::Door door_;
   std::optional<net::DiscoveryServer> discovery_;
   std::optional<net::HopServer> hops_;
   std::optional<wire::JobMachine> machine_;
   std::map<wire::NodeId, std::shared_ptr<net::ControlConnection>> connections_;
   std::vector<std::shared_ptr<net::ControlConnection>> leaving_;
-  wire::AddressBudget budget_{connections_per_second, connections_at_once};
   wire::AddressBudget messages_{messages_per_second, messages_at_once};
   wire::AddressBudget stages_{stages_per_second, stages_at_once};
   wire::Visitors visitors_;
@@ -125,6 +127,7 @@ Awaitable<JobResult> JobRunner::run() {
   while (!machine_->finished()) co_await ended_.wait();
   over_ = true;
   boost::system::error_code ignored;
+  door_.guards(-1);
   control_.close(ignored);
   discovery_.reset();
   source_.reset();
@@ -153,6 +156,7 @@ void JobRunner::listen() {
     throw Error("listen on TCP port " + port, error == asio::error::address_in_use
                                                   ? "it is taken: does another ka-server run here?"
                                                   : error.message());
+  door_.guards(control_.native_handle());
   hops_.emplace(io_, plan_.listen, plan_.data_port, false);
   wire::JobOutput& decisions = *this;
   machine_.emplace(rules_of(plan_, hops_->port()), decisions);
@@ -205,6 +209,7 @@ Awaitable<void> JobRunner::accept(std::shared_ptr<JobRunner> self) {
       log_.refused(from.address);
       continue;  // the socket closes
     }
+    net::Door::unfilter(socket.native_handle());
     auto connection = std::make_shared<net::ControlConnection>(std::move(socket));
     connections_.emplace(id, connection);
     machine_->connected(id, connection->remote(), now());
@@ -213,7 +218,7 @@ Awaitable<void> JobRunner::accept(std::shared_ptr<JobRunner> self) {
 }
 
 bool JobRunner::may_stay(wire::NodeId id, std::uint32_t address) {
-  if (!budget_.take(address, now())) return false;
+  if (!door_.admits(address)) return false;
   const wire::Visitors::Answer answer = visitors_.come(id, address, now());
   if (answer.instead) drop(*answer.instead, "it joined nothing, and others came");
   return answer.welcome;
