@@ -1,7 +1,7 @@
 // A node's connection to a server, the real ones of both, over loopback: what a node does when the server says no, dies
 // or falls silent between its first word and its first write.
 
-#include "agent/server_link.h"
+#include "agent/link/server_link.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -9,7 +9,7 @@
 
 #include <random>
 
-#include "server/job.h"
+#include "server/job/job.h"
 
 namespace ka {
 namespace {
