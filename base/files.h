@@ -17,6 +17,9 @@ std::string read_file(const std::string& path, std::size_t limit = 64u << 20);
 /// The same, but nullopt when there is no such file (or a sysfs attribute cannot be read).
 std::optional<std::string> read_file_if_any(const std::string& path, std::size_t limit = 64u << 20);
 
+/// The first `size` bytes of a file or device. Throws Error, also when there are not as many.
+std::string read_start(const std::string& path, std::size_t size);
+
 /// All of `content` to an open file; `path` is what an Error calls it.
 void write_all(int fd, std::string_view content, const std::string& path);
 

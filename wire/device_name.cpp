@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cctype>
-#include <cstdio>
 
 #include "base/text.h"
 
@@ -43,32 +42,18 @@ bool same_number(std::string_view a, std::string_view b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), same);
 }
 
-// What is on a partition: FileSystem or RawPartition.
-template <typename Content>
-bool is_called(const Content& content, const DeviceName& name) {
-  if (name.kind == Kind::uuid) return !content.uuid.empty() && same_number(content.uuid, name.value);
-  return name.kind == Kind::label && !content.label.empty() && content.label == name.value;
-}
-
-bool has_link(const Disk& disk, int partition, const std::string& path) {
-  return std::any_of(disk.links.begin(), disk.links.end(),
-                     [&](const DeviceLink& link) { return link.partition == partition && link.path == path; });
-}
-
-bool is_called(const Disk& disk, int partition, const DeviceName& name) {
+bool is_called(const storage::Node& device, const storage::Names& names, const DeviceName& name) {
+  const std::string& value = name.value;
   switch (name.kind) {
-    case Kind::device: return name.value == (partition == 0 ? disk.name : partition_name(disk.name, partition));
-    case Kind::partuuid: return partition != 0 && same_number(name.value, partuuid(disk, partition));
-    case Kind::link: return has_link(disk, partition, name.value);
-    default: return false;
+    case Kind::device: return value == device.id;
+    case Kind::uuid: return !names.uuid.empty() && same_number(names.uuid, value);
+    case Kind::label: return !names.label.empty() && names.label == value;
+    case Kind::partuuid: return !names.part_uuid.empty() && same_number(names.part_uuid, value);
+    case Kind::partlabel: return !names.part_label.empty() && names.part_label == value;
+    case Kind::link: return std::find(device.links.begin(), device.links.end(), value) != device.links.end();
+    case Kind::other: return false;
   }
-}
-
-template <typename Content>
-const Content* content_of(const std::vector<Content>& list, const Disk& disk, int partition) {
-  auto here = [&](const Content& c) { return c.disk == disk.name && c.partition == partition; };
-  auto found = std::find_if(list.begin(), list.end(), here);
-  return found == list.end() ? nullptr : &*found;
+  return false;
 }
 
 }  // namespace
@@ -85,27 +70,18 @@ DeviceName parse_device_name(std::string_view word) {
   return {Kind::other, std::string(text)};
 }
 
-std::string partition_name(std::string_view disk, int number) {
-  std::string name(disk);
-  if (!name.empty() && std::isdigit(static_cast<unsigned char>(name.back()))) name += 'p';
-  return name + std::to_string(number);
-}
-
-std::string partuuid(const Disk& disk, int partition) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%08x-%02x", disk.identifier, static_cast<unsigned>(partition));
-  return text;
-}
-
 std::optional<ClonedDevice> find_cloned(const Manifest& manifest, const DeviceName& name) {
-  for (const Disk& disk : manifest.disks) {
-    if (is_called(disk, 0, name)) return ClonedDevice{&disk, 0, nullptr, nullptr};
-    for (const Partition& p : disk.partitions) {
-      const FileSystem* fs = content_of(manifest.file_systems, disk, p.number);
-      const RawPartition* raw = content_of(manifest.raw_partitions, disk, p.number);
-      if (is_called(disk, p.number, name) || (fs && is_called(*fs, name)) || (raw && is_called(*raw, name)))
-        return ClonedDevice{&disk, p.number, fs, raw};
+  for (const storage::Node& node : manifest.storage.nodes) {
+    if (storage::rule(node).sort != storage::Sort::device) continue;
+    ClonedDevice device{&node, nullptr, storage::rule(node).names(manifest.storage, node)};
+    const storage::Node* above = storage::content_of(manifest.storage, node);
+    if (above && storage::rule(*above).sort == storage::Sort::content) {
+      device.content = above;
+      const storage::Names names = storage::rule(*above).names(manifest.storage, *above);
+      device.names.uuid = names.uuid;
+      device.names.label = names.label;
     }
+    if (is_called(node, device.names, name)) return device;
   }
   return std::nullopt;
 }

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "wire/manifest.h"
+#include "wire/storage/rule.h"
 
 namespace ka::wire {
 
@@ -27,18 +28,12 @@ struct DeviceName {
 /// One field of fstab with its \040 taken away (base/text.h, unescape_octal), or a value such as that of root=.
 DeviceName parse_device_name(std::string_view word);
 
-/// "sda" and 5 make "sda5"; "nvme0n1" and 5 make "nvme0n1p5".
-std::string partition_name(std::string_view disk, int number);
-
-/// PARTUUID= of a partition of a DOS table: "59be1427-05".
-std::string partuuid(const Disk& disk, int partition);
-
 /// A whole disk that is cloned, or a partition of one.
 struct ClonedDevice {
-  const Disk* disk = nullptr;
-  int partition = 0;                        ///< 0: the whole disk
-  const FileSystem* file_system = nullptr;  ///< or swap space; nullptr: none is made there
-  const RawPartition* raw = nullptr;        ///< copied byte for byte
+  const storage::Node* device = nullptr;
+  const storage::Node* content = nullptr;  ///< nullptr: nothing is made there
+  /// The names that its clones have too: of its content, and of itself in its table.
+  storage::Names names;
 };
 
 /// What a clone has under this name of the golden machine; nullopt: it is not cloned. Points into `manifest`.

@@ -3,21 +3,17 @@
 
 #include <algorithm>
 #include <set>
-#include <utility>
 
 #include "base/error.h"
 #include "base/text.h"
 #include "wire/manifest.h"
 #include "wire/messages.h"
-#include "wire/partition_places.h"
+#include "wire/storage/check.h"
+#include "wire/storage/rule.h"
 
 namespace ka::wire {
 
 namespace {
-
-constexpr std::uint64_t mbr_limit_mib = std::uint64_t{1} << 21;  // 2^32 sectors of 512 bytes
-constexpr std::uint64_t largest_size = std::uint64_t{1} << 60;   // far above any disk, far below overflow
-constexpr int last_logical = 63;
 
 [[noreturn]] void fail(const std::string& where, std::string_view why) { throw Error("manifest: " + where, why); }
 
@@ -49,160 +45,59 @@ void check_path(const std::string& where, const std::string& path) {
     if (part.empty() || part == "." || part == "..") fail(where, quoted(path) + " is not a plain path");
 }
 
-void check_partition(const std::string& where, const Partition& p) {
-  bool logical = p.kind == Partition::Kind::logical;
-  if (p.type == 0) fail(where + ".type", "0 means an empty slot");
-  if (is_extended(p.type) != (p.kind == Partition::Kind::extended)) fail(where + ".type", "does not go with its kind");
-  if (logical ? p.number < 5 || p.number > last_logical : p.number < 1 || p.number > 4)
-    fail(where + ".number", std::to_string(p.number) + (logical ? " is not 5 to 63" : " is not 1 to 4"));
-  if (p.size_mib && (*p.size_mib == 0 || *p.size_mib > mbr_limit_mib))
-    fail(where + ".size_mib", std::to_string(*p.size_mib) + " is not 1 MiB to 2 TiB");
+const storage::Node& content_named(const Manifest& m, const std::string& where, const storage::Id& id) {
+  const storage::Node* node = m.storage.find(id);
+  if (!node || storage::rule(*node).sort != storage::Sort::content)
+    fail(where, quoted(id) + " is nothing that lies on a disk");
+  return *node;
 }
 
-void check_partitions(const std::string& where, const std::vector<Partition>& partitions) {
-  if (partitions.empty()) fail(where, "is empty");
-  std::set<int> numbers;
-  int extended = 0, logicals = 0, last = 4, fills = 0, logical_fills = 0;
-  std::uint64_t total = 0;
-  for (std::size_t i = 0; i < partitions.size(); ++i) {
-    const Partition& p = partitions[i];
-    std::string here = where + "[" + std::to_string(i) + "]";
-    check_partition(here, p);
-    if (!numbers.insert(p.number).second) fail(here + ".number", std::to_string(p.number) + " is there twice");
-    bool logical = p.kind == Partition::Kind::logical;
-    if (p.kind == Partition::Kind::extended && ++extended > 1) fail(here + ".kind", "a second extended partition");
-    if (logical && extended == 0) fail(here + ".kind", "logical, but no extended partition comes before it");
-    if (logical) ++logicals, last = std::max(last, p.number);
-    if (!p.size_mib && ++(logical ? logical_fills : fills) > 1) fail(here + ".size_mib", "a second fill");
-    if (!logical) total += p.size_mib.value_or(1);
-  }
-  if (last != 4 + logicals) fail(where, "logical partitions are numbered 5, 6, 7, … without a gap");
-  if (total > mbr_limit_mib) fail(where, "are larger than 2 TiB together, more than an MBR disk can hold");
-}
-
-void check_disks(const Manifest& m) {
-  if (m.disks.empty()) fail("disks", "is empty");
-  std::set<std::string> names;
-  for (std::size_t i = 0; i < m.disks.size(); ++i) {
-    const Disk& d = m.disks[i];
-    check_word(at("disks", i, "name"), d.name);
-    if (!names.insert(d.name).second) fail(at("disks", i, "name"), d.name + " is there twice");
-    if (d.golden_size == 0 || d.golden_size > largest_size) fail(at("disks", i, "golden_size"), "is out of range");
-    if (d.label != "dos")
-      fail(at("disks", i, "label"), quoted(d.label) + " partition tables are not supported, only \"dos\" (MBR)");
-    if (!d.boot_code.empty() && d.boot_code.size() != boot_record_size)
-      fail(at("disks", i, "boot_code"), "is " + std::to_string(d.boot_code.size()) + " bytes long, not 446");
-    check_partitions(at("disks", i, "partitions"), d.partitions);
-    for (std::size_t k = 0; k < d.links.size(); ++k)
-      check_path(at("disks", i, "links") + "[" + std::to_string(k) + "].path", d.links[k].path);
-    if (have_places(d.partitions)) check_places(d.name, d.partitions, d.golden_size);
-  }
-}
-
-const Disk* find_disk(const Manifest& m, const std::string& name) {
-  for (const Disk& d : m.disks)
-    if (d.name == name) return &d;
-  return nullptr;
-}
-
-void check_disk_named(const Manifest& m, const std::string& where, const std::string& name) {
-  if (!find_disk(m, name)) fail(where, quoted(name) + " is not one of the disks");
-}
-
-// A place that something is written to: a partition that is there and not the extended one.
-void check_place(const Manifest& m, const std::string& where, const std::string& disk, int number) {
-  check_disk_named(m, where + ".disk", disk);
-  for (const Partition& p : find_disk(m, disk)->partitions) {
-    if (p.number != number) continue;
-    if (p.kind == Partition::Kind::extended)
-      fail(where + ".partition", disk + " " + std::to_string(number) + " is the extended one");
-    return;
-  }
-  fail(where + ".partition", disk + " has no partition " + std::to_string(number));
-}
-
-// Each becomes part of an argument of mke2fs or tune2fs.
-void check_ext(const std::string& where, const ExtSettings& e) {
-  if (e.blocks > largest_size || e.reserved_blocks > e.blocks / 2)
-    fail(where + ".reserved_blocks", std::to_string(e.reserved_blocks) + " are more than half of all");
-  for (const auto& [name, word] : {std::pair("errors", e.errors), std::pair("hash", e.hash),
-                                   std::pair("hash_seed", e.hash_seed), std::pair("encoding", e.encoding)})
-    if (!word.empty()) check_word(where + "." + name, word);
-  for (const std::string& word : e.mount_options) check_word(where + ".mount_options", word);
-  for (const std::string& word : e.quota_types) check_word(where + ".quota_types", word);
-  for (char c : e.more_mount_options)
-    if (c <= ' ' || c >= 0x7f || c == ',')
-      fail(where + ".more_mount_options", quoted(e.more_mount_options) + " are none");
-}
-
-void check_mkfs_values(const std::string& where, const FileSystem& f) {
-  auto power_of_two = [](std::uint32_t n, std::uint32_t low, std::uint32_t high) {
-    return n == 0 || (n >= low && n <= high && (n & (n - 1)) == 0);
-  };
-  check_word(where + ".type", f.type);
-  if (!f.uuid.empty()) {
-    check_word(where + ".uuid", f.uuid);
-    bool hex = f.uuid.find_first_not_of("0123456789abcdefABCDEF-") == std::string::npos;
-    if (!hex || f.uuid.size() > 36) fail(where + ".uuid", quoted(f.uuid) + " is not a UUID");
-  }
-  for (char c : f.label)
-    if (static_cast<unsigned char>(c) < 0x20) fail(where + ".label", quoted(f.label) + " holds a control character");
-  if (f.label.size() > 255) fail(where + ".label", "is too long");
-  for (char c : f.options)
-    if (c <= ' ' || c >= 0x7f) fail(where + ".options", quoted(f.options) + " are not mount options");
-  for (const std::string& feature : f.features) check_word(where + ".features", feature);
-  if (!power_of_two(f.block_size, 512, 65536))
-    fail(where + ".block_size", std::to_string(f.block_size) + " is impossible");
-  if (!power_of_two(f.inode_size, 128, 65536))
-    fail(where + ".inode_size", std::to_string(f.inode_size) + " is impossible");
-  check_ext(where + ".ext", f.ext);
-  if (f.needed_later > largest_size) fail(where + ".needed_later", "is out of range");
-  if (f.used > largest_size) fail(where + ".used", "is out of range");
-  if (f.inodes_used > largest_size) fail(where + ".inodes_used", "is out of range");
+void check_disk_named(const Manifest& m, const std::string& where, const storage::Id& id) {
+  if (!storage::get<storage::Disk>(m.storage.find(id))) fail(where, quoted(id) + " is not one of the disks");
 }
 
 bool lies_under(const std::string& path, const std::string& parent) {
   return parent == "/" || path.compare(0, parent.size() + 1, parent + "/") == 0;
 }
 
-using Place = std::pair<std::string, int>;
-
-void check_file_systems(const Manifest& m, std::set<Place>& taken) {
-  std::vector<std::string> mounted;
-  for (std::size_t i = 0; i < m.file_systems.size(); ++i) {
-    const FileSystem& f = m.file_systems[i];
-    std::string where = at("file_systems", i, "");
-    check_place(m, where, f.disk, f.partition);
-    if (!taken.insert(Place(f.disk, f.partition)).second)
-      fail(where + ".partition", f.disk + " " + std::to_string(f.partition) + " is used twice");
-    check_mkfs_values(where, f);
-    if (f.mount_point.empty()) continue;
-    check_path(where + ".mount_point", f.mount_point);
-    if (f.type == "swap") fail(where + ".mount_point", "swap is not mounted");
-    if (mounted.empty() && f.mount_point != "/") fail(where + ".mount_point", "the first one is not /");
-    for (const std::string& earlier : mounted) {
-      if (earlier == f.mount_point) fail(where + ".mount_point", quoted(f.mount_point) + " is there twice");
-      if (lies_under(earlier, f.mount_point))
-        fail(where + ".mount_point",
-             quoted(f.mount_point) + " comes after " + quoted(earlier) + ", which it would hide");
+void check_mounts(const Manifest& m) {
+  std::set<storage::Id> mounted;
+  std::vector<std::string> points;
+  for (std::size_t i = 0; i < m.mounts.size(); ++i) {
+    const Mount& mount = m.mounts[i];
+    const storage::Node& fs = content_named(m, at("mounts", i, "fs"), mount.fs);
+    if (!storage::rule(fs).holds_files) fail(at("mounts", i, "fs"), quoted(mount.fs) + " holds no files");
+    if (!mounted.insert(mount.fs).second) fail(at("mounts", i, "fs"), quoted(mount.fs) + " is there twice");
+    const std::string where = at("mounts", i, "point");
+    check_path(where, mount.point);
+    if (points.empty() && mount.point != "/") fail(where, "the first one is not /");
+    for (const std::string& earlier : points) {
+      if (earlier == mount.point) fail(where, quoted(mount.point) + " is there twice");
+      if (lies_under(earlier, mount.point))
+        fail(where, quoted(mount.point) + " comes after " + quoted(earlier) + ", which it would hide");
     }
-    mounted.push_back(f.mount_point);
+    points.push_back(mount.point);
+    for (char c : mount.options)
+      if (c <= ' ' || c >= 0x7f) fail(at("mounts", i, "options"), quoted(mount.options) + " are not mount options");
   }
-  if (mounted.empty()) fail("file_systems", "none of them is /");
+  if (points.empty()) fail("mounts", "none of them is /");
 }
 
-void check_raw_partitions(const Manifest& m, std::set<Place>& taken) {
+// Each content that is copied by itself has one session.
+void check_streams(const Manifest& m) {
   std::set<std::string> sessions;
-  for (std::size_t i = 0; i < m.raw_partitions.size(); ++i) {
-    const RawPartition& r = m.raw_partitions[i];
-    std::string where = at("raw_partitions", i, "");
-    check_place(m, where, r.disk, r.partition);
-    if (!taken.insert(Place(r.disk, r.partition)).second)
-      fail(where + ".partition", r.disk + " " + std::to_string(r.partition) + " is used twice");
-    check_word(where + ".session", r.session);
-    if (!sessions.insert(r.session).second) fail(where + ".session", r.session + " is there twice");
-    if (r.size == 0 || r.size > largest_size) fail(where + ".size", "is out of range");
+  std::set<storage::Id> carried;
+  for (std::size_t i = 0; i < m.streams.size(); ++i) {
+    const Stream& stream = m.streams[i];
+    check_word(at("streams", i, "session"), stream.session);
+    if (!sessions.insert(stream.session).second) fail(at("streams", i, "session"), stream.session + " is there twice");
+    const storage::Node& content = content_named(m, at("streams", i, "of"), stream.of);
+    if (!storage::rule(content).comes_by_stream) fail(at("streams", i, "of"), quoted(stream.of) + " is made anew");
+    if (!carried.insert(stream.of).second) fail(at("streams", i, "of"), quoted(stream.of) + " is there twice");
   }
+  for (const storage::Node& node : m.storage.nodes)
+    if (storage::rule(node).comes_by_stream && !carried.count(node.id))
+      fail("streams", "none of them carries " + quoted(node.id));
 }
 
 void check_inodes(const char* list, const std::vector<BareDirectory>& inodes) {
@@ -254,10 +149,9 @@ void check_hooks(const Manifest& m) {
 
 void check(const Manifest& m) {
   check_word("session", m.session);
-  check_disks(m);
-  std::set<Place> taken;
-  check_file_systems(m, taken);
-  check_raw_partitions(m, taken);
+  storage::check(m.storage);
+  check_mounts(m);
+  check_streams(m);
   check_inodes("bare_directories", m.bare_directories);
   check_inodes("sockets", m.sockets);
   check_inode_flags(m);

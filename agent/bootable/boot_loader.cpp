@@ -2,10 +2,11 @@
 
 #include <algorithm>
 
-#include "agent/storage/partition_table.h"
+#include "agent/storage/unfinished.h"
 #include "base/error.h"
 #include "base/text.h"
 #include "wire/grub.h"
+#include "wire/storage/storage.h"
 
 namespace ka::agent {
 
@@ -44,7 +45,7 @@ Awaitable<std::string> install_grub(Machine& machine, Log& log, GrubPlace place)
   log.line(" - Running " + command.text() + (command.root == place.clone.root() ? " in the clone" : " in stage2"));
   auto show = [&log](std::string_view line) { log.line(line); };
   co_await machine.run(command, show);
-  std::string code = machine.read_device(device, 0, boot_code_size);
+  std::string code = machine.read_device(device, 0, storage::boot_code_size);
   machine.write_device(device, 0, unfinished_boot_code());
   if (code == unfinished_boot_code() || code.find_first_not_of('\0') == std::string::npos)
     throw Error("install GRUB on " + device, "grub-install ended well but wrote no boot code");

@@ -12,7 +12,6 @@ namespace ka::agent {
 namespace {
 
 using wire::DeviceName;
-using wire::FileSystem;
 
 std::string at_line(std::size_t number) { return "line " + std::to_string(number) + ": "; }
 
@@ -82,13 +81,14 @@ bool waited_for(const std::vector<std::string_view>& fields, const wire::Manifes
 
 // The one cloned file system that is mounted there, or the one swap space.
 std::optional<StableName> used_as(const wire::Manifest& manifest, std::string_view mount_point, bool swap) {
-  std::vector<const FileSystem*> found;
-  for (const FileSystem& f : manifest.file_systems)
-    if (swap ? f.type == "swap" : f.mount_point == mount_point) found.push_back(&f);
-  if (found.size() != 1 || found[0]->uuid.empty()) return std::nullopt;
+  std::vector<const storage::Node*> found;
+  if (swap) found = storage::all<storage::Swap>(manifest.storage);
+  for (const wire::Mount& mount : manifest.mounts)
+    if (!swap && mount.point == mount_point) found.push_back(&manifest.storage.at(mount.fs));
+  if (found.size() != 1) return std::nullopt;
   StableName name;
-  name.uuid = found[0]->uuid;
-  return name;
+  name.uuid = storage::rule(*found[0]).names(manifest.storage, *found[0]).uuid;
+  return name.uuid.empty() ? std::nullopt : std::optional(name);
 }
 
 // ---- Where names are ----
@@ -183,11 +183,10 @@ std::string StableName::path() const {
 
 std::optional<StableName> stable_name(const wire::Manifest& manifest, std::string_view device) {
   auto cloned = wire::find_cloned(manifest, wire::parse_device_name(device));
-  if (!cloned || cloned->partition == 0) return std::nullopt;
+  if (!cloned || cloned->device->on.empty()) return std::nullopt;  // none, or a whole disk
   StableName name;
-  if (cloned->file_system) name.uuid = cloned->file_system->uuid;
-  if (cloned->raw) name.uuid = cloned->raw->uuid;
-  if (cloned->disk->identifier != 0) name.part_uuid = wire::partuuid(*cloned->disk, cloned->partition);
+  name.uuid = cloned->names.uuid;
+  name.part_uuid = cloned->names.part_uuid;
   return name.uuid.empty() && name.part_uuid.empty() ? std::nullopt : std::optional(name);
 }
 

@@ -10,6 +10,7 @@
 #include "agent/bootable/device_names.h"
 #include "agent/bootable/disk_drivers.h"
 #include "agent/bootable/initrd.h"
+#include "agent/clone/build.h"
 #include "agent/clone/inodes.h"
 #include "agent/clone/proof.h"
 #include "agent/clone/repeat.h"
@@ -22,30 +23,22 @@
 #include "agent/machine/sink.h"
 #include "agent/storage/disk_contents.h"
 #include "agent/storage/disks.h"
-#include "agent/storage/format.h"
 #include "agent/storage/kernel_log.h"
-#include "agent/storage/partition_table.h"
 #include "agent/storage/targets.h"
+#include "agent/storage/unfinished.h"
 #include "base/error.h"
 #include "base/files.h"
 #include "base/text.h"
 #include "base/thread.h"
 #include "wire/manifest.h"
-#include "wire/partition_places.h"
 
 namespace ka::agent {
 
 namespace {
 
 constexpr std::size_t largest_manifest = 64 << 20;
-constexpr std::uint64_t mib = 1 << 20;
+using storage::boot_code_size;
 constexpr auto between_news = std::chrono::seconds(2);
-
-// A golden partition's place on this machine.
-struct Place {
-  std::string device;      // "/dev/sda5"
-  std::uint64_t size = 0;  // bytes
-};
 
 // The steps of one clone, in their order; docs/design.md says why it is this one.
 class Clone {
@@ -57,7 +50,8 @@ class Clone {
         mounts_(context.io, context.machine, context.log),
         stage2_(context.machine, context.stage2_root),
         clone_(context.machine, context.target),
-        kernel_log_(context.kernel_log) {}
+        kernel_log_(context.kernel_log),
+        build_(context.machine, context.log, manifest_, context.stage2_root, context.sysfs) {}
 
   Awaitable<void> run() {
     std::exception_ptr failure;
@@ -85,11 +79,11 @@ class Clone {
     co_await ask_to_write();
 
     for (const Target& target : targets_) co_await partition(target);
-    for (const Target& target : targets_) let_programs_in(target);
-    for (const wire::FileSystem& f : manifest_.file_systems) co_await format(f);
+    for (const Target& target : targets_) build_.let_programs_in(target);
+    for (const storage::Node& node : manifest_.storage.nodes) co_await make(node);
     mount_file_systems();
     co_await copy_system();
-    for (const wire::RawPartition& raw : manifest_.raw_partitions) co_await copy_raw(raw);
+    for (const wire::Stream& stream : manifest_.streams) co_await copy_blocks(stream);
 
     make_bare_inodes(machine_, clone_, log_, manifest_);
     initrd_is_old_ = correct_device_names(clone_, log_, manifest_);
@@ -137,7 +131,7 @@ class Clone {
       co_await load_file_systems();
       drivers_ = co_await context_.settle_drivers();
       co_await choose_disks();
-      co_await try_file_systems();
+      co_await build_.check_contents();
     } catch (const Error& error) {
       throw Error(std::string(error.what()) + ". Nothing was written");
     }
@@ -159,65 +153,15 @@ class Clone {
     TargetQuestion question{manifest_, read_disks(context_.sysfs, context_.procfs), context_.target_rules,
                             context_.booted_by_network, drivers_.doubts};
     targets_ = choose_targets(question);
-    for (const Target& target : targets_) {
-      log_.line(" - The golden " + target.golden->name + " goes to " + target.disk.text());
-      co_await place_on(target);
-    }
-    for (const wire::FileSystem& f : manifest_.file_systems) check_fit(f, place(f.disk, f.partition).size);
-    for (const wire::RawPartition& raw : manifest_.raw_partitions)
-      if (place(raw.disk, raw.partition).size < raw.size)
-        throw Error("fit the raw partition " + std::to_string(raw.partition) + " of the golden " + raw.disk,
-                    "it has " + std::to_string(raw.size) + " bytes, here there are " +
-                        std::to_string(place(raw.disk, raw.partition).size));
-  }
-
-  Awaitable<void> place_on(const Target& target) {
-    try {
-      co_await lay_out(target);
-    } catch (const Error& error) {
-      throw in_context("use " + target.disk.text(), error);
-    }
-    for (const PlacedPartition& p : placed_[target.golden->name])
-      places_[{target.golden->name, p.partition.number}] =
-          Place{"/dev/" + partition_name(target.disk.name, p.partition.number), p.size};
-  }
-
-  Awaitable<void> lay_out(const Target& target) {
-    const wire::Disk& golden = *target.golden;
-    auto& placed = placed_[golden.name];
-    placed = place_partitions(golden, target.disk.size, target.disk.sector_size);
-    std::string objection;
-    try {
-      co_await try_table(target);
-    } catch (const Error& error) {
-      if (!wire::have_places(golden.partitions)) throw;
-      objection = error.what();
-    }
-    if (objection.empty()) co_return;
-    // sfdisk cannot say some tables that it can read: logical partitions not in the order of their numbers, close by.
-    log_.line(" - The partitions are laid out anew: " + objection);
-    placed = place_anew(golden, target.disk.size, target.disk.sector_size);
-    co_await try_table(target);
-  }
-
-  // On a file without content, in RAM, as large as the disk. It has sectors of 512 bytes.
-  Awaitable<void> try_table(const Target& target) {
-    if (target.disk.sector_size != 512) co_return;
-    const std::string script = "/tmp/ka-partitions-" + target.disk.name, disk = "/tmp/ka-dry-disk";
-    machine_.write_file(context_.stage2_root + script,
-                        sfdisk_script(*target.golden, placed_[target.golden->name], 512));
-    machine_.write_file(context_.stage2_root + disk, "");
-    const char* const sfdisk = "truncate -s \"$1\" \"$2\" && exec sfdisk --no-reread --no-tell-kernel \"$2\" <\"$3\"";
-    Command command({"sh", "-c", sfdisk, "dry-run", std::to_string(target.disk.size), disk, script});
-    command.root = context_.stage2_root;
-    co_await machine_.run(command);
+    for (const Target& target : targets_)
+      log_.line(" - The golden " + target.golden->id + " goes to " + target.disk.text());
+    co_await build_.place(targets_);
   }
 
   void check_programs() {
-    std::vector<std::string> programs = {"sh", "sfdisk", "truncate", "tar"};
+    std::vector<std::string> programs = build_.programs();
+    programs.emplace_back("tar");
     if (!manifest_.tar_compression.empty()) programs.push_back(manifest_.tar_compression);
-    for (const wire::FileSystem& f : manifest_.file_systems)
-      for (const std::string& program : programs_for(f)) programs.push_back(program);
     if (loader() == wire::BootLoader::Kind::lilo)
       throw Error("install the boot loader", "lilo is not supported yet; start ka-server with -r grub");
     if (loader() == wire::BootLoader::Kind::grub) programs.push_back("grub-install");
@@ -226,11 +170,12 @@ class Clone {
   }
 
   Awaitable<void> load_file_systems() {
-    for (const wire::FileSystem& f : manifest_.file_systems) {
-      if (f.mount_point.empty() || kernel_knows(f.type)) continue;
-      std::string alias = "fs-" + f.type;
+    for (const wire::Mount& mount : manifest_.mounts) {
+      const std::string type = type_of(mount);
+      if (kernel_knows(type)) continue;
+      std::string alias = "fs-" + type;
       co_await context_.load_module(alias);
-      if (!kernel_knows(f.type)) throw Error("mount " + f.type, "this kernel has no such file system");
+      if (!kernel_knows(type)) throw Error("mount " + type, "this kernel has no such file system");
     }
   }
 
@@ -268,7 +213,7 @@ class Clone {
     std::vector<wire::DiskOffer> offers;
     for (const Target& target : targets_) {
       wire::DiskOffer offer;
-      offer.golden = target.golden->name;
+      offer.golden = target.golden->id;
       offer.name = target.disk.name;
       offer.model = target.disk.model;
       offer.serial = target.disk.serial;
@@ -277,6 +222,7 @@ class Clone {
       log_.line(" - On " + offer.name + " now: " + offer.contents);
       offers.push_back(std::move(offer));
     }
+    for (const std::string& line : build_.text()) log_.line("   " + line);
     stage("ready to write");
     try {
       co_await context_.link.ask_to_write(std::move(offers));
@@ -290,18 +236,6 @@ class Clone {
     log_.line("The KA server says yes: writing");
   }
 
-  // A tool that would refuse half-way refuses now.
-  Awaitable<void> try_file_systems() {
-    for (const wire::FileSystem& f : manifest_.file_systems) {
-      const std::string empty_file = "/tmp/ka-dry-run";
-      auto dry_run = dry_run_command(f, empty_file, place(f.disk, f.partition).size);
-      if (!dry_run) continue;
-      machine_.write_file(context_.stage2_root + empty_file, "");
-      dry_run->root = context_.stage2_root;
-      co_await machine_.run(*dry_run);
-    }
-  }
-
   bool kernel_knows(const std::string& type) const {
     const std::string known = read_file(context_.procfs + "/filesystems");
     for (std::string_view line : split(known, '\n'))
@@ -309,10 +243,17 @@ class Clone {
     return false;
   }
 
-  const Place& place(const std::string& disk, int partition) const { return places_.at({disk, partition}); }
+  std::string type_of(const wire::Mount& mount) const {
+    const storage::Node& fs = manifest_.storage.at(mount.fs);
+    return maker(fs).mount_type(fs);
+  }
+
+  std::string target_of(const wire::Mount& mount) const {
+    return context_.target + (mount.point == "/" ? "" : mount.point);
+  }
 
   const std::string& disk_here(const std::string& golden) const {
-    auto same = [&golden](const Target& target) { return target.golden->name == golden; };
+    auto same = [&golden](const Target& target) { return target.golden->id == golden; };
     return std::find_if(targets_.begin(), targets_.end(), same)->disk.name;
   }
 
@@ -323,78 +264,26 @@ class Clone {
   // ---- The disks ----
 
   Awaitable<void> partition(const Target& target) {
-    const std::string device = "/dev/" + target.disk.name;
     stage("partitioning " + target.disk.name);
     log_.line(" Cleaning hard drive...");
-    changed_.push_back(device);
-    // The table, and a boot loader of the disk's earlier life with all that it kept behind its first sector.
-    std::string first_mib = unfinished_boot_code();
-    first_mib.resize(mib, '\0');
-    machine_.write_device(device, 0, first_mib);
-    // The second copy of a GPT, and of RAID superblocks those that lie at the end of the disk.
-    machine_.write_device(device, target.disk.size - mib, std::string(mib, '\0'));
-
-    Log::Step step(log_, "Writing partition table for " + target.disk.name + " using sfdisk");
-    const std::string script = "/tmp/ka-partitions-" + target.disk.name;
-    machine_.write_file(context_.stage2_root + script,
-                        sfdisk_script(*target.golden, placed_[target.golden->name], target.disk.sector_size));
-    // sfdisk itself would wait a quarter of a second before it tells the kernel; and it takes this process, which has
-    // the disk for itself, for somebody who uses it (--no-reread).
-    const char* const sfdisk =
-        "exec sfdisk --lock --no-reread --no-tell-kernel --wipe always --wipe-partitions always \"$1\" <\"$2\"";
-    Command command({"sh", "-c", sfdisk, "sfdisk", device, script});
-    command.root = context_.stage2_root;
-    co_await machine_.run(command);
-    machine_.write_device(device, 0, unfinished_boot_code());  // sfdisk begins with an empty sector
-    machine_.reread_partitions(device);
-    check_kernel_sees(target);
-    step.ok();
+    changed_.push_back("/dev/" + target.disk.name);
+    co_await build_.make_table(target);
   }
 
-  // mkfs, mkswap and mount each want their partition alone, which the kernel grants nobody while this process has the
-  // whole disk. What comes in between takes a partition from one of them, which then fails and says so.
-  void let_programs_in(const Target& target) {
-    machine_.share_disk("/dev/" + target.disk.name);
-    check_kernel_sees(target);
-  }
-
-  // A table that the kernel reads otherwise than it was meant would send file systems to the wrong place.
-  void check_kernel_sees(const Target& target) const {
-    for (const PlacedPartition& p : placed_.at(target.golden->name)) {
-      const std::string name = partition_name(target.disk.name, p.partition.number);
-      const std::string entry = context_.sysfs + "/block/" + target.disk.name + "/" + name;
-      auto start = parse_unsigned(trim(read_file_if_any(entry + "/start").value_or("")));
-      auto size = parse_unsigned(trim(read_file_if_any(entry + "/size").value_or("")));
-      bool extended = p.partition.kind == wire::Partition::Kind::extended;  // the kernel shows its first sectors only
-      if (start != p.start / 512 || (!extended && size != p.size / 512))
-        throw Error("write the partition table of /dev/" + target.disk.name,
-                    "the kernel does not see " + name + " where it was put; is the disk in use?");
-    }
-  }
-
-  Awaitable<void> format(const wire::FileSystem& f) {
-    const Place& here = place(f.disk, f.partition);
-    stage("formatting " + here.device);
-    Log::Step step(log_, "Formatting " + here.device + " as " + f.type);
-    Command command = format_command(f, here.device, here.size);
-    command.root = context_.stage2_root;
-    co_await machine_.run(command);
-    if (auto tune = tune_command(f, here.device, here.size)) {
-      tune->root = context_.stage2_root;
-      co_await machine_.run(*tune);
-    }
-    step.ok();
+  Awaitable<void> make(const storage::Node& node) {
+    if (maker(node).make) stage("formatting " + build_.device(node.id));
+    co_await build_.make(node);
   }
 
   void mount_file_systems() {
     machine_.make_directories(context_.target);
-    for (const wire::FileSystem& f : manifest_.file_systems) {
-      if (f.mount_point.empty()) continue;
-      const std::string& device = place(f.disk, f.partition).device;
-      const std::string target = context_.target + (f.mount_point == "/" ? "" : f.mount_point);
-      Log::Step step(log_, "Mounting " + device + " as " + context_.target + f.mount_point + " ");
-      if (f.mount_point != "/") machine_.make_directories(target);
-      mounts_.mount_disk(device, target, f.type, MS_NOATIME, mount_data(f));
+    for (const wire::Mount& mount : manifest_.mounts) {
+      const std::string& device = build_.device(mount.fs);
+      const std::string target = target_of(mount);
+      Log::Step step(log_, "Mounting " + device + " as " + context_.target + mount.point + " ");
+      if (mount.point != "/") machine_.make_directories(target);
+      const storage::Node& fs = manifest_.storage.at(mount.fs);
+      mounts_.mount_disk(device, target, type_of(mount), MS_NOATIME, maker(fs).mount_data(fs, mount.options));
       step.ok();
     }
   }
@@ -426,18 +315,19 @@ class Clone {
     log_.line("Linux copy done.");
   }
 
-  Awaitable<void> copy_raw(const wire::RawPartition& raw) {
-    const std::string& device = place(raw.disk, raw.partition).device;
+  Awaitable<void> copy_blocks(const wire::Stream& stream) {
+    const std::string& device = build_.device(stream.of);
     stage("copying " + device);
     log_.line(" - Copying " + device + " byte for byte");
     auto sink = machine_.device_sink(device);
     if (manifest_.verify_all) sink = proof_->listen_raw(std::move(sink), device);
-    std::string session = raw.session;
+    std::string session = stream.session;
     ReceiveStats stats = co_await context_.link.receive(session, *sink);
     log_received(stats);
-    if (stats.bytes != raw.size)
+    const storage::Node& content = manifest_.storage.at(stream.of);
+    if (const std::uint64_t all = storage::rule(content).need(content); stats.bytes != all)
       throw Error("copy " + device,
-                  "the golden node sent " + std::to_string(stats.bytes) + " bytes of " + std::to_string(raw.size));
+                  "the golden node sent " + std::to_string(stats.bytes) + " bytes of " + std::to_string(all));
   }
 
   void log_received(const ReceiveStats& stats) {
@@ -498,7 +388,7 @@ class Clone {
   Awaitable<void> prepare_boot_loader() {
     for (const Target& target : targets_) {
       // Without a boot loader of its own a disk gets none, and certainly not the unfinished one.
-      std::string code = target.golden->boot_code.substr(0, boot_code_size);
+      std::string code = storage::as<storage::Disk>(*target.golden).boot_code.substr(0, boot_code_size);
       code.resize(boot_code_size, '\0');
       boot_code_[target.disk.name] = code;
     }
@@ -536,14 +426,25 @@ class Clone {
     Log::Step unmounting(log_, "Umounting " + context_.target);
     mounts_.unmount_all();
     unmounting.ok();
-    for (const wire::FileSystem& f : manifest_.file_systems) {
-      const std::string device = place(f.disk, f.partition).device;
-      if (!f.mount_point.empty()) co_await finish_writes(device);
-      auto command = check_command(f, device);
-      if (!command) continue;
-      command->root = context_.stage2_root;
-      co_await machine_.run(*command);
-    }
+    for (const wire::Mount& mount : manifest_.mounts) co_await check_unmounted(mount.fs);
+    for (const storage::Node& node : manifest_.storage.nodes)
+      if (!is_mounted(node)) co_await check_unmounted(node.id);
+  }
+
+  bool is_mounted(const storage::Node& node) const {
+    return std::any_of(manifest_.mounts.begin(), manifest_.mounts.end(),
+                       [&](const wire::Mount& mount) { return mount.fs == node.id; });
+  }
+
+  Awaitable<void> check_unmounted(storage::Id id) {
+    const storage::Node& node = manifest_.storage.at(id);
+    const std::string device = build_.device(id);
+    if (is_mounted(node)) co_await finish_writes(device);
+    if (!maker(node).check) co_return;
+    const Job job{node, device, build_.bytes(id)};
+    Command command = maker(node).check(job);
+    command.root = context_.stage2_root;
+    co_await machine_.run(command);
   }
 
   Awaitable<void> finish_writes(const std::string& device) {
@@ -567,11 +468,8 @@ class Clone {
     Log::Step step(log_, manifest_.verify_all ? "Reading all files back from the disk"
                                               : "Reading the files of /boot back from the disk");
     for (const std::string& device : mounted_devices()) co_await finish_writes(device);  // e2fsck has read some of it
-    for (const wire::FileSystem& f : manifest_.file_systems) {
-      if (f.mount_point.empty()) continue;
-      const std::string target = context_.target + (f.mount_point == "/" ? "" : f.mount_point);
-      mounts_.mount(place(f.disk, f.partition).device, target, f.type, MS_RDONLY | MS_NOATIME, "");
-    }
+    for (const wire::Mount& mount : manifest_.mounts)
+      mounts_.mount(build_.device(mount.fs), target_of(mount), type_of(mount), MS_RDONLY | MS_NOATIME, "");
     {
       auto tell = [this, before = std::uint64_t{0}]() mutable {
         const std::uint64_t now = proof_->bytes_read();
@@ -619,8 +517,7 @@ class Clone {
 
   std::vector<std::string> mounted_devices() const {
     std::vector<std::string> devices;
-    for (const wire::FileSystem& f : manifest_.file_systems)
-      if (!f.mount_point.empty()) devices.push_back(place(f.disk, f.partition).device);
+    for (const wire::Mount& mount : manifest_.mounts) devices.push_back(build_.device(mount.fs));
     return devices;
   }
 
@@ -661,10 +558,9 @@ class Clone {
   std::shared_ptr<Proof> proof_;  // shared with the thread that reads
 
   wire::Manifest manifest_;
+  Build build_;
   std::vector<Target> targets_;
-  std::map<std::string, std::vector<PlacedPartition>> placed_;  // by golden disk
-  std::map<std::pair<std::string, int>, Place> places_;         // by golden disk and partition
-  std::map<std::string, std::string> boot_code_;                // by disk of this machine
+  std::map<std::string, std::string> boot_code_;  // by disk of this machine
   bool initrd_is_old_ = false;
   SettledDrivers drivers_;
   std::vector<std::string> changed_;  // devices of disks that were written to

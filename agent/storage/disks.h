@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "wire/device_name.h"
+#include "wire/storage/labels.h"
 
 namespace ka::agent {
 
@@ -38,6 +38,6 @@ std::optional<MachineDisk> disk_by_number(const std::string& sysfs, const std::s
 /// "ahci". What is built into the running kernel has no module and is not listed.
 std::vector<std::string> driver_modules(const std::string& sysfs, const std::string& disk);
 
-using wire::partition_name;
+using storage::partition_name;
 
 }  // namespace ka::agent

@@ -46,25 +46,29 @@ class Chooser {
 
   std::vector<Target> choose() {
     for (const auto& [golden, selector] : rules()) take(golden, by_rule(golden, selector));
-    std::vector<const wire::Disk*> open;
-    for (const wire::Disk& golden : question_.manifest.disks)
-      if (!taken_.count(golden.name)) open.push_back(&golden);
+    std::vector<const storage::Node*> open;
+    for (const storage::Node* golden : golden_disks())
+      if (!taken_.count(golden->id)) open.push_back(golden);
     if (!open.empty() && !question_.doubts.empty())
-      refuse(open[0]->name, "there may be disks here that cannot be seen; say which one it is" + remedy(open[0]->name));
-    if (open.size() == 1) take(open[0]->name, the_only_one(*open[0]));
+      refuse(open[0]->id, "there may be disks here that cannot be seen; say which one it is" + remedy(open[0]->id));
+    if (open.size() == 1) take(open[0]->id, the_only_one(open[0]->id));
     if (open.size() > 1) take_the_same(open);
 
     std::vector<Target> targets;
-    for (const wire::Disk& golden : question_.manifest.disks) {
+    for (const storage::Node* golden : golden_disks()) {
       Target target;
-      target.golden = &golden;
-      target.disk = *taken_.at(golden.name);
+      target.golden = golden;
+      target.disk = *taken_.at(golden->id);
       targets.push_back(std::move(target));
     }
     return targets;
   }
 
  private:
+  std::vector<const storage::Node*> golden_disks() const {
+    return storage::all<storage::Disk>(question_.manifest.storage);
+  }
+
   // Golden disk → selector; the command line goes before the manifest.
   std::map<std::string, std::string> rules() const {
     std::map<std::string, std::string> rules;
@@ -73,9 +77,7 @@ class Chooser {
       if (equals == std::string::npos || equals == 0 || equals + 1 == rule.size())
         throw Error("katarget=" + escape_bytes(rule), "is not DISK=KIND:VALUE, such as katarget=sda=serial:WD-1234");
       std::string golden = rule.substr(0, equals), selector = rule.substr(equals + 1);
-      auto named = [&golden](const wire::Disk& disk) { return disk.name == golden; };
-      const auto& disks = question_.manifest.disks;
-      if (std::none_of(disks.begin(), disks.end(), named))
+      if (!storage::get<storage::Disk>(question_.manifest.storage.find(golden)))
         throw Error("katarget=" + escape_bytes(rule), "the golden node sends no disk " + escape_bytes(golden));
       if (!rules.emplace(golden, selector).second)
         throw Error("katarget=" + escape_bytes(rule), "a second rule for " + golden);
@@ -125,37 +127,38 @@ class Chooser {
     return disk.name_may_change && std::any_of(question_.disks.begin(), question_.disks.end(), like);
   }
 
-  const MachineDisk* the_only_one(const wire::Disk& golden) {
-    if (free_.empty()) refuse(golden.name, "this machine has no disk for it");
+  const MachineDisk* the_only_one(const std::string& golden) {
+    if (free_.empty()) refuse(golden, "this machine has no disk for it");
     if (free_.size() > 1) {
       std::string names;
       for (const MachineDisk* disk : free_)
         names += (disk == free_.front() ? "" : disk == free_.back() ? " or " : ", ") + disk->name;
-      refuse(golden.name, "it could be " + names + "; say which" + remedy(golden.name));
+      refuse(golden, "it could be " + names + "; say which" + remedy(golden));
     }
     return free_.front();
   }
 
-  void take_the_same(const std::vector<const wire::Disk*>& open) {
+  void take_the_same(const std::vector<const storage::Node*>& open) {
     std::vector<const MachineDisk*> same;
-    for (const wire::Disk* golden : open) {
-      auto equal = [golden](const MachineDisk* d) { return d->name == golden->name && d->size == golden->golden_size; };
+    for (const storage::Node* golden : open) {
+      const std::uint64_t size = storage::as<storage::Disk>(*golden).bytes;
+      auto equal = [golden, size](const MachineDisk* d) { return d->name == golden->id && d->size == size; };
       auto found = std::find_if(free_.begin(), free_.end(), equal);
       if (found == free_.end())
-        refuse(golden->name, "several disks are cloned, and no disk here has the name " + golden->name +
-                                 " and exactly its size (" + std::to_string(golden->golden_size) +
-                                 " bytes); say which" + remedy(golden->name));
+        refuse(golden->id, "several disks are cloned, and no disk here has the name " + golden->id +
+                               " and exactly its size (" + std::to_string(size) + " bytes); say which" +
+                               remedy(golden->id));
       same.push_back(*found);
     }
     for (const MachineDisk* one : same)
       for (const MachineDisk* other : same)
         if (one != other && one->name_may_change && one->size == other->size &&
             kind_of_name(*one) == kind_of_name(*other))
-          refuse(open[0]->name, one->name + " and " + other->name + " are equally large, and at the next start their " +
-                                    "names may be exchanged; say which" + remedy(open[0]->name));
+          refuse(open[0]->id, one->name + " and " + other->name + " are equally large, and at the next start their " +
+                                  "names may be exchanged; say which" + remedy(open[0]->id));
     if (free_.size() != same.size())
-      refuse(open[0]->name, "this machine has more disks than are cloned; say which" + remedy(open[0]->name));
-    for (std::size_t i = 0; i < open.size(); ++i) take(open[i]->name, same[i]);
+      refuse(open[0]->id, "this machine has more disks than are cloned; say which" + remedy(open[0]->id));
+    for (std::size_t i = 0; i < open.size(); ++i) take(open[i]->id, same[i]);
   }
 
   std::string remedy(const std::string& golden) const {

@@ -11,7 +11,7 @@
 namespace ka::agent {
 
 struct Target {
-  const wire::Disk* golden = nullptr;  ///< in the manifest, which must outlive this
+  const storage::Node* golden = nullptr;  ///< in the manifest, which must outlive this
   MachineDisk disk;
 };
 

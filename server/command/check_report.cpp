@@ -30,10 +30,10 @@ json plan_json(const Prepared& ready) {
   const Plan& plan = ready.plan;
   const json told = json::parse(wire::to_json(plan.manifest));
   json out;
-  for (const char* key : {"golden_host", "disks", "file_systems", "raw_partitions", "boot_loader", "targets"}) {
+  for (const char* key : {"golden_host", "storage", "mounts", "streams", "boot_loader", "targets"}) {
     if (told.contains(key)) out[key] = told[key];
   }
-  for (json& disk : out["disks"]) disk.erase("boot_code");
+  for (json& node : out["storage"]) node.erase("boot_code");
   out["excluded"] = escaped(plan.excluded);
   out["not_cloned"] = json::array();
   for (const Plan::NotCloned& item : plan.not_cloned)

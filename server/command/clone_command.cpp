@@ -18,9 +18,7 @@ namespace {
 
 std::vector<std::string> mount_points(const wire::Manifest& manifest) {
   std::vector<std::string> points;
-  for (const wire::FileSystem& fs : manifest.file_systems) {
-    if (!fs.mount_point.empty()) points.push_back(fs.mount_point);
-  }
+  for (const wire::Mount& mount : manifest.mounts) points.push_back(mount.point);
   return points;
 }
 
@@ -35,8 +33,9 @@ std::vector<std::string> programs_for(const CloneOptions& options) {
 // Asked for before anybody waits.
 void check_sources(const Prepared& ready) {
   check_file_source(ready.stage2.file);
-  for (const wire::RawPartition& raw : ready.plan.manifest.raw_partitions)
-    check_file_source("/dev/" + partition_name(raw.disk, raw.partition));
+  const wire::Manifest& manifest = ready.plan.manifest;
+  for (const wire::Stream& stream : manifest.streams)
+    check_file_source("/dev/" + manifest.storage.at(stream.of).on.front());
 }
 
 Awaitable<Prepared> prepare(asio::io_context& io, const CloneOptions& options) {

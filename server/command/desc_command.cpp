@@ -11,6 +11,7 @@
 #include "base/process.h"
 #include "server/golden/golden.h"
 #include "server/golden/mounts.h"
+#include "server/golden/partition_table.h"
 #include "server/golden/programs.h"
 #include "server/options/option_table.h"
 #include "wire/desc.h"
@@ -32,7 +33,7 @@ std::string root_drive() {
 
 struct Medium {
   std::string path;
-  std::uint64_t size = 0;
+  storage::Disk disk;
 };
 
 // A drive by its name, or the image of one.
@@ -41,23 +42,15 @@ Medium find_medium(const std::string& name) {
   auto devices = read_block_devices();
   if (const BlockDevice* device = find_device(devices, drive)) {
     if (device->partition != 0) throw Error("desc " + drive, "is a partition; name its drive, " + device->disk);
-    return {"/dev/" + device->name, device->size};
+    return {"/dev/" + device->name, {device->size, device->sector, ""}};
   }
   struct stat status {};
   if (::stat(drive.c_str(), &status) != 0 || !S_ISREG(status.st_mode))
     throw Error("desc " + drive, "there is no such drive, and no such disk image");
-  return {drive, static_cast<std::uint64_t>(status.st_size)};
+  return {drive, {static_cast<std::uint64_t>(status.st_size), 512, ""}};
 }
 
-// A desc numbers partitions by their order, so it cannot leave a number out.
-void check_numbers(const std::vector<wire::Partition>& partitions, const std::string& path) {
-  int primary = 1;
-  for (const wire::Partition& p : partitions) {
-    if (p.kind != wire::Partition::Kind::logical && p.number != primary++)
-      throw Error("desc " + path, "partition " + std::to_string(primary - 1) + " is missing before " +
-                                      std::to_string(p.number) + ", which a desc cannot say; clone it without -p");
-  }
-}
+constexpr std::size_t boot_sector = 512;
 
 Awaitable<void> print_desc(asio::io_context& io, std::string name) {
   Medium medium = find_medium(name);
@@ -65,9 +58,12 @@ Awaitable<void> print_desc(asio::io_context& io, std::string name) {
   require_programs({"sfdisk"});
   Command command({"sfdisk", "--json", medium.path});
   std::string json = co_await output_of(io, command);
-  std::vector<wire::Partition> partitions = desc_of(medium.path, parse_sfdisk(json), medium.size);
-  check_numbers(partitions, medium.path);
-  write_all(STDOUT_FILENO, "# " + medium.path + " as it is; sizes are MiB\n" + wire::format_desc(partitions),
+  const storage::ReadTable table = storage::read_sfdisk(json);
+  if (const std::string strange = strange_table(table, read_start(medium.path, boot_sector)); !strange.empty())
+    throw Error("desc " + medium.path, "its partition table " + strange);
+  const auto partitions = desc_of(medium.path, table, medium.disk);
+  write_all(STDOUT_FILENO,
+            "# " + medium.path + " as it is; sizes are MiB\n" + wire::format_desc(table.table.label, partitions),
             "standard output");
 }
 

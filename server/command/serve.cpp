@@ -6,6 +6,7 @@
 #include "server/golden/tar_warnings.h"
 #include "server/job/chunk_source.h"
 #include "wire/messages.h"
+#include "wire/storage/rule.h"
 
 namespace ka::server {
 
@@ -13,9 +14,7 @@ namespace {
 
 std::string manifest_of_now(Plan plan, const std::string& root) {
   std::vector<std::string> points;
-  for (const wire::FileSystem& fs : plan.manifest.file_systems) {
-    if (!fs.mount_point.empty()) points.push_back(fs.mount_point);
-  }
+  for (const wire::Mount& mount : plan.manifest.mounts) points.push_back(mount.point);
   // A directory of -x that went meanwhile is not missed.
   plan.excluded_by_conf.insert(plan.excluded.begin(), plan.excluded.end());
   add_survey(plan, survey(root, points, plan.excluded));
@@ -101,13 +100,12 @@ std::vector<Session> sessions_of(asio::io_context& io, const CloneOptions& optio
   system.writes = true;
   sessions.push_back(std::move(system));
 
-  for (const wire::RawPartition& raw : ready.plan.manifest.raw_partitions) {
+  for (const wire::Stream& stream : ready.plan.manifest.streams) {
+    const storage::Node& content = ready.plan.manifest.storage.at(stream.of);
     Session session;
-    session.name = raw.session;
-    session.open = [&io, device = "/dev/" + partition_name(raw.disk, raw.partition)] {
-      return file_source(io, device);
-    };
-    session.expected = raw.size;
+    session.name = stream.session;
+    session.open = [&io, device = "/dev/" + content.on.front()] { return file_source(io, device); };
+    session.expected = storage::rule(content).need(content);
     session.compression = options.compression;
     session.writes = true;
     sessions.push_back(std::move(session));

@@ -35,6 +35,7 @@ BlockDevice read_device(const std::string& folder, const std::string& name) {
   device.minor = static_cast<unsigned>(parse_unsigned(fields.back()).value_or(0));
   device.size = number_in(folder + "/size") * 512;  // sysfs counts 512 bytes whatever the disk's sector is
   device.removable = number_in(folder + "/removable") != 0;
+  if (auto sector = number_in(folder + "/queue/logical_block_size")) device.sector = static_cast<std::uint32_t>(sector);
   device.below = list_directory(folder + "/slaves");
   device.partition = static_cast<int>(number_in(folder + "/partition"));
   if (device.partition != 0) device.disk = parent_name(folder);

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "wire/device_name.h"
+#include "wire/storage/labels.h"
 
 namespace ka::server {
 
@@ -14,6 +14,7 @@ struct BlockDevice {
   std::string name;  ///< "sda5"
   unsigned major = 0, minor = 0;
   std::uint64_t size = 0;          ///< bytes
+  std::uint32_t sector = 512;      ///< of a disk: bytes, logical
   std::string disk;                ///< of a partition: "sda"; else empty
   int partition = 0;               ///< number on `disk`; 0: not a partition
   bool removable = false;          ///< of a disk
@@ -33,7 +34,7 @@ const BlockDevice* find_device(const std::vector<BlockDevice>& devices, unsigned
 /// The drives that hold this device: itself, the one it is a partition of, or those below a RAID or LVM.
 std::vector<std::string> drives_of(const std::vector<BlockDevice>& devices, const BlockDevice& device);
 
-using wire::partition_name;
+using storage::partition_name;
 
 /// A drive or partition as people write it: "sda", "/dev/sda".
 std::string_view plain_name(std::string_view name);

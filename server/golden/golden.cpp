@@ -13,7 +13,7 @@
 #include "base/process.h"
 #include "base/text.h"
 #include "server/golden/touch_mounts.h"
-#include "wire/ext.h"
+#include "wire/storage/ext.h"
 
 namespace ka::server {
 
@@ -39,11 +39,14 @@ std::vector<Mount> visible_mounts() {
   return mounts;
 }
 
+constexpr std::size_t boot_sector = 512;
+
 Awaitable<void> read_table(asio::io_context& io, Golden& golden, std::string drive) {
   try {
     Command command({"sfdisk", "--json", "/dev/" + drive});
     std::string json = co_await output_of(io, command);
-    golden.tables[drive] = parse_sfdisk(json);
+    golden.tables[drive] = storage::read_sfdisk(json);
+    golden.boot_records[drive] = read_start("/dev/" + drive, boot_sector);
   } catch (const Error& error) {
     golden.table_errors[drive] = error.what();
   }
@@ -143,13 +146,14 @@ Awaitable<Golden> inspect(asio::io_context& io, std::vector<std::string> drives)
   }
   for (const BlockDevice& device : golden.devices) {
     auto table = golden.tables.find(device.disk);
-    if (device.partition == 0 || table == golden.tables.end() || table->second.label != "dos") continue;
-    const PartitionTable::Entry* entry = table->second.find(device.partition);
+    if (device.partition == 0 || table == golden.tables.end() || !table->second.known()) continue;
+    const storage::Partition* entry = table->second.find(device.partition);
     auto is_here = [&](const Mount& m) {
-      return m.major == device.major && m.minor == device.minor && wire::is_ext(m.type);
+      return m.major == device.major && m.minor == device.minor && storage::is_ext(m.type);
     };
     const bool mounted_ext = std::any_of(golden.mounts.begin(), golden.mounts.end(), is_here);
-    if (entry != nullptr && !wire::is_extended(entry->type)) co_await probe(io, golden, device.name, mounted_ext);
+    if (entry != nullptr && entry->role != storage::Role::extended)
+      co_await probe(io, golden, device.name, mounted_ext);
   }
   co_return golden;
 }

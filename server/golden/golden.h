@@ -13,8 +13,8 @@
 #include "base/network_cards.h"
 #include "server/golden/block_devices.h"
 #include "server/golden/mounts.h"
-#include "server/golden/partition_table.h"
 #include "wire/grub.h"
+#include "wire/storage/sfdisk.h"
 
 namespace ka::server {
 
@@ -27,10 +27,7 @@ struct Probe {
 
 /// What dumpe2fs says of an ext2/3/4 file system.
 struct ExtHeader {
-  std::uint32_t block_size = 0, inode_size = 0;
-  std::vector<std::string> features;
-  std::string uuid, label;
-  wire::ExtSettings settings;
+  storage::Ext ext;                   ///< but for its version and how full it is
   std::vector<std::string> not_kept;  ///< of its settings, in words
 };
 
@@ -61,8 +58,9 @@ struct Golden {
   std::vector<Mount> mounts;  ///< those that can be seen: not under another mount
   std::vector<Swap> swaps;
   std::vector<FstabEntry> fstab;
-  std::map<std::string, PartitionTable> tables;  ///< by drive; none: no table, see table_errors
+  std::map<std::string, storage::ReadTable> tables;  ///< by drive; none: no table, see table_errors
   std::map<std::string, std::string> table_errors;
+  std::map<std::string, std::string> boot_records;        ///< by drive: its first sector
   std::map<std::string, Probe> probes;                    ///< by partition
   std::map<std::string, ExtHeader> ext;                   ///< by partition
   std::map<std::string, Usage> usage;                     ///< by mount point

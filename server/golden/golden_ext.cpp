@@ -4,7 +4,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "server/golden/golden.h"
-#include "wire/ext.h"
+#include "wire/storage/ext.h"
 
 namespace ka::server {
 
@@ -59,11 +59,11 @@ std::uint64_t journal_bytes(std::string_view text, std::uint32_t block_size) {
 }
 
 bool has(const ExtHeader& header, std::string_view feature) {
-  return std::find(header.features.begin(), header.features.end(), feature) != header.features.end();
+  return std::find(header.ext.features.begin(), header.ext.features.end(), feature) != header.ext.features.end();
 }
 
 void read_sizes(std::string_view text, ExtHeader& header) {
-  wire::ExtSettings& e = header.settings;
+  storage::Ext& e = header.ext;
   take(e.blocks, text, "Block count:");
   take(e.reserved_blocks, text, "Reserved block count:");
   e.reserved_blocks = std::min(e.reserved_blocks, e.blocks / 2);
@@ -72,13 +72,13 @@ void read_sizes(std::string_view text, ExtHeader& header) {
   take(e.stride, text, "RAID stride:");
   take(e.stripe, text, "RAID stripe width:");
   // A size that mke2fs chose is right for this disk only.
-  const std::uint64_t journal = has(header, "has_journal") ? journal_bytes(text, header.block_size) : 0;
-  if (journal != wire::default_ext_journal(e.blocks) * header.block_size)
+  const std::uint64_t journal = has(header, "has_journal") ? journal_bytes(text, header.ext.block_size) : 0;
+  if (journal != storage::default_ext_journal(e.blocks) * header.ext.block_size)
     e.journal_mib = static_cast<std::uint32_t>(journal / mib);
   std::uint64_t inodes = 0;
   take(inodes, text, "Inode count:");
-  const std::uint64_t bytes = e.blocks * header.block_size;
-  const std::uint64_t usual = wire::default_ext_inodes(bytes);
+  const std::uint64_t bytes = e.blocks * header.ext.block_size;
+  const std::uint64_t usual = storage::default_ext_inodes(bytes);
   if (inodes > 0 && (inodes < usual - usual / 8 || inodes > usual + usual / 8 + 1024))
     e.bytes_per_inode = static_cast<std::uint32_t>(std::min<std::uint64_t>(bytes / inodes, UINT32_MAX));
 }
@@ -88,7 +88,7 @@ void read_quota(std::string_view text, ExtHeader& header) {
   constexpr std::pair<const char*, const char*> types[] = {
       {"User quota inode:", "usrquota"}, {"Group quota inode:", "grpquota"}, {"Project quota inode:", "prjquota"}};
   for (auto [line, type] : types)
-    if (!field_of(text, line).empty()) header.settings.quota_types.emplace_back(type);
+    if (!field_of(text, line).empty()) header.ext.quota_types.emplace_back(type);
   header.not_kept.emplace_back("quota limits lie in hidden files of the file system and are not cloned (setquota)");
 }
 
@@ -96,14 +96,14 @@ void read_quota(std::string_view text, ExtHeader& header) {
 
 ExtHeader parse_dumpe2fs(std::string_view text) {
   ExtHeader header;
-  header.block_size = needed_number(text, "Block size:");
-  header.inode_size = needed_number(text, "Inode size:");
-  for (std::string_view word : words(field_of(text, "Filesystem features:"))) header.features.emplace_back(word);
-  if (header.features.empty()) throw Error("dumpe2fs -h", "no \"Filesystem features:\" in what it printed");
-  header.uuid = tag(text, "Filesystem UUID:");
-  header.label = tag(text, "Filesystem volume name:");
+  header.ext.block_size = needed_number(text, "Block size:");
+  header.ext.inode_size = needed_number(text, "Inode size:");
+  for (std::string_view word : words(field_of(text, "Filesystem features:"))) header.ext.features.emplace_back(word);
+  if (header.ext.features.empty()) throw Error("dumpe2fs -h", "no \"Filesystem features:\" in what it printed");
+  header.ext.uuid = tag(text, "Filesystem UUID:");
+  header.ext.label = tag(text, "Filesystem volume name:");
 
-  wire::ExtSettings& e = header.settings;
+  storage::Ext& e = header.ext;
   read_sizes(text, header);
   take(e.reserved_uid, text, "Reserved blocks uid:");
   take(e.reserved_gid, text, "Reserved blocks gid:");

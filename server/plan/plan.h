@@ -12,6 +12,7 @@
 #include "server/golden/golden.h"
 #include "server/golden/survey.h"
 #include "server/options/options.h"
+#include "wire/desc.h"
 #include "wire/manifest.h"
 
 namespace ka::server {
@@ -19,8 +20,8 @@ namespace ka::server {
 /// What the options name, read.
 struct PlanInput {
   CloneOptions options;
-  std::map<std::string, std::vector<wire::Partition>> descs;  ///< -p, by drive
-  std::map<std::string, std::string> boot_code;               ///< -m and -M, by drive: 446 bytes
+  std::map<std::string, wire::Desc> descs;       ///< -p, by drive
+  std::map<std::string, std::string> boot_code;  ///< -m and -M, by drive: 446 bytes
   std::vector<wire::Hook> hooks;
   std::vector<std::string> warnings;
 };
@@ -35,9 +36,8 @@ struct Plan {
   std::vector<NotCloned> not_cloned;
   std::vector<Swap> swap_files;  ///< in use: a hook makes each anew, tar leaves it out
   std::vector<std::string> warnings;
-  std::set<std::string> excluded_by_conf;           ///< of `excluded`: what is not there is a warning
-  std::map<std::string, std::uint64_t> sizes_here;  ///< bytes, of partitions that are cloned as they are
-  std::uint64_t expected = 0;                       ///< bytes of the tar stream; known after add_survey
+  std::set<std::string> excluded_by_conf;  ///< of `excluded`: what is not there is a warning
+  std::uint64_t expected = 0;              ///< bytes of the tar stream; known after add_survey
 };
 
 /// This machine cannot be cloned as it was asked for: every reason, one a line of what().

@@ -23,6 +23,16 @@ std::string found_loader(const PlanDraft& draft, const std::string& drive) {
   return grub ? "grub" : boot.lilo ? "lilo" : "none";
 }
 
+// On a DOS disk it lies in front of the first partition; a GPT has a partition for it.
+bool has_place_for_grub(const storage::Storage& storage, const std::string& drive) {
+  const storage::Node* disk = storage.find(drive);
+  const storage::Node* table = disk ? storage::table_on(storage, *disk) : nullptr;
+  if (!table || storage::as<storage::Table>(*table).label != storage::Label::gpt) return true;
+  for (const storage::Node* p : storage.on(table->id))
+    if (storage::as<storage::Partition>(*p).type == storage::bios_boot_guid) return true;
+  return false;
+}
+
 // Whatever the end of a clone needs of GRUB is asked for now.
 void check_grub(PlanDraft& draft, const std::string& drive) {
   const GoldenBoot& boot = draft.golden.boot;
@@ -43,6 +53,9 @@ void check_grub(PlanDraft& draft, const std::string& drive) {
         " cannot be found here, and stage2 has nothing for that place; install grub2-pc and grub2-pc-modules " +
         "(Fedora, RHEL) or grub2-i386-pc (SUSE)");
   }
+  if (!has_place_for_grub(draft.plan.manifest.storage, drive))
+    draft.refuse(drive + " has a GPT without a BIOS boot partition, which GRUB needs there on BIOS machines; a desc " +
+                 "with the line \"bios 1\" makes one on the clones (-p " + drive + " FILE)");
   if (draft.golden.uefi) draft.warn("this machine was booted by UEFI; the clones are made to boot by BIOS");
 }
 

@@ -2,9 +2,9 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "server/golden/kinds.h"
 #include "server/golden/paths.h"
 #include "server/plan/plan_draft.h"
-#include "wire/ext.h"
 
 namespace ka::server {
 
@@ -134,7 +134,9 @@ class Cutter {
   static std::string reason_to_refuse(const Mount& mount, const BlockDevice& device) {
     if (!device.below.empty() || device.name.rfind("md", 0) == 0 || device.name.rfind("dm-", 0) == 0)
       return "RAID, LVM and other device-mapper devices cannot be cloned so far";
-    if (!wire::is_ext(mount.type)) return mount.type + " cannot be cloned so far; ext2, ext3, ext4 and swap can";
+    const Reader* reader = find_reader(mount.type);
+    if (!reader || !reader->mount_options)
+      return mount.type + " cannot be cloned so far; " + types_that_are_cloned() + " can";
     if (device.partition == 0) return "the whole drive is one file system, without a partition table";
     // What lies beside it, other versions of the system, is what its boot loader knows.
     if (mount.point == "/" && mount.root != "/")

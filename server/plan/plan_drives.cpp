@@ -2,40 +2,61 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "server/golden/kinds.h"
+#include "server/golden/partition_table.h"
 #include "server/plan/plan_draft.h"
-#include "wire/ext.h"
+#include "wire/storage/rule.h"
+#include "wire/storage/types.h"
 
 namespace ka::server {
 
 namespace {
 
-using wire::FileSystem;
-using wire::Partition;
-
-constexpr std::uint64_t mib = 1024 * 1024;
-constexpr std::uint8_t swap_type = 0x82, efi_system_type = 0xef;
-
-// A hibernated machine's swap space has another signature.
-bool is_swap(std::string_view type) { return type == "swap" || type == "swsuspend"; }
+using storage::Label;
+using storage::Partition;
+using storage::Role;
 
 // The disk identifier lies in the last bytes of the boot code; PARTUUIDs are made of it, so it stays this disk's.
-std::string with_identifier(std::string code, std::uint32_t identifier) {
-  for (int i = 0; i < 4; ++i) code[wire::boot_code_size + i] = static_cast<char>(identifier >> (8 * i));
+std::string with_identifier(std::string code, const storage::Table& table) {
+  auto identifier = table.label == Label::dos && table.identity.size() > 2
+                        ? parse_unsigned(table.identity.substr(2), 16)
+                        : std::nullopt;
+  for (int i = 0; identifier && i < 4; ++i)
+    code[storage::boot_code_size + static_cast<std::size_t>(i)] = static_cast<char>(*identifier >> (8 * i));
   return code;
 }
 
-std::string numbers(const std::vector<Partition>& partitions) {
+std::string numbers(const std::vector<const storage::Node*>& partitions) {
   std::string text = "it makes";
-  for (const Partition& p : partitions) text += " " + std::to_string(p.number);
+  for (const storage::Node* p : partitions) text += " " + std::to_string(storage::as<Partition>(*p).number);
   return text;
+}
+
+constexpr unsigned gpt_slots = 128;
+
+// A table that a desc makes: the golden one, or a new one of another label.
+storage::Table table_for(const storage::Table& golden, const wire::Desc& desc) {
+  if (desc.label.value_or(golden.label) == golden.label) return golden;
+  return {*desc.label, "", *desc.label == Label::gpt ? gpt_slots : 0};
+}
+
+// What a desc says nothing of stays what it is on the golden disk.
+void keep_golden(Partition& p, const Partition* golden) {
+  if (!golden) return;
+  p.active = golden->active && p.role != Role::extended;
+  p.guid = golden->guid;
+  p.attributes = golden->attributes;
+  if (p.name.empty()) p.name = golden->name;
 }
 
 class DriveAdder {
  public:
-  explicit DriveAdder(PlanDraft& draft) : draft_(draft), golden_(draft.golden), manifest_(draft.plan.manifest) {}
+  using Node = storage::Node;
+
+  explicit DriveAdder(PlanDraft& draft)
+      : draft_(draft), golden_(draft.golden), manifest_(draft.plan.manifest), storage_(draft.plan.manifest.storage) {}
 
   void add_drive(const std::string& name) {
-    const BlockDevice* device = draft_.device(name);
     auto table = golden_.tables.find(name);
     if (table == golden_.tables.end()) {
       auto error = golden_.table_errors.find(name);
@@ -43,184 +64,178 @@ class DriveAdder {
                     (error == golden_.table_errors.end() ? "" : " (" + error->second + ")"));
       return;
     }
-    if (table->second.label != "dos") {
-      draft_.refuse(name + " has a partition table of type " + table->second.label +
-                    "; only DOS (MBR) tables can be cloned so far");
+    auto record = golden_.boot_records.find(name);
+    const std::string strange =
+        strange_table(table->second, record == golden_.boot_records.end() ? "" : record->second);
+    if (!strange.empty()) {
+      draft_.refuse("the partition table of " + name + " " + strange + "; only DOS (MBR) and GPT tables can be cloned");
       return;
     }
-    wire::Disk disk;
-    disk.name = name;
-    disk.golden_size = device->size;
-    disk.identifier = table->second.identifier;
     try {
-      disk.partitions = partitions_for(name, *device, table->second);
+      add_disk(name, table->second);
     } catch (const Error& error) {
       draft_.refuse(error.what());
       return;
     }
-    add_links(disk, name, 0);
-    if (auto code = draft_.boot_code.find(name); code != draft_.boot_code.end())
-      disk.boot_code = with_identifier(code->second, disk.identifier);
-    for (const Partition& partition : disk.partitions) {
-      add_links(disk, partition_name(name, partition.number), partition.number);
-      if (partition.kind != Partition::Kind::extended) add_partition(disk.name, partition);
-    }
-    check_all_mounted(disk);
-    manifest_.disks.push_back(std::move(disk));
+    std::vector<Node> partitions;  // copies: the list grows
+    for (const Node* p : storage_.on(table_of(name).id)) partitions.push_back(*p);
+    for (const Node& p : partitions)
+      if (storage::as<Partition>(p).role != Role::extended) add_content(name, p);
+    check_all_mounted(name);
   }
 
   void check_raw_partitions() {
     for (const std::string& name : draft_.raw) {
-      auto same = [&](const wire::RawPartition& r) { return partition_name(r.disk, r.partition) == name; };
-      auto& planned = manifest_.raw_partitions;
+      auto same = [&](const wire::Stream& s) { return storage_.at(s.of).on.front() == name; };
+      auto& planned = manifest_.streams;
       if (!draft_.mounted.count(name) && std::none_of(planned.begin(), planned.end(), same))
         draft_.refuse("-D " + name + ": is the extended partition, or not in the desc");
     }
     int session = 3;
-    for (wire::RawPartition& raw : manifest_.raw_partitions) raw.session = "kainstall" + std::to_string(session++);
+    for (wire::Stream& stream : manifest_.streams) stream.session = "kainstall" + std::to_string(session++);
   }
 
-  // "/" first, a mount point after the one it lies in, what is not mounted at the end.
-  void order_file_systems() {
-    auto before = [](const FileSystem& a, const FileSystem& b) {
-      if (a.mount_point.empty() != b.mount_point.empty()) return b.mount_point.empty();
-      return a.mount_point < b.mount_point;
-    };
-    std::stable_sort(manifest_.file_systems.begin(), manifest_.file_systems.end(), before);
+  // "/" first, a mount point after the one it lies in.
+  void order_mounts() {
+    std::stable_sort(manifest_.mounts.begin(), manifest_.mounts.end(),
+                     [](const wire::Mount& a, const wire::Mount& b) { return a.point < b.point; });
   }
 
  private:
-  std::vector<Partition> partitions_for(const std::string& name, const BlockDevice& device,
-                                        const PartitionTable& table) {
+  void add_disk(const std::string& name, const storage::ReadTable& read) {
+    const BlockDevice* device = draft_.device(name);
+    storage::Disk disk{device->size, device->sector, ""};
+    storage::Table table = read.table;
+    std::vector<Partition> partitions;
     auto desc = draft_.input.descs.find(name);
-    if (desc == draft_.input.descs.end()) return partitions_of(name, table, device.size);
-    std::vector<Partition> partitions = desc->second;
-    for (Partition& partition : partitions) {
-      const PartitionTable::Entry* entry = table.find(partition.number);
-      partition.bootable = entry != nullptr && entry->bootable && partition.kind != Partition::Kind::extended;
+    if (desc == draft_.input.descs.end()) {
+      partitions = partitions_of(name, read, disk);
+    } else {
+      table = table_for(read.table, desc->second);
+      partitions = wire::partitions_of(desc->second, read.table.label);
+      if (table.label == read.table.label)
+        for (Partition& p : partitions) keep_golden(p, read.find(p.number));
     }
-    return partitions;
+    if (auto code = draft_.boot_code.find(name); code != draft_.boot_code.end())
+      disk.boot_code = with_identifier(code->second, table);
+    storage::add_disk(storage_, name, std::move(disk), std::move(table), std::move(partitions));
+    for (Node& node : storage_.nodes)
+      if (auto links = golden_.links.find(node.id); links != golden_.links.end()) node.links = links->second;
   }
 
-  void add_links(wire::Disk& disk, const std::string& device, int partition) {
-    auto links = golden_.links.find(device);
-    if (links == golden_.links.end()) return;
-    for (const std::string& path : links->second) disk.links.push_back({partition, path});
+  const Node& table_of(const std::string& drive) const { return *storage::table_on(storage_, storage_.at(drive)); }
+
+  bool is_type(const std::string& drive, const Partition& partition, const char* word) const {
+    return storage::is_type(storage::as<storage::Table>(table_of(drive)).label, partition.type, word);
   }
 
-  void add_partition(const std::string& drive, const Partition& partition) {
-    std::string name = partition_name(drive, partition.number);
+  void add_content(const std::string& drive, const Node& node) {
+    const std::string& name = node.id;
+    const Partition& partition = storage::as<Partition>(node);
     const Probe* found = draft_.probe(name);
     const Probe probe = found == nullptr ? Probe() : *found;
+    const Reader* reader = find_reader(probe.type);
+    const bool desc = draft_.input.descs.count(drive) > 0, swap = reader && !reader->mount_options;
     if (auto mount = draft_.mounted.find(name); mount != draft_.mounted.end()) {
-      add_mounted(drive, partition, *mount->second, probe);
+      add_mounted(drive, node, *mount->second, probe);
     } else if (draft_.raw.count(name)) {
-      add_raw(drive, partition, probe);
+      add_raw(drive, node, probe);
     } else if (!probe.error.empty() && !draft_.swapping.count(name)) {
       draft_.refuse(name + ": what is on it cannot be told (" + probe.error + "); wipefs " + name +
                     " lists what it carries, -D " + name + " copies it byte for byte");
-    } else if (partition.type == swap_type || (is_swap(probe.type) && !draft_.input.descs.count(drive))) {
-      add_swap(drive, partition, probe);
+    } else if (is_type(drive, partition, "swap") || (swap && !desc)) {
+      add_swap(name, probe);
     } else if (draft_.swapping.count(name)) {
       draft_.refuse(name + " is swap space in use, and the desc gives it another type");
-    } else if (wire::is_ext(probe.type)) {
+    } else if (reader && !swap) {
       draft_.warn(name + " (" + probe.type +
                   ") is not mounted: the clones get it empty; mount it, or copy it with -D " + name);
-      manifest_.file_systems.push_back(file_system(drive, partition, probe.type, probe));
+      add_read(name, *reader, probe);
     } else if (!probe.type.empty()) {
       draft_.warn(name + " (" + probe.type + "): the clones get the partition without content; -D " + name +
                   " copies it");
-    } else if (draft_.input.descs.count(drive)) {
+    } else if (desc && !is_type(drive, partition, "bios")) {
       draft_.warn(name + ": nothing here to put on it; the clones get the partition without a file system");
     }
   }
 
-  FileSystem file_system(const std::string& drive, const Partition& partition, const std::string& type,
-                         const Probe& probe) {
-    FileSystem result;
-    result.disk = drive;
-    result.partition = partition.number;
-    result.type = type;
-    result.uuid = probe.uuid;
-    result.label = probe.label;
-    const std::string name = partition_name(drive, partition.number);
-    auto ext = golden_.ext.find(name);
-    if (!wire::is_ext(type) || ext == golden_.ext.end()) return result;
-    const ExtHeader& header = ext->second;
-    result.options = "acl,user_xattr";
-    result.block_size = header.block_size;
-    result.inode_size = header.inode_size;
-    result.features = header.features;
-    result.ext = header.settings;
-    if (!probe.error.empty()) {
-      result.uuid = header.uuid;
-      result.label = header.label;
-    }
-    for (const std::string& lost : header.not_kept) draft_.warn(name + ": " + lost);
-    return result;
+  Node& add_read(const std::string& name, const Reader& reader, const Probe& probe) {
+    auto found = golden_.ext.find(name);
+    const ExtHeader* header = found == golden_.ext.end() ? nullptr : &found->second;
+    Node& content = storage::add_content(storage_, name, reader.read(reader, probe, header));
+    if (header && storage::usage_of(content))
+      for (const std::string& lost : header->not_kept) draft_.warn(name + ": " + lost);
+    return content;
   }
 
-  void add_mounted(const std::string& drive, const Partition& partition, const Mount& mount, const Probe& probe) {
-    std::string name = partition_name(drive, partition.number);
-    if (partition.type == swap_type) {
+  void add_mounted(const std::string& drive, const Node& node, const Mount& mount, const Probe& probe) {
+    const std::string& name = node.id;
+    if (is_type(drive, storage::as<Partition>(node), "swap")) {
       draft_.refuse(name + " is " + mount.point + " (" + mount.type + ") here, and swap in the desc");
       return;
     }
     if (draft_.raw.count(name))
       draft_.refuse("-D " + name + ": is mounted on " + mount.point + "; unmount it to copy it byte for byte");
-    FileSystem result = file_system(drive, partition, mount.type, probe);
-    result.mount_point = mount.point;
-    if (!probe.error.empty() && !result.uuid.empty())
+    const Reader& reader = *find_reader(mount.type);  // cut() refuses what has none
+    Node& content = add_read(name, reader, probe);
+    const std::string uuid = storage::rule(content).names(storage_, content).uuid;
+    if (!probe.error.empty() && !uuid.empty())
       draft_.warn(name + ": " + probe.error + "; it is mounted as " + mount.type + ", and cloned as that");
-    if (result.uuid.empty())
+    if (uuid.empty())
       draft_.refuse(name + " (" + mount.point + "): no UUID was found on it" +
                     (probe.error.empty() ? "" : " (" + probe.error + ")"));
     if (auto usage = golden_.usage.find(mount.point); usage != golden_.usage.end()) {
-      result.used = usage->second.bytes;
-      result.inodes_used = usage->second.inodes;
+      storage::usage_of(content)->bytes = usage->second.bytes;
+      storage::usage_of(content)->inodes = usage->second.inodes;
     }
     if (draft_.excluded_path(mount.point))
       draft_.warn(mount.point + " is left out by -x: the clones get " + name + " empty");
-    manifest_.file_systems.push_back(std::move(result));
+    manifest_.mounts.push_back({content.id, mount.point, reader.mount_options});
   }
 
-  void add_swap(const std::string& drive, const Partition& partition, const Probe& probe) {
-    std::string name = partition_name(drive, partition.number);
-    if (!probe.type.empty() && !is_swap(probe.type))
+  void add_swap(const std::string& name, const Probe& probe) {
+    const Reader* reader = find_reader(probe.type);
+    const bool swap = reader && !reader->mount_options;
+    if (!probe.type.empty() && !swap)
       draft_.warn(name + " holds " + probe.type + " here, and is swap in the desc: its content is not cloned");
     if (!probe.error.empty()) draft_.warn(name + ": " + probe.error + "; the clones' swap space gets a new UUID");
-    manifest_.file_systems.push_back(file_system(drive, partition, "swap", is_swap(probe.type) ? probe : Probe()));
+    add_read(name, *find_reader("swap"), swap ? probe : Probe());
   }
 
-  void add_raw(const std::string& drive, const Partition& partition, const Probe& probe) {
-    std::string name = partition_name(drive, partition.number);
+  void add_raw(const std::string& drive, const Node& node, const Probe& probe) {
+    const std::string& name = node.id;
+    const Partition& partition = storage::as<Partition>(node);
     const BlockDevice* device = draft_.device(name);
     if (draft_.swapping.count(name)) draft_.refuse("-D " + name + ": is swap space in use");
     if (device == nullptr) return;  // the desc has a partition that is not here: check_raw_partitions says so
-    if (partition.size_mib && *partition.size_mib * mib < device->size)
+    if (!partition.size.fill && partition.size.bytes < device->size)
       draft_.refuse("-D " + name + ": is " + format_size(device->size) + ", the desc gives it " +
-                    std::to_string(*partition.size_mib) + " MiB");
-    manifest_.raw_partitions.push_back({drive, partition.number, "", device->size, probe.uuid, probe.label});
+                    std::to_string(partition.size.bytes / storage::mib) + " MiB");
     // An EFI system partition that goes along is what UEFI starts from, on an MBR disk too.
-    if (partition.type == efi_system_type) manifest_.firmware = {"bios", "uefi"};
+    if (is_type(drive, partition, "efi")) manifest_.firmware = {"bios", "uefi"};
+    const Node& content = storage::add_content(storage_, name, storage::Blocks{device->size, probe.uuid, probe.label});
+    manifest_.streams.push_back({"", content.id});
   }
 
-  void check_all_mounted(const wire::Disk& disk) {
+  void check_all_mounted(const std::string& drive) {
+    const auto partitions = storage_.on(table_of(drive).id);
     for (const auto& [name, mount] : draft_.mounted) {
       const BlockDevice* device = draft_.device(name);
-      if (device->disk != disk.name) continue;
-      auto same = [&](const Partition& p) {
-        return p.number == device->partition && p.kind != Partition::Kind::extended;
+      if (device->disk != drive) continue;
+      auto same = [&](const Node* node) {
+        const Partition& p = storage::as<Partition>(*node);
+        return p.number == device->partition && p.role != Role::extended;
       };
-      if (std::none_of(disk.partitions.begin(), disk.partitions.end(), same))
-        draft_.refuse(name + " is mounted on " + mount->point + ", but the desc of " + disk.name +
-                      " has no such partition (" + numbers(disk.partitions) + ")");
+      if (std::none_of(partitions.begin(), partitions.end(), same))
+        draft_.refuse(name + " is mounted on " + mount->point + ", but the desc of " + drive +
+                      " has no such partition (" + numbers(partitions) + ")");
     }
   }
 
   PlanDraft& draft_;
   const Golden& golden_;
   wire::Manifest& manifest_;
+  storage::Storage& storage_;
 };
 
 }  // namespace
@@ -229,7 +244,7 @@ void add_drives(PlanDraft& draft) {
   DriveAdder adder(draft);
   for (const std::string& drive : draft.drives) adder.add_drive(drive);
   adder.check_raw_partitions();
-  adder.order_file_systems();
+  adder.order_mounts();
 }
 
 }  // namespace ka::server

@@ -5,6 +5,7 @@
 #include "server/golden/paths.h"
 #include "server/plan/plan_draft.h"
 #include "wire/device_name.h"
+#include "wire/storage/rule.h"
 
 namespace ka::server {
 
@@ -36,11 +37,13 @@ bool is_waited_for(const FstabEntry& entry) {
 
 // An entry of a cloned partition that is not mounted: tar sends what lies below its mount point, usually nothing.
 void check_is_mounted(PlanDraft& draft, const FstabEntry& entry, const wire::ClonedDevice& device) {
-  const wire::FileSystem* fs = device.file_system;
-  if (entry.type == "swap" || entry.point.empty() || entry.point.front() != '/' || device.raw != nullptr) return;
-  if (fs != nullptr && !fs->mount_point.empty()) return;
+  if (entry.type == "swap" || entry.point.empty() || entry.point.front() != '/') return;
+  const auto& mounts = draft.plan.manifest.mounts;
+  auto is_here = [&](const wire::Mount& mount) { return device.content && mount.fs == device.content->id; };
+  if (device.content && storage::rule(*device.content).comes_by_stream) return;
+  if (std::any_of(mounts.begin(), mounts.end(), is_here)) return;
   if (draft.excluded_path(entry.point)) return;
-  const std::string name = partition_name(device.disk->name, device.partition);
+  const std::string& name = device.device->id;
   draft.refuse(entry.point + " is " + name +
                " in fstab, and not mounted now: the clones would get it empty; mount it, " +
                "or leave it out with -x " + entry.point);

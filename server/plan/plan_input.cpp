@@ -1,13 +1,11 @@
 #include "server/plan/plan_input.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "base/files.h"
 #include "base/text.h"
-#include "base/unique_fd.h"
 #include "wire/desc.h"
 
 namespace ka::server {
@@ -16,14 +14,9 @@ namespace {
 
 constexpr std::size_t largest_hook = 1 << 20, largest_desc = 1 << 20;
 
-std::string first_bytes(const std::string& device) {
-  UniqueFd fd(::open(device.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd.valid() && errno == ENOENT) return {};  // the plan says so
-  if (!fd.valid()) throw Error::from_errno("-m: open " + device);
-  std::string code(wire::boot_record_size, '\0');
-  ssize_t n = ::pread(fd.get(), code.data(), code.size(), 0);
-  if (n != static_cast<ssize_t>(code.size())) throw Error::from_errno("-m: read " + device);
-  return code;
+std::string boot_record_of(const std::string& device) {
+  if (::access(device.c_str(), F_OK) != 0) return {};  // the plan says so
+  return read_start(device, storage::boot_record_size);
 }
 
 void add_boot_code(PlanInput& input, const std::string& drive, std::string code) {
@@ -43,11 +36,11 @@ PlanInput read_input(const CloneOptions& options) {
   }
   for (const std::string& name : options.mbr_drives) {
     std::string drive(plain_name(name));
-    add_boot_code(input, drive, first_bytes("/dev/" + drive));
+    add_boot_code(input, drive, boot_record_of("/dev/" + drive));
   }
   for (const auto& [name, file] : options.mbr_files) {
     std::string code = read_file(file);
-    if (code.size() != wire::boot_record_size)
+    if (code.size() != storage::boot_record_size)
       throw Error("-M " + file, "is " + std::to_string(code.size()) + " bytes long; boot code is 446");
     add_boot_code(input, std::string(plain_name(name)), std::move(code));
   }

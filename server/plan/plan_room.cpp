@@ -5,44 +5,54 @@
 #include "base/text.h"
 #include "server/golden/paths.h"
 #include "server/plan/plan_draft.h"
-#include "wire/ext.h"
+#include "wire/storage/place.h"
 
 namespace ka::server {
 
 namespace {
 
-using wire::FileSystem;
-using wire::Partition;
+using storage::mib;
+using storage::Node;
 
-constexpr std::uint64_t mib = 1024 * 1024;
 // GRUB's modules, which are renamed before the new ones are written, its translations and fonts.
 constexpr std::uint64_t grub_files = 12 * mib;
 constexpr std::uint64_t log_and_keys = mib;
 // The tools unpack an initrd's content before they pack it.
 constexpr std::uint64_t unpacked_initrd = 4;
 
-FileSystem* holder_of(wire::Manifest& manifest, const std::string& path) {
-  FileSystem* holder = nullptr;
-  for (FileSystem& fs : manifest.file_systems) {
-    if (!fs.mount_point.empty() && lies_in(path, fs.mount_point) &&
-        (holder == nullptr || fs.mount_point.size() > holder->mount_point.size()))
-      holder = &fs;
-  }
+// The mount that a path lies in.
+const wire::Mount* holder_of(const wire::Manifest& manifest, const std::string& path) {
+  const wire::Mount* holder = nullptr;
+  for (const wire::Mount& mount : manifest.mounts)
+    if (lies_in(path, mount.point) && (holder == nullptr || mount.point.size() > holder->point.size())) holder = &mount;
   return holder;
 }
 
-// The size that a file system will have: of the desc, or as it is here (nullopt in a desc: not known before the node).
-std::optional<std::uint64_t> size_of(const Plan& plan, const FileSystem& fs, bool& fills) {
-  for (const wire::Disk& disk : plan.manifest.disks) {
-    for (const Partition& p : disk.partitions) {
-      if (disk.name != fs.disk || p.number != fs.partition) continue;
-      fills = !p.size_mib;
-      if (p.size_mib) return *p.size_mib * mib;
-      auto here = plan.sizes_here.find(partition_name(disk.name, p.number));
-      if (here != plan.sizes_here.end()) return here->second;
-    }
-  }
-  return std::nullopt;
+storage::Usage& usage_of(wire::Manifest& manifest, const wire::Mount& mount) {
+  auto& nodes = manifest.storage.nodes;
+  auto found = std::find_if(nodes.begin(), nodes.end(), [&](const Node& node) { return node.id == mount.fs; });
+  return *storage::usage_of(*found);
+}
+
+// Where the file system of a mount does not fit: a refusal or a warning.
+void check_fits(const Plan& plan, const wire::Mount& mount, std::vector<std::string>& refusals,
+                std::vector<std::string>& warnings) {
+  const storage::Storage& storage = plan.manifest.storage;
+  const Node& content = storage.at(mount.fs);
+  const Node& device = storage.at(content.on.front());
+  const storage::Size& size = storage::as<storage::Partition>(device).size;
+  const std::uint32_t sector = storage::as<storage::Disk>(storage::disk_below(storage, device)).sector;
+  // How large the fill of a desc will be is not known before the node.
+  if (size.bytes == 0 || storage::fits(content, {size.bytes, sector})) return;
+  const std::string needs = mount.point + " holds " + format_size(storage::usage_of(content)->bytes) + " and needs " +
+                            format_size(storage::least(content, sector)) +
+                            " with its own tables and what the last steps of a clone write there";
+  if (size.fill)
+    warnings.push_back(needs + ": a disk of this size is too small (" + device.id + " has " + format_size(size.bytes) +
+                       " here)");
+  else if (!size.shrinks)
+    refusals.push_back(device.id + " gets " + std::to_string(size.bytes / mib) + " MiB, but " + needs +
+                       ": give it more, or leave something out with -x");
 }
 
 std::string shortened(const std::string& path) {
@@ -56,7 +66,7 @@ void add_needs(PlanDraft& draft) {
   wire::Manifest& manifest = draft.plan.manifest;
   const GoldenBoot& boot = draft.golden.boot;
   auto need = [&manifest](const std::string& path, std::uint64_t bytes) {
-    if (FileSystem* fs = holder_of(manifest, path)) fs->needed_later += bytes;
+    if (const wire::Mount* mount = holder_of(manifest, path)) usage_of(manifest, *mount).later += bytes;
   };
   need("/etc", log_and_keys);
   need(draft.options.log_directory, log_and_keys);
@@ -64,13 +74,6 @@ void add_needs(PlanDraft& draft) {
   if (boot.makes_initrds) {
     need("/boot", boot.largest_initrd);
     need("/var/tmp", boot.largest_initrd * unpacked_initrd);
-  }
-  for (const wire::Disk& disk : manifest.disks) {
-    if (draft.input.descs.count(disk.name)) continue;
-    for (const Partition& p : disk.partitions) {
-      const std::string name = partition_name(disk.name, p.number);
-      if (const BlockDevice* device = draft.device(name)) draft.plan.sizes_here[name] = device->size;
-    }
   }
 }
 
@@ -90,25 +93,14 @@ void add_survey(Plan& plan, const Survey& survey) {
   }
   for (const Survey::Problem& problem : survey.problems)
     refusals.push_back(shortened(problem.path) + ": " + problem.why + "; -x DIR leaves out a directory that holds it");
-  for (FileSystem& fs : plan.manifest.file_systems) {
-    auto total = survey.totals.find(fs.mount_point);
+  for (const wire::Mount& mount : plan.manifest.mounts) {
+    auto total = survey.totals.find(mount.point);
     if (total == survey.totals.end()) continue;
     // What is left out needs no room.
-    fs.used = std::min(fs.used, total->second.bytes);
-    fs.inodes_used = std::min(fs.inodes_used, total->second.inodes);
-    bool fills = false;
-    auto size = size_of(plan, fs, fills);
-    if (!size || wire::ext_need(fs, *size) <= *size) continue;
-    const std::string needs = fs.mount_point + " holds " + format_size(fs.used) + " and needs " +
-                              format_size(wire::ext_need(fs, *size)) +
-                              " with its own tables and what the last steps of a clone write there";
-    const std::string name = partition_name(fs.disk, fs.partition);
-    if (fills)
-      plan.warnings.push_back(needs + ": a disk of this size is too small (" + name + " has " + format_size(*size) +
-                              " here)");
-    else
-      refusals.push_back(name + " gets " + std::to_string(*size / mib) + " MiB, but " + needs +
-                         ": give it more, or leave something out with -x");
+    storage::Usage& used = usage_of(plan.manifest, mount);
+    used.bytes = std::min(used.bytes, total->second.bytes);
+    used.inodes = std::min(used.inodes, total->second.inodes);
+    check_fits(plan, mount, refusals, plan.warnings);
   }
   if (!refusals.empty()) throw Refusal(refusals, plan.warnings);
   wire::check(plan.manifest);

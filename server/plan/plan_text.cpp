@@ -1,16 +1,17 @@
 // The plan in the words of the KA method.
-#include <algorithm>
-#include <cstdio>
+#include <set>
 
 #include "base/text.h"
 #include "server/plan/plan.h"
+#include "wire/storage/rule.h"
+#include "wire/storage/types.h"
 
 namespace ka::server {
 
 namespace {
 
-using wire::FileSystem;
-using wire::Partition;
+using storage::Node;
+using storage::Partition;
 
 std::string joined(const std::vector<std::string>& words) {
   std::string text;
@@ -18,33 +19,56 @@ std::string joined(const std::vector<std::string>& words) {
   return text;
 }
 
-std::string device(const std::string& disk, int partition) { return "/dev/" + partition_name(disk, partition); }
-
-std::string partition_line(const Partition& p) {
-  char type[8];
-  std::snprintf(type, sizeof type, "%02x", p.type);
-  std::string size = p.size_mib ? std::to_string(*p.size_mib) + " MiB" : "fill";
-  return "    Added partition " + std::to_string(p.number) + " : type " + type + ", " + size +
-         (p.kind == Partition::Kind::logical ? ", logical" : "") + (p.bootable ? ", bootable" : "") + "\n";
+// Of a DOS table two digits; of a GPT a word, where there is one.
+std::string type_text(storage::Label label, const std::string& type) {
+  if (label == storage::Label::dos) return (type.size() == 1 ? "0" : "") + type;
+  const storage::PartitionType* known = storage::find_type(label, type);
+  return known ? known->word : type;
 }
 
-std::string file_system_line(const FileSystem& fs) {
-  std::string place = fs.type == "swap"        ? "swap"
-                      : fs.mount_point.empty() ? "(not mounted, empty)"
-                                               : escape_bytes(fs.mount_point);
-  std::string used = fs.mount_point.empty() ? "" : " (" + format_size(fs.used) + ")";
-  return "     " + device(fs.disk, fs.partition) + " " + place + " " + fs.type + used + "\n";
+std::string partition_line(storage::Label label, const Partition& p) {
+  std::string size = p.size.fill ? "fill" : std::to_string(storage::round_up_to_mib(p.size.bytes)) + " MiB";
+  return "    Added partition " + std::to_string(p.number) + " : type " + type_text(label, p.type) + ", " + size +
+         (p.size.shrinks ? ", may shrink" : "") + (p.role == storage::Role::logical ? ", logical" : "") +
+         (p.active ? ", bootable" : "") + (p.name.empty() ? "" : ", \"" + escape_bytes(p.name) + "\"") + "\n";
+}
+
+std::string content_line(const Node& content, const std::string& place) {
+  const storage::Usage* usage = place.front() == '/' ? storage::usage_of(content) : nullptr;
+  return "     /dev/" + content.on.front() + " " + place + " " + storage::rule(content).text(content) +
+         (usage ? " (" + format_size(usage->bytes) + ")" : "") + "\n";
+}
+
+// What is mounted, in its order; then what is made without files.
+std::string contents_text(const wire::Manifest& manifest) {
+  std::string text;
+  std::set<storage::Id> mounted;
+  for (const wire::Mount& mount : manifest.mounts) {
+    mounted.insert(mount.fs);
+    text += content_line(manifest.storage.at(mount.fs), escape_bytes(mount.point));
+  }
+  for (const Node& node : manifest.storage.nodes) {
+    const storage::Rule& kind = storage::rule(node);
+    if (kind.sort != storage::Sort::content || kind.comes_by_stream || mounted.count(node.id)) continue;
+    text += content_line(node, kind.holds_files ? "(not mounted, empty)" : kind.text(node));
+  }
+  return text;
 }
 
 std::string drives_text(const Plan& plan, const PlanInput& input) {
+  const storage::Storage& storage = plan.manifest.storage;
   std::string text = "+ Hard drives :\n";
-  for (const wire::Disk& disk : plan.manifest.disks)
-    text += "     " + disk.name + " (" + format_size(disk.golden_size) + ")\n";
-  for (const wire::Disk& disk : plan.manifest.disks) {
-    text += "+ Reading partition table " + std::string(input.descs.count(disk.name) ? "description for " : "of ") +
-            disk.name + "\n";
-    for (const Partition& p : disk.partitions) text += partition_line(p);
-    if (!disk.boot_code.empty()) text += "    Boot code of the master boot record is copied\n";
+  const auto disks = storage::all<storage::Disk>(storage);
+  for (const Node* disk : disks)
+    text += "     " + disk->id + " (" + format_size(storage::as<storage::Disk>(*disk).bytes) + ")\n";
+  for (const Node* disk : disks) {
+    text += "+ Reading partition table " + std::string(input.descs.count(disk->id) ? "description for " : "of ") +
+            disk->id + "\n";
+    const Node& table = *storage::table_on(storage, *disk);
+    const storage::Label label = storage::as<storage::Table>(table).label;
+    for (const Node* p : storage.on(table.id)) text += partition_line(label, storage::as<Partition>(*p));
+    if (!storage::as<storage::Disk>(*disk).boot_code.empty())
+      text += "    Boot code of the master boot record is copied\n";
   }
   return text;
 }
@@ -62,14 +86,14 @@ std::string plan_text(const Plan& plan, const PlanInput& input) {
   const wire::Manifest& manifest = plan.manifest;
   std::string text = "+ Mount points :\n";
   std::vector<std::string> included;
-  for (const FileSystem& fs : manifest.file_systems) {
-    text += file_system_line(fs);
-    if (!fs.mount_point.empty()) included.push_back(fs.mount_point);
-  }
+  for (const wire::Mount& mount : manifest.mounts) included.push_back(mount.point);
+  text += contents_text(manifest);
   text += drives_text(plan, input);
-  for (const wire::RawPartition& raw : manifest.raw_partitions)
-    text += "+ Byte for byte : " + device(raw.disk, raw.partition) + " (" + format_size(raw.size) + ", session " +
-            raw.session + ")\n";
+  for (const wire::Stream& stream : manifest.streams) {
+    const Node& content = manifest.storage.at(stream.of);
+    text += "+ Byte for byte : /dev/" + content.on.front() + " (" + format_size(storage::rule(content).need(content)) +
+            ", session " + stream.session + ")\n";
+  }
   text += "+ Included mount points : " + joined(included) + "\n";
   if (!plan.excluded.empty()) text += "+ Excluded directories : " + joined(plan.excluded) + "\n";
   for (const Swap& swap : plan.swap_files)

@@ -5,7 +5,7 @@
 #include <map>
 #include <set>
 
-#include "agent/storage/format.h"
+#include "agent/storage/kinds.h"
 #include "base/text.h"
 #include "server/golden/golden.h"
 #include "tests/unit/run_coroutine.h"
@@ -70,18 +70,9 @@ class ExtSettings : public CoroutineTest {
 
     const std::string text = header(golden);
     server::ExtHeader read = server::parse_dumpe2fs(text);
-    wire::FileSystem f;
-    f.disk = "sda";
-    f.partition = 1;
-    f.type = type;
-    f.uuid = read.uuid;
-    f.label = read.label;
-    f.block_size = read.block_size;
-    f.inode_size = read.inode_size;
-    f.features = read.features;
-    f.ext = read.settings;
-    run(agent::format_command(f, copy, clone_mib * mib).argv);
-    if (auto command = agent::tune_command(f, copy, clone_mib * mib)) run(command->argv);
+    storage::Node node{"sda1:fs", {"sda1"}, {}, read.ext};
+    std::get<storage::Ext>(node.what).version = type;
+    for (const Command& command : agent::maker(node).make({node, copy, clone_mib * mib})) run(command.argv);
     run({"e2fsck", "-f", "-n", copy});
     return {text, header(copy)};
   }
@@ -153,8 +144,8 @@ TEST_F(ExtSettings, WhatIsNotKeptIsSaid) {
       "User quota inode:         3\n");
   EXPECT_THAT(header.not_kept,
               testing::ElementsAre(testing::HasSubstr("data=journal,commit=30"), testing::HasSubstr("quota limits")));
-  EXPECT_EQ(header.settings.more_mount_options, "");
-  EXPECT_EQ(header.settings.quota_types, std::vector<std::string>{"usrquota"});
+  EXPECT_EQ(header.ext.more_mount_options, "");
+  EXPECT_EQ(header.ext.quota_types, std::vector<std::string>{"usrquota"});
 }
 
 }  // namespace

@@ -11,7 +11,7 @@ namespace ka::storage {
 
 namespace {
 
-std::string quoted(std::string_view text) { return "\"" + escape_bytes(text) + "\""; }
+std::string in_quotes(std::string_view text) { return "\"" + escape_bytes(text) + "\""; }
 
 bool is_letter_or_digit(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }
 
@@ -23,13 +23,13 @@ void check_id(const Where& where) {
   if (id.empty()) where.fail("id", "is empty");
   if (id.size() > 255) where.fail("id", "is longer than 255 characters");
   if (!is_letter_or_digit(id[0]) || !std::all_of(id.begin(), id.end(), allowed) || id.find("..") != std::string::npos)
-    where.fail("id", quoted(id) + " has a character that does not belong there");
+    where.fail("id", in_quotes(id) + " has a character that does not belong there");
 }
 
 void check_edges(const Where& where, const std::set<Id>& earlier) {
   const Sort sort = rule(where.node).sort;
   for (const Id& below : where.node.on) {
-    if (!earlier.count(below)) where.fail("on", quoted(below) + " does not come before " + where.node.id);
+    if (!earlier.count(below)) where.fail("on", in_quotes(below) + " does not come before " + where.node.id);
     const Node& node = where.storage.at(below);
     if (rule(node).sort == Sort::content) where.fail("on", "nothing can stand on " + below);
     if (rule(node).sort == Sort::device && rule(node).room(node, {largest_size, 512}) == 0)
@@ -41,7 +41,7 @@ void check_edges(const Where& where, const std::set<Id>& earlier) {
   }
   for (const std::string& link : where.node.links)
     if (link.empty() || link[0] != '/' || link.find('\0') != std::string::npos || link.size() > 4095)
-      where.fail("links", quoted(link) + " is not a path");
+      where.fail("links", in_quotes(link) + " is not a path");
 }
 
 }  // namespace
@@ -55,18 +55,18 @@ void Where::word(const char* field, const std::string& value) const {
   if (value.empty()) fail(field, "is empty");
   if (value.size() > 255) fail(field, "is longer than 255 characters");
   if (value[0] == '-' || value[0] == '.' || !std::all_of(value.begin(), value.end(), allowed))
-    fail(field, quoted(value) + " has a character that does not belong there");
+    fail(field, in_quotes(value) + " has a character that does not belong there");
 }
 
 void Where::uuid(const char* field, const std::string& value) const {
   if (value.empty()) return;
   const bool digits = value.find_first_not_of("0123456789abcdefABCDEF-") == std::string::npos;
-  if (!digits || value.size() > 36 || value[0] == '-') fail(field, quoted(value) + " is not a UUID");
+  if (!digits || value.size() > 36 || value[0] == '-') fail(field, in_quotes(value) + " is not a UUID");
 }
 
 void Where::label(const char* field, const std::string& value) const {
   for (char c : value)
-    if (static_cast<unsigned char>(c) < 0x20) fail(field, quoted(value) + " holds a control character");
+    if (static_cast<unsigned char>(c) < 0x20) fail(field, in_quotes(value) + " holds a control character");
   if (value.size() > 255) fail(field, "is too long");
 }
 

@@ -3,7 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "wire/json_reader.h"
+#include "wire/json/json_reader.h"
 #include "wire/storage/storage.h"
 
 namespace ka::storage {

@@ -14,8 +14,6 @@ void check(const Where& where) {
   if (partition.size.bytes == 0 && !partition.size.fill) where.fail("size.bytes", "is out of range");
   where.size("size.bytes", partition.size.bytes);
   where.size("start", partition.start);
-  if (partition.pinned && partition.start == 0) where.fail("pinned", "has no place to stay at");
-  if (partition.pinned && partition.size.shrinks) where.fail("pinned", "does not go with shrinks");
   rule(table->label).check_partition(*table, partition, where);
 }
 

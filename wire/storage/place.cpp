@@ -1,5 +1,7 @@
 #include "wire/storage/place.h"
 
+#include <algorithm>
+
 #include "base/error.h"
 
 namespace ka::storage {
@@ -26,12 +28,13 @@ std::map<Id, Ground> golden_disks(const Storage& storage) {
 }
 
 bool fits(const Node& content, const Ground& ground) {
-  return rule(content).room(content, ground) >= rule(content).need(content);
+  const std::uint64_t room = rule(content).room(content, ground);
+  return room > 0 && room >= rule(content).need(content);
 }
 
 std::uint64_t least(const Node& content, std::uint32_t sector, bool spare) {
   const Rule& kind = rule(content);
-  const std::uint64_t need = kind.need(content) + (spare ? kind.need(content) / 10 : 0);
+  const std::uint64_t need = std::max<std::uint64_t>(kind.need(content) + (spare ? kind.need(content) / 10 : 0), 1);
   std::uint64_t too_little = 0, enough = largest_size / mib;
   while (enough - too_little > 1) {
     const std::uint64_t middle = too_little + (enough - too_little) / 2;

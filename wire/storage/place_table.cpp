@@ -96,11 +96,6 @@ class Layout {
   }
 
   void anew() {
-    for (const Want& want : wants_)
-      if (want.partition->pinned)
-        throw Error("place the partitions of the golden " + golden_.id,
-                    want.node->id + " is copied byte for byte and has to begin where it does there, which this disk " +
-                        "does not allow");
     if (end_ / mib < 2)
       throw Error("place the partitions of the golden " + golden_.id, "the disk is smaller than 2 MiB");
     for (Want& want : wants_) {

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "wire/storage/labels.h"
 
 namespace ka::storage {
 
@@ -24,6 +25,16 @@ std::vector<const Node*> Storage::on(const Id& id) const {
   return found;
 }
 
+Usage* usage_of(Node& node) {
+  auto used = [](auto& kind) -> Usage* {
+    if constexpr (requires { kind.used; }) return &kind.used;
+    return nullptr;
+  };
+  return std::visit(used, node.what);
+}
+
+const Usage* usage_of(const Node& node) { return usage_of(const_cast<Node&>(node)); }
+
 const Node* content_of(const Storage& storage, const Node& device) {
   const auto above = storage.on(device.id);
   return above.empty() ? nullptr : above.front();
@@ -38,6 +49,21 @@ const Node& disk_below(const Storage& storage, const Node& node) {
 const Node* table_on(const Storage& storage, const Node& disk) {
   const Node* above = content_of(storage, disk);
   return get<Table>(above) ? above : nullptr;
+}
+
+void add_disk(Storage& storage, const Id& name, Disk disk, Table table, std::vector<Partition> partitions) {
+  const Id group = name + ":" + rule(table.label).name;
+  storage.nodes.push_back({name, {}, {}, std::move(disk)});
+  storage.nodes.push_back({group, {name}, {}, std::move(table)});
+  for (Partition& p : partitions) {
+    Id id = partition_name(name, p.number);
+    storage.nodes.push_back({std::move(id), {group}, {}, std::move(p)});
+  }
+}
+
+Node& add_content(Storage& storage, const Id& device, What content) {
+  storage.nodes.push_back({device + ":fs", {device}, {}, std::move(content)});
+  return storage.nodes.back();
 }
 
 }  // namespace ka::storage

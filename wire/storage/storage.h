@@ -72,15 +72,13 @@ struct Partition {
   std::uint64_t attributes = 0;  ///< of a GPT: bit 0 needed by the platform, bit 2 legacy boot, …
   std::uint64_t start = 0;       ///< on the golden disk; 0: a desc makes it
   bool active = false;           ///< of a DOS table
-  bool pinned = false;           ///< stays where it starts: what is copied byte for byte knows its place
   Size size;
 
   bool operator==(const Partition&) const = default;
   template <typename Self, typename F>
   static void each(Self& s, F& f) {
     f("number", s.number), f("role", s.role), f("type", s.type), f("guid", s.guid), f("name", s.name),
-        f("attributes", s.attributes), f("start", s.start), f("active", s.active), f("pinned", s.pinned),
-        f("size", s.size);
+        f("attributes", s.attributes), f("start", s.start), f("active", s.active), f("size", s.size);
   }
 };
 
@@ -207,13 +205,23 @@ std::vector<const Node*> all(const Storage& storage) {
   return found;
 }
 
+/// Of a content that holds files; nullptr of all else.
+Usage* usage_of(Node& node);
+const Usage* usage_of(const Node& node);
+
 /// The one thing that stands on a device, or nullptr.
 const Node* content_of(const Storage& storage, const Node& device);
 
 /// The disk below a node, or itself; with several, the first. Throws Error if there is none.
 const Node& disk_below(const Storage& storage, const Node& node);
 
-/// The table that lies on the same disk, or nullptr.
+/// Appends a disk with a table and its partitions, called as the golden machine calls them: "sda", "sda:gpt", "sda1",
+/// ….
+void add_disk(Storage& storage, const Id& name, Disk disk, Table table, std::vector<Partition> partitions);
+/// Appends what lies on a device: "sda1:fs".
+Node& add_content(Storage& storage, const Id& device, What content);
+
+/// The table that lies on a disk, or nullptr.
 const Node* table_on(const Storage& storage, const Node& disk);
 
 }  // namespace ka::storage

@@ -10,7 +10,7 @@
 #include <set>
 
 #include "agent/machine/linux_machine.h"
-#include "agent/storage/partition_table.h"
+#include "agent/storage/unfinished.h"
 #include "base/error.h"
 #include "base/text.h"
 #include "tests/unit/scratch.h"
@@ -27,6 +27,8 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 using testing::StartsWith;
+
+using storage::boot_code_size;
 
 const char* const golden_initrd = "kernel/drivers/block/virtio_blk.ko\n";
 
@@ -54,8 +56,9 @@ class FakeMachine final : public Machine {
     co_return;
   }
   Awaitable<std::string> output_of(const Command& command) override {
-    const bool looks_at_a_disk = command.argv[0] == "lsblk";
+    const bool looks_at_a_disk = command.argv[0] == "lsblk" || command.argv[0] == "sfdisk";
     call("output_of " + command.text(), !looks_at_a_disk);
+    if (command.argv[0] == "sfdisk") co_return table_made;
     co_return looks_at_a_disk ? on_the_disk : initrd_;
   }
 
@@ -189,6 +192,8 @@ class FakeMachine final : public Machine {
   std::string on_the_disk = R"({"blockdevices": [{"name":"vda", "fstype":null, "label":null, "children": [
       {"name":"vda1", "fstype":"ntfs", "label":"Accounts 2024"}, {"name":"vda2", "fstype":null, "label":null}]}]})";
   std::string sfdisk_refuses;              // a table with this in it
+  std::string lost_by_sfdisk;              // a part of the table that it makes otherwise
+  std::string table_made;                  // as sfdisk --json shows it
   bool may_write = false;                  // the server said yes
   std::vector<std::string> written_early;  // calls before it that change more than RAM
   int fail_at = -1;                        // index in calls
@@ -216,21 +221,37 @@ class FakeMachine final : public Machine {
     return path;
   }
 
-  // As sfdisk does: an empty first sector, and partitions that the kernel sees.
+  // As sfdisk does: an empty first sector, partitions that the kernel sees, and a table to be read back.
   void partition(const std::string& device, const std::string& script) {
     devices.at(device).replace(0, 512, 512, '\0');
-    std::string text = stage2_.content(script);
+    const std::string text = stage2_.content(script);
+    auto header = [&text](const std::string& name) {
+      const std::size_t at = text.find(name + ": ") + name.size() + 2;
+      return text.substr(at, text.find('\n', at) - at);
+    };
+    auto value = [](std::string_view line, const std::string& name) {
+      const std::size_t at = line.find(" " + name + "=");
+      if (at == std::string_view::npos) return std::string();
+      std::string_view rest = line.substr(at + name.size() + 2);
+      if (rest.starts_with('"')) return std::string(rest.substr(1, rest.find('"', 1) - 1));
+      return std::string(rest.substr(0, rest.find_first_of(",\n")));
+    };
+    std::string partitions;
     for (std::string_view line : split(text, '\n')) {
-      auto fields = words(line);
-      if (fields.size() < 4 || fields[0].substr(0, 9) != "partition") continue;
-      auto value = [](std::string_view field) {
-        auto number = field.substr(field.find('=') + 1);
-        return *parse_unsigned(number.substr(0, number.find(',')));
-      };
-      std::string entry = "/devices/pci0000:00/0000:00:04.0/virtio1/block/vda/vda" + std::string(fields[0].substr(9));
-      sys_.file(entry + "/start", std::to_string(value(fields[2])) + "\n");
-      sys_.file(entry + "/size", std::to_string(value(fields[3])) + "\n");
+      if (!line.starts_with("partition")) continue;
+      const std::string number(line.substr(9, line.find(' ') - 9));
+      const std::string start = value(line, "start"), size = value(line, "size");
+      std::string entry = "/devices/pci0000:00/0000:00:04.0/virtio1/block/vda/vda" + number;
+      sys_.file(entry + "/start", start + "\n");
+      sys_.file(entry + "/size", size + "\n");
+      partitions += (partitions.empty() ? "" : ",") + std::string(R"({"node":"/dev/vda)") + number + R"(","start":)" +
+                    start + R"(,"size":)" + size + R"(,"type":")" + value(line, "type") + R"(","uuid":")" +
+                    value(line, "uuid") + R"(","name":")" + value(line, "name") + R"(","attrs":")" +
+                    value(line, "attrs") + R"("})";
     }
+    table_made = R"({"partitiontable":{"label":")" + header("label") + R"(","id":")" + header("label-id") +
+                 R"(","partitions":[)" + partitions + "]}}";
+    if (!lost_by_sfdisk.empty()) table_made.replace(table_made.find(lost_by_sfdisk), lost_by_sfdisk.size(), "x");
   }
 
   void fill_target() {
@@ -304,24 +325,17 @@ class Lines final : public Log {
 wire::Manifest sample() {
   wire::Manifest m;
   m.golden_host = "golden";
-  wire::Disk sda;
-  sda.name = "sda";
-  sda.golden_size = 8ull << 30;
-  sda.identifier = 0x59be1427;
-  sda.partitions = wire::parse_desc("linux 2000\nextended fill\nlogical swap 100\nlogical linux fill\n", "desc");
-  m.disks = {sda};
-  wire::FileSystem root, var, swap;
-  root.disk = var.disk = swap.disk = "sda";
-  root.partition = 1;
-  root.type = var.type = "ext4";
-  root.mount_point = "/";
-  root.uuid = "11111111-1111-1111-1111-111111111111";
-  var.partition = 6;
-  var.mount_point = "/var";
-  swap.partition = 5;
-  swap.type = "swap";
-  swap.uuid = "55555555-5555-5555-5555-555555555555";
-  m.file_systems = {root, var, swap};
+  storage::add_disk(
+      m.storage, "sda", {8ull << 30, 512, ""}, {{}, "0x59be1427", 0},
+      wire::partitions_of(wire::parse_desc("linux 2000\nextended fill\nlogical swap 100\nlogical linux fill\n", "desc"),
+                          storage::Label::dos));
+  storage::Ext ext;
+  ext.version = "ext4";
+  storage::add_content(m.storage, "sda6", ext);
+  ext.uuid = "11111111-1111-1111-1111-111111111111";
+  storage::add_content(m.storage, "sda1", ext);
+  storage::add_content(m.storage, "sda5", storage::Swap{"55555555-5555-5555-5555-555555555555", ""});
+  m.mounts = {{"sda1:fs", "/", ""}, {"sda6:fs", "/var", ""}};
   wire::BareDirectory tmp;
   tmp.path = "/tmp";
   tmp.mode = 01777;
@@ -334,6 +348,21 @@ wire::Manifest sample() {
   grub.modules = {"jfs"};
   m.boot_loader = grub;
   m.hooks = {{"20-second", "#!/bin/sh\n"}, {"10-first", "#!/bin/sh\n"}};
+  return m;
+}
+
+storage::Partition& partition_of(wire::Manifest& m, const storage::Id& id) {
+  for (storage::Node& node : m.storage.nodes)
+    if (node.id == id) return std::get<storage::Partition>(node.what);
+  throw Error("no partition", id);
+}
+
+// /var is copied byte for byte.
+wire::Manifest with_blocks(std::uint64_t bytes) {
+  wire::Manifest m = sample();
+  m.storage.nodes[6].what = storage::Blocks{bytes, "", ""};
+  m.mounts.pop_back();
+  m.streams = {{"kainstall3", "sda6:fs"}};
   return m;
 }
 
@@ -434,22 +463,23 @@ TEST(CloneTest, DoesWhatTheDesignSaysInThatOrder) {
       if (call.find(verb) == 0) steps.push_back(call.substr(0, call.find(" -")));
   EXPECT_THAT(
       steps,
-      ElementsAre(
-          StartsWith("run sh"), "run mke2fs", "run mke2fs",  // asked only
-          "claim_disk /dev/vda", "output_of lsblk", "write_device /dev/vda 0+1048576",
-          "write_device /dev/vda 8588886016+1048576", StartsWith("run sh"), "write_device /dev/vda 0+440",
-          "reread_partitions /dev/vda", "share_disk /dev/vda", StartsWith("run mke2fs"), StartsWith("run mke2fs"),
-          StartsWith("run mkswap"), "mount /dev/vda1 T ext4 errors=remount-ro,data_err=abort,noinit_itable",
-          "watch_writes T /dev/vda1", "mount /dev/vda6 T/var ext4 errors=remount-ro,data_err=abort,noinit_itable",
-          "watch_writes T/var /dev/vda6", "start tar", "mount proc T/proc proc ", "mount sysfs T/sys sysfs ",
-          "mount devtmpfs T/dev devtmpfs ", "mount tmpfs T/run tmpfs mode=0755", "run ssh-keygen",
-          "output_of lsinitramfs /boot/initrd.img-6.1", "run update-initramfs",
-          "output_of lsinitramfs /boot/initrd.img-6.1", "run /run/ka-hooks/10-first", "run /run/ka-hooks/20-second",
-          "run grub-install", "write_device /dev/vda 0+440", "unmount T/run", "unmount T/dev", "unmount T/sys",
-          "unmount T/proc", "write_back T", "write_back T/var", "unmount T/var", "unmount T", "finish_writes /dev/vda1",
-          "run e2fsck", "finish_writes /dev/vda6", "run e2fsck", "finish_writes /dev/vda1", "finish_writes /dev/vda6",
-          "mount /dev/vda1 T ext4 ", "mount /dev/vda6 T/var ext4 ", "unmount T/var", "unmount T", "claim_disk /dev/vda",
-          "write_device /dev/vda 0+440", "close_disks"));
+      ElementsAre(StartsWith("run sh"), "run mke2fs", "run mke2fs",  // asked only
+                  "claim_disk /dev/vda", "output_of lsblk", "write_device /dev/vda 0+1048576",
+                  "write_device /dev/vda 8588886016+1048576", StartsWith("run sh"), "write_device /dev/vda 0+440",
+                  "output_of sfdisk", "reread_partitions /dev/vda", "share_disk /dev/vda", StartsWith("run mke2fs"),
+                  StartsWith("run mke2fs"), StartsWith("run mkswap"),
+                  "mount /dev/vda1 T ext4 errors=remount-ro,data_err=abort,noinit_itable", "watch_writes T /dev/vda1",
+                  "mount /dev/vda6 T/var ext4 errors=remount-ro,data_err=abort,noinit_itable",
+                  "watch_writes T/var /dev/vda6", "start tar", "mount proc T/proc proc ", "mount sysfs T/sys sysfs ",
+                  "mount devtmpfs T/dev devtmpfs ", "mount tmpfs T/run tmpfs mode=0755", "run ssh-keygen",
+                  "output_of lsinitramfs /boot/initrd.img-6.1", "run update-initramfs",
+                  "output_of lsinitramfs /boot/initrd.img-6.1", "run /run/ka-hooks/10-first",
+                  "run /run/ka-hooks/20-second", "run grub-install", "write_device /dev/vda 0+440", "unmount T/run",
+                  "unmount T/dev", "unmount T/sys", "unmount T/proc", "write_back T", "write_back T/var",
+                  "unmount T/var", "unmount T", "finish_writes /dev/vda1", "run e2fsck", "finish_writes /dev/vda6",
+                  "run e2fsck", "finish_writes /dev/vda1", "finish_writes /dev/vda6", "mount /dev/vda1 T ext4 ",
+                  "mount /dev/vda6 T/var ext4 ", "unmount T/var", "unmount T", "claim_disk /dev/vda",
+                  "write_device /dev/vda 0+440", "close_disks"));
   EXPECT_THAT(attempt.machine.written_early, IsEmpty());
   EXPECT_THAT(attempt.link.sessions, ElementsAre("kainstall1", "kainstall2"));
   EXPECT_EQ(attempt.machine.boot_code().substr(0, 4), "GRUB");
@@ -534,7 +564,7 @@ TEST(CloneTest, AnInitrdThatHasAllDriversIsKept) {
 TEST(CloneTest, BootCodeOfTheOperatorIsWrittenLastAndLeavesTheDiskIdentifier) {
   wire::Manifest manifest = sample();
   manifest.boot_loader.reset();
-  manifest.disks[0].boot_code = std::string(446, 'W');
+  std::get<storage::Disk>(manifest.storage.nodes[0].what).boot_code = std::string(446, 'W');
   Attempt attempt(manifest);
   ASSERT_EQ(attempt.run(), "");
   EXPECT_EQ(attempt.machine.boot_code(), std::string(440, 'W'));
@@ -550,10 +580,7 @@ TEST(CloneTest, WithoutAnyBootLoaderTheDiskSaysNothing) {
 }
 
 TEST(CloneTest, RawPartitionsFollowInSessionsOfTheirOwn) {
-  wire::Manifest manifest = sample();
-  manifest.file_systems.erase(manifest.file_systems.begin() + 1);
-  manifest.raw_partitions = {{"sda", 6, "kainstall3", 4, "", ""}};
-  Attempt attempt(manifest);
+  Attempt attempt(with_blocks(4));
   ASSERT_EQ(attempt.run(), "");
   EXPECT_THAT(attempt.link.sessions, ElementsAre("kainstall1", "kainstall2", "kainstall3"));
   EXPECT_THAT(attempt.machine.calls, Contains("start /dev/vda6"));
@@ -628,10 +655,13 @@ TEST(CloneTest, ANodePutOutOfItsRoundCanTryAgain) {
 
 TEST(CloneTest, ATableThatSfdiskCannotSayIsLaidOutAnew) {
   wire::Manifest manifest = sample();
-  manifest.disks[0].partitions[0].golden_start = 63 * 512;
-  manifest.disks[0].partitions[0].golden_size = 2000ull << 20;
-  manifest.disks[0].partitions.resize(1);
-  manifest.file_systems.resize(1);
+  storage::Partition one = partition_of(manifest, "sda1");
+  one.start = 63 * 512;
+  const storage::Node root = manifest.storage.nodes[7];
+  manifest.storage.nodes.clear();
+  storage::add_disk(manifest.storage, "sda", {8ull << 30, 512, ""}, {{}, "0x59be1427", 0}, {one});
+  manifest.storage.nodes.push_back(root);
+  manifest.mounts.resize(1);
   Attempt as_it_is(manifest);
   ASSERT_EQ(as_it_is.run(), "");
   EXPECT_THAT(as_it_is.stage2.content("/tmp/ka-partitions-vda"), HasSubstr("start=63,"));
@@ -675,6 +705,39 @@ TEST(CloneTest, WhatCannotBeToldOfADiskIsNoReasonToFail) {
   attempt.machine.on_the_disk = "no JSON";
   ASSERT_EQ(attempt.run(), "");
   EXPECT_THAT(attempt.link.offered[0].contents, StartsWith("cannot be told"));
+}
+
+wire::Manifest with_gpt() {
+  wire::Manifest m = sample();
+  std::vector<storage::Node> contents = {m.storage.nodes[7]};
+  m.storage.nodes.clear();
+  auto partitions =
+      wire::partitions_of(wire::parse_desc("bios 1\nlinux fill name \"the root\"\n", "desc"), storage::Label::gpt);
+  partitions[1].guid = "55555555-1111-2222-3333-444455556666";
+  partitions[1].attributes = 4;
+  storage::add_disk(m.storage, "sda", {8ull << 30, 512, ""},
+                    {storage::Label::gpt, "5D1C0000-1111-2222-3333-444455556666", 128}, partitions);
+  storage::add_content(m.storage, "sda2", contents[0].what);
+  m.mounts = {{"sda2:fs", "/", ""}};
+  return m;
+}
+
+TEST(CloneTest, AGptIsMadeWithItsGuidsAndGrubFindsItsPlace) {
+  Attempt attempt(with_gpt());
+  ASSERT_EQ(attempt.run(), "");
+  const std::string script = attempt.stage2.content("/tmp/ka-partitions-vda");
+  EXPECT_THAT(script, HasSubstr("label: gpt\nlabel-id: 5D1C0000-1111-2222-3333-444455556666\n"));
+  EXPECT_THAT(script, HasSubstr("partition1 : start=2048, size=2048, type=21686148-6449-6E6F-744E-656564454649\n"));
+  EXPECT_THAT(script, HasSubstr("uuid=55555555-1111-2222-3333-444455556666, name=\"the root\", "
+                                "attrs=\"LegacyBIOSBootable\""));
+  EXPECT_EQ(attempt.machine.boot_code().substr(0, 4), "GRUB");
+}
+
+TEST(CloneTest, ATableThatIsNotWhatItWasMeantToBeEndsTheClone) {
+  Attempt attempt(with_gpt());
+  attempt.machine.lost_by_sfdisk = "the root";
+  EXPECT_THAT(attempt.run(), HasSubstr("read back, partition 2 is called \"x\" and not \"the root\""));
+  EXPECT_EQ(attempt.machine.boot_code(), unfinished_boot_code());
 }
 
 class RefusedTest : public testing::Test {
@@ -737,7 +800,7 @@ TEST_F(RefusedTest, ASecondCandidateThatShowsUpLate) {
 
 TEST_F(RefusedTest, ADiskTooSmallForTheFixedPartitions) {
   wire::Manifest manifest = sample();
-  manifest.disks[0].partitions[0].size_mib = 9000;
+  partition_of(manifest, "sda1").size.bytes = 9000ull << 20;
   Attempt attempt(manifest);
   expect_refused(attempt,
                  "use vda (8.0 GiB, pci-0000:00:04.0): place the partitions of the golden sda: "
@@ -746,24 +809,14 @@ TEST_F(RefusedTest, ADiskTooSmallForTheFixedPartitions) {
 
 TEST_F(RefusedTest, AFillTooSmallForItsData) {
   wire::Manifest manifest = sample();
-  manifest.file_systems[1].used = 7ull << 30;
+  std::get<storage::Ext>(manifest.storage.nodes[6].what).used.bytes = 7ull << 30;
   Attempt attempt(manifest);
   expect_refused(attempt, "(/var): it holds 7.0 GiB");
 }
 
 TEST_F(RefusedTest, ARawPartitionTooSmall) {
-  wire::Manifest manifest = sample();
-  manifest.file_systems.erase(manifest.file_systems.begin() + 1);
-  manifest.raw_partitions = {{"sda", 6, "kainstall3", 8ull << 30, "", ""}};
-  Attempt attempt(manifest);
-  expect_refused(attempt, "fit the raw partition 6");
-}
-
-TEST_F(RefusedTest, AFileSystemThatCannotBeMade) {
-  wire::Manifest manifest = sample();
-  manifest.file_systems[1].type = "zfs";
-  Attempt attempt(manifest);
-  expect_refused(attempt, "zfs is not supported");
+  Attempt attempt(with_blocks(8ull << 30));
+  expect_refused(attempt, "fit the golden sda6: it needs about 8.0 GiB");
 }
 
 TEST_F(RefusedTest, AFileSystemThatTheKernelLacks) {

@@ -11,7 +11,6 @@
 #include "base/unique_fd.h"
 #include "tests/unit/run_coroutine.h"
 #include "tests/unit/scratch.h"
-#include "wire/desc.h"
 #include "wire/manifest.h"
 
 namespace ka::agent {
@@ -78,17 +77,15 @@ class CloneThreadTest : public CoroutineTest {
   static std::string manifest() {
     wire::Manifest m;
     m.golden_host = "golden";
-    wire::Disk sda;
-    sda.name = "sda";
-    sda.golden_size = 8ull << 30;
-    sda.partitions = wire::parse_desc("linux fill\n", "desc");
-    m.disks = {sda};
-    wire::FileSystem root;
-    root.disk = "sda";
-    root.partition = 1;
-    root.type = "ext4";
-    root.mount_point = "/";
-    m.file_systems = {root};
+    storage::Partition partition;
+    partition.number = 1;
+    partition.type = "83";
+    partition.size.fill = true;
+    storage::add_disk(m.storage, "sda", {8ull << 30, 512, ""}, {}, {partition});
+    storage::Ext root;
+    root.version = "ext4";
+    storage::add_content(m.storage, "sda1", root);
+    m.mounts = {{"sda1:fs", "/", ""}};
     m.step_limit_s = 1;  // a clone that hangs for good, where no test lets it go on, is given up
     return wire::to_json(m);
   }

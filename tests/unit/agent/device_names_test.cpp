@@ -15,36 +15,30 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
 
-wire::FileSystem file_system(int partition, const std::string& mount_point, const std::string& uuid,
-                             const std::string& type = "ext4") {
-  wire::FileSystem f;
-  f.disk = "sda";
-  f.partition = partition;
-  f.mount_point = mount_point;
+storage::Ext file_system(const std::string& uuid, const std::string& label = "") {
+  storage::Ext f;
+  f.version = "ext4";
   f.uuid = uuid;
-  f.type = type;
+  f.label = label;
   return f;
 }
 
 // sda: 1 /, 5 swap, 6 /var, 7 /srv/my data, 8 without a file system.
 wire::Manifest manifest() {
   wire::Manifest m;
-  wire::Disk sda;
-  sda.name = "sda";
-  sda.identifier = 0x59be1427;
-  for (int number : {1, 5, 6, 7, 8}) {
-    wire::Partition p;
-    p.number = number;
-    sda.partitions.push_back(p);
-  }
-  sda.links = {{0, "/dev/disk/by-id/ata-VENDOR_SN0001"},
-               {1, "/dev/disk/by-id/ata-VENDOR_SN0001-part1"},
-               {5, "/dev/disk/by-id/ata-VENDOR_SN0001-part5"},
-               {1, "/dev/disk/by-path/pci-0000:00:1f.2-ata-1-part1"}};
-  m.disks = {sda};
-  m.file_systems = {file_system(1, "/", "1111-root"), file_system(6, "/var", "6666-var"),
-                    file_system(7, "/srv/my data", "7777-data"), file_system(5, "", "5555-swap", "swap")};
-  m.file_systems[2].label = "data";
+  std::vector<storage::Partition> partitions(5);
+  const int numbers[] = {1, 5, 6, 7, 8};
+  for (std::size_t i = 0; i < 5; ++i) partitions[i].number = numbers[i];
+  storage::add_disk(m.storage, "sda", {}, {{}, "0x59be1427", 0}, partitions);
+  auto& nodes = m.storage.nodes;
+  nodes[0].links = {"/dev/disk/by-id/ata-VENDOR_SN0001"};
+  nodes[2].links = {"/dev/disk/by-id/ata-VENDOR_SN0001-part1", "/dev/disk/by-path/pci-0000:00:1f.2-ata-1-part1"};
+  nodes[3].links = {"/dev/disk/by-id/ata-VENDOR_SN0001-part5"};
+  storage::add_content(m.storage, "sda1", file_system("1111-root"));
+  storage::add_content(m.storage, "sda5", storage::Swap{"5555-swap", ""});
+  storage::add_content(m.storage, "sda6", file_system("6666-var"));
+  storage::add_content(m.storage, "sda7", file_system("7777-data", "data"));
+  m.mounts = {{"sda1:fs", "/", ""}, {"sda6:fs", "/var", ""}, {"sda7:fs", "/srv/my data", ""}};
   return m;
 }
 
@@ -102,9 +96,9 @@ TEST(FstabTest, WhatIsNotClonedIsKeptAndWarnedOfIfBootWaitsForIt) {
 
 TEST(FstabTest, AFileSystemWithoutUuidIsFoundByItsPartition) {
   wire::Manifest old = manifest();
-  old.file_systems = {file_system(1, "/", "")};
+  std::get<storage::Ext>(old.storage.nodes[7].what).uuid.clear();
   EXPECT_EQ(rewrite_fstab("/dev/sda1 / ext2 defaults 0 1\n", old).text, "PARTUUID=59be1427-01 / ext2 defaults 0 1\n");
-  old.disks[0].identifier = 0;
+  std::get<storage::Table>(old.storage.nodes[1].what).identity = "0x00000000";
   EXPECT_EQ(rewrite_fstab("/dev/sda1 / ext2 defaults 0 1\n", old).text, "/dev/sda1 / ext2 defaults 0 1\n");
 }
 

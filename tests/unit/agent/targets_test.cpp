@@ -25,10 +25,7 @@ MachineDisk disk(const std::string& name, std::uint64_t size = 80 * gib) {
 class TargetsTest : public testing::Test {
  protected:
   void golden(const std::string& name, std::uint64_t size = 80 * gib) {
-    wire::Disk d;
-    d.name = name;
-    d.golden_size = size;
-    manifest_.disks.push_back(d);
+    manifest_.storage.nodes.push_back({name, {}, {}, storage::Disk{size, 512, ""}});
   }
 
   // "sda→vda sdb→vdb", or why it was refused.
@@ -37,7 +34,7 @@ class TargetsTest : public testing::Test {
     try {
       std::string text;
       for (const Target& target : choose_targets(question))
-        text += (text.empty() ? "" : " ") + target.golden->name + "→" + target.disk.name;
+        text += (text.empty() ? "" : " ") + target.golden->id + "→" + target.disk.name;
       return text;
     } catch (const Error& error) {
       return error.what();

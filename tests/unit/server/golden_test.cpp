@@ -75,9 +75,9 @@ TEST(ServerGolden, Dumpe2fs) {
       "Filesystem volume name:   <none>\nFilesystem features:      has_journal ext_attr metadata_csum\n"
       "Block count:              51200\nBlock size:               1024\nFragment size:            1024\n"
       "Inode size:\t          256\nRequired extra isize:     32\n");
-  EXPECT_EQ(ext.block_size, 1024u);
-  EXPECT_EQ(ext.inode_size, 256u);
-  EXPECT_EQ(ext.features, (std::vector<std::string>{"has_journal", "ext_attr", "metadata_csum"}));
+  EXPECT_EQ(ext.ext.block_size, 1024u);
+  EXPECT_EQ(ext.ext.inode_size, 256u);
+  EXPECT_EQ(ext.ext.features, (std::vector<std::string>{"has_journal", "ext_attr", "metadata_csum"}));
   EXPECT_THROW(parse_dumpe2fs("Block size: 1024\n"), Error);
 }
 
@@ -139,44 +139,24 @@ constexpr const char* sample_json = R"({"partitiontable": {"label":"dos", "id":"
     {"node":"/dev/sda5", "start":413696, "size":131072, "type":"82"},
     {"node":"/dev/sda6", "start":546816, "size":681984, "type":"83"}]}})";
 
-TEST(ServerPartitionTable, Sfdisk) {
-  PartitionTable table = parse_sfdisk(sample_json);
-  EXPECT_EQ(table.label, "dos");
-  EXPECT_EQ(table.identifier, 0x59be1427u);
-  ASSERT_EQ(table.entries.size(), 4u);
-  EXPECT_TRUE(table.entries[0].bootable);
-  EXPECT_EQ(table.entries[2].number, 5);
-  EXPECT_EQ(table.entries[2].start, 413696u * 512);
-  EXPECT_EQ(table.find(6)->type, 0x83);
-  EXPECT_EQ(table.find(3), nullptr);
-}
-
-TEST(ServerPartitionTable, OtherThanSfdiskIsAnError) {
-  EXPECT_THROW(parse_sfdisk("{}"), Error);
-  EXPECT_THROW(parse_sfdisk("no json"), Error);
-  EXPECT_THROW(parse_sfdisk(R"({"partitiontable":{"label":"dos","id":"0x12345678901"}})"), Error);
-  EXPECT_THROW(parse_sfdisk(R"({"partitiontable":{"label":"dos","id":"0x1","partitions":[{"node":"/dev/sda"}]}})"),
-               Error);
-  PartitionTable gpt = parse_sfdisk(R"({"partitiontable":{"label":"gpt","id":"AE-1"}})");
-  EXPECT_THROW(partitions_of("sda", gpt, 1 << 30), Error);
-}
-
 constexpr std::uint64_t mib = 1024 * 1024;
 
+storage::Disk disk(std::uint64_t bytes) { return {bytes, 512, ""}; }
+
 TEST(ServerPartitionTable, WhatReachesToTheEndFills) {
-  auto partitions = partitions_of("sda", parse_sfdisk(sample_json), 600 * mib);
+  auto partitions = partitions_of("sda", storage::read_sfdisk(sample_json), disk(600 * mib));
   ASSERT_EQ(partitions.size(), 4u);
-  EXPECT_EQ(partitions[0].size_mib, 200u);
-  EXPECT_TRUE(partitions[0].bootable);
-  EXPECT_FALSE(partitions[1].size_mib);
-  EXPECT_EQ(partitions[2].size_mib, 64u);
-  EXPECT_FALSE(partitions[3].size_mib);
+  EXPECT_EQ(partitions[0].size.bytes, 200 * mib);
+  EXPECT_TRUE(partitions[0].active);
+  EXPECT_TRUE(partitions[1].size.fill);
+  EXPECT_EQ(partitions[2].size.bytes, 64 * mib);
+  EXPECT_TRUE(partitions[3].size.fill);
 }
 
 TEST(ServerPartitionTable, WhatDoesNotReachToTheEndKeepsItsSize) {
-  auto partitions = partitions_of("sda", parse_sfdisk(sample_json), 6000 * mib);
-  EXPECT_EQ(partitions[1].size_mib, 399u);
-  EXPECT_EQ(partitions[3].size_mib, 333u);
+  auto partitions = partitions_of("sda", storage::read_sfdisk(sample_json), disk(6000 * mib));
+  EXPECT_EQ(partitions[1].size.bytes, 399 * mib);
+  EXPECT_EQ(partitions[3].size.bytes, 333 * mib);
 }
 
 constexpr const char* debian_json = R"({"partitiontable": {"label":"dos", "id":"0x1", "partitions": [
@@ -186,42 +166,43 @@ constexpr const char* debian_json = R"({"partitiontable": {"label":"dos", "id":"
 
 // Debian's installer: swap at the end, an extended partition that begins two sectors before it.
 TEST(ServerPartitionTable, SwapAtTheEndKeepsItsSize) {
-  auto partitions = partitions_of("sda", parse_sfdisk(debian_json), std::uint64_t{10240} * mib);
+  auto partitions = partitions_of("sda", storage::read_sfdisk(debian_json), disk(std::uint64_t{10240} * mib));
   ASSERT_EQ(partitions.size(), 3u);
-  EXPECT_EQ(partitions[2].golden_size, 1996800u * 512);
-  for (const auto& p : partitions) EXPECT_TRUE(p.size_mib) << p.number;
+  EXPECT_EQ(partitions[2].size.bytes, 1996800u * 512);
+  for (const auto& p : partitions) EXPECT_FALSE(p.size.fill) << p.number;
 }
 
 TEST(ServerPartitionTable, ADescOfItStillFitsTheSameDisk) {
-  auto partitions = desc_of("sda", parse_sfdisk(debian_json), std::uint64_t{10240} * mib);
-  ASSERT_TRUE(partitions[2].size_mib);
+  auto partitions = desc_of("sda", storage::read_sfdisk(debian_json), disk(std::uint64_t{10240} * mib));
+  ASSERT_FALSE(partitions[2].size.fill);
   // 1 MiB in front of the first, 1 in front of the logical one.
-  EXPECT_LE(1 + *partitions[0].size_mib + *partitions[1].size_mib, 10240u);
-  EXPECT_GE(*partitions[1].size_mib, *partitions[2].size_mib + 1);
-  EXPECT_GE(*partitions[2].size_mib, 970u);
+  EXPECT_LE(1 + partitions[0].size.bytes / mib + partitions[1].size.bytes / mib, 10240u);
+  EXPECT_GE(partitions[1].size.bytes / mib, partitions[2].size.bytes / mib + 1);
+  EXPECT_GE(partitions[2].size.bytes / mib, 970u);
 }
 
 TEST(ServerPartitionTable, TheOrderIsThatOfTheDisk) {
   const char* json = R"({"partitiontable": {"label":"dos", "id":"0x1", "partitions": [
       {"node":"/dev/sda1", "start":411648, "size":409600, "type":"83"},
       {"node":"/dev/sda2", "start":2048, "size":409600, "type":"83"}]}})";
-  auto partitions = partitions_of("sda", parse_sfdisk(json), 402 * mib);
+  auto partitions = partitions_of("sda", storage::read_sfdisk(json), disk(402 * mib));
   EXPECT_EQ(partitions[0].number, 2);
-  EXPECT_EQ(partitions[0].size_mib, 200u);
+  EXPECT_EQ(partitions[0].size.bytes, 200 * mib);
   EXPECT_EQ(partitions[1].number, 1);
-  EXPECT_FALSE(partitions[1].size_mib);
+  EXPECT_TRUE(partitions[1].size.fill);
   // In a desc the order is the number, and what is not its last line cannot fill.
-  auto desc = desc_of("sda", parse_sfdisk(json), 402 * mib);
+  auto desc = desc_of("sda", storage::read_sfdisk(json), disk(402 * mib));
   EXPECT_EQ(desc[0].number, 1);
-  EXPECT_EQ(desc[0].size_mib, 200u);
-  EXPECT_EQ(desc[1].size_mib, 200u);
+  EXPECT_EQ(desc[0].size.bytes, 200 * mib);
+  EXPECT_EQ(desc[1].size.bytes, 200 * mib);
 }
 
 std::string why_refused(const std::string& partitions, std::uint64_t sectors = 195371568) {
   try {
     partitions_of(
-        "sda", parse_sfdisk(R"({"partitiontable": {"label":"dos", "id":"0x1", "partitions": [)" + partitions + "]}}"),
-        sectors * 512);
+        "sda",
+        storage::read_sfdisk(R"({"partitiontable": {"label":"dos", "id":"0x1", "partitions": [)" + partitions + "]}}"),
+        disk(sectors * 512));
   } catch (const Error& error) {
     return error.what();
   }

@@ -130,22 +130,22 @@ TEST_F(ServerPlan, WhatCannotBeToldOfAPartitionCountsOnlyWhereItIsCloned) {
 
 TEST_F(ServerPlan, AMountedFileSystemIsWhatItIsMountedAs) {
   golden_.probes["sda6"] = {"", "", "", "it carries the marks of more than one file system or use"};
-  golden_.ext["sda6"].uuid = "0002";
-  golden_.ext["sda6"].label = "var";
+  golden_.ext["sda6"].ext.uuid = "0002";
+  golden_.ext["sda6"].ext.label = "var";
   Plan plan = this->plan();
-  EXPECT_EQ(plan.manifest.file_systems[1].uuid, "0002");
-  EXPECT_EQ(plan.manifest.file_systems[1].label, "var");
+  EXPECT_EQ(mounted(plan, "/var").uuid, "0002");
+  EXPECT_EQ(mounted(plan, "/var").label, "var");
   EXPECT_THAT(plan.warnings, Contains(HasSubstr("it is mounted as ext3, and cloned as that")));
 }
 
 TEST_F(ServerPlan, AllThatIsWrongIsToldTogether) {
-  golden_.tables["sda"] = parse_sfdisk(R"({"partitiontable":{"label":"gpt","id":"AE-1"}})");
+  golden_.tables["sda"] = storage::ReadTable{"sun", {}, 512, {}};
   mounts(
       "26 1 8:5 / / rw - xfs /dev/sda5 rw\n"
       "27 26 8:6 / /var rw - btrfs /dev/sda6 rw\n");
   input_.options.excluded_drives = {"sbd"};
   std::string why = refusal();
-  for (const char* part : {"/ (sda5, xfs): xfs cannot", "/var (sda6, btrfs)", "table of type gpt", "-X sbd"})
+  for (const char* part : {"/ (sda5, xfs): xfs cannot", "/var (sda6, btrfs)", "is a Sun disklabel", "-X sbd"})
     EXPECT_THAT(why, HasSubstr(part));
 }
 
@@ -167,11 +167,11 @@ TEST_F(ServerPlan, GrubIsAskedForBeforeAnythingIsCopied) {
 TEST_F(ServerPlan, TheLastStepsOfACloneNeedRoomToo) {
   golden_.boot.makes_initrds = true;
   golden_.boot.largest_initrd = 60 * mib;
-  const auto& systems = plan().manifest.file_systems;
-  EXPECT_EQ(systems[0].needed_later, (1 + 12 + 60) * mib);  // keys, GRUB, a new initrd beside the old one
-  EXPECT_EQ(systems[1].needed_later, (1 + 4 * 60) * mib);   // the log, and the initrd unpacked in /var/tmp
+  const Plan with = plan();
+  EXPECT_EQ(mounted(with, "/").used.later, (1 + 12 + 60) * mib);    // keys, GRUB, a new initrd beside the old one
+  EXPECT_EQ(mounted(with, "/var").used.later, (1 + 4 * 60) * mib);  // the log, and the initrd unpacked in /var/tmp
   golden_.boot.makes_initrds = false;
-  EXPECT_EQ(plan().manifest.file_systems[1].needed_later, 1 * mib);
+  EXPECT_EQ(mounted(plan(), "/var").used.later, 1 * mib);
 }
 
 TEST_F(ServerPlan, ANearlyFullRootIsRefusedWhenItsSizeIsKnown) {
@@ -192,9 +192,8 @@ TEST_F(ServerPlan, TheGoldenNamesTravel) {
   golden_.links["sda"] = {"/dev/disk/by-id/ata-KA_1"};
   golden_.links["sda6"] = {"/dev/disk/by-id/ata-KA_1-part6"};
   const wire::Manifest manifest = plan().manifest;
-  ASSERT_EQ(manifest.disks[0].links.size(), 2u);
-  EXPECT_EQ(manifest.disks[0].links[0].partition, 0);
-  EXPECT_EQ(manifest.disks[0].links[1].partition, 6);
+  EXPECT_EQ(manifest.storage.at("sda").links, golden_.links["sda"]);
+  EXPECT_EQ(manifest.storage.at("sda6").links, golden_.links["sda6"]);
 }
 
 TEST_F(ServerPlan, WhatTheWalkFindsIsRefusedByPath) {

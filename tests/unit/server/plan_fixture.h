@@ -29,6 +29,15 @@ inline BlockDevice part(const std::string& disk, int number, unsigned major, uns
   return device;
 }
 
+/// What is mounted there, as a clone gets it.
+inline const storage::Ext& mounted(const Plan& plan, const std::string& point) {
+  for (const wire::Mount& mount : plan.manifest.mounts)
+    if (mount.point == point) return storage::as<storage::Ext>(plan.manifest.storage.at(mount.fs));
+  throw Error("nothing is mounted there", point);
+}
+
+inline std::size_t disks_of(const Plan& plan) { return storage::all<storage::Disk>(plan.manifest.storage).size(); }
+
 class ServerPlan : public testing::Test {
  protected:
   ServerPlan() {
@@ -43,12 +52,13 @@ class ServerPlan : public testing::Test {
         "23 26 0:22 / /run rw - tmpfs tmpfs rw\n"
         "28 26 7:0 / /mnt/ka ro - squashfs /dev/loop0 ro\n");
     golden_.swaps = parse_swaps("/dev/sda1 partition 511996 0 -2\n");
-    golden_.tables["sda"] = parse_sfdisk(R"({"partitiontable": {"label":"dos", "id":"0x59be1427", "partitions": [
+    golden_.tables["sda"] =
+        storage::read_sfdisk(R"({"partitiontable": {"label":"dos", "id":"0x59be1427", "partitions": [
       {"node":"/dev/sda1", "start":2048, "size":1024000, "type":"82"},
       {"node":"/dev/sda2", "start":1026048, "size":19451904, "type":"5"},
       {"node":"/dev/sda5", "start":1028096, "size":10240000, "type":"83", "bootable":true},
       {"node":"/dev/sda6", "start":11270144, "size":9207808, "type":"83"}]}})");
-    golden_.tables["sdb"] = parse_sfdisk(R"({"partitiontable": {"label":"dos", "id":"0x2", "partitions": [
+    golden_.tables["sdb"] = storage::read_sfdisk(R"({"partitiontable": {"label":"dos", "id":"0x2", "partitions": [
       {"node":"/dev/sdb1", "start":2048, "size":1638400, "type":"83"}]}})");
     golden_.probes["sda1"] = {"swap", "5a5a", "sw", ""};
     golden_.probes["sda5"] = {"ext4", "0001", "", ""};
@@ -66,15 +76,28 @@ class ServerPlan : public testing::Test {
 
   static ExtHeader ext(std::uint32_t block_size, std::uint32_t inode_size, std::vector<std::string> features) {
     ExtHeader header;
-    header.block_size = block_size;
-    header.inode_size = inode_size;
-    header.features = std::move(features);
+    header.ext.block_size = block_size;
+    header.ext.inode_size = inode_size;
+    header.ext.features = std::move(features);
     return header;
   }
 
   void mounts(const std::string& text) { golden_.mounts = parse_mountinfo(text); }
   void also_mounted(const std::string& line) {
     for (Mount& mount : parse_mountinfo(line)) golden_.mounts.push_back(mount);
+  }
+  /// The same machine with another table on sda.
+  void gpt() {
+    golden_.swaps.clear();
+    golden_.probes.erase("sda1");
+    golden_.tables["sda"] = storage::read_sfdisk(R"({"partitiontable": {"label":"gpt",
+      "id":"5d1c0000-1111-2222-3333-444455556666", "firstlba":34, "lastlba":20479966, "sectorsize":512, "partitions": [
+      {"node":"/dev/sda1", "start":2048, "size":2048, "type":"21686148-6449-6E6F-744E-656564454649",
+       "uuid":"11111111-1111-2222-3333-444455556666"},
+      {"node":"/dev/sda5", "start":1028096, "size":10240000, "type":"0FC63DAF-8483-4772-8E79-3D69D8477DE4",
+       "uuid":"55555555-1111-2222-3333-444455556666", "name":"root", "attrs":"LegacyBIOSBootable GUID:60"},
+      {"node":"/dev/sda6", "start":11270144, "size":9207808, "type":"0FC63DAF-8483-4772-8E79-3D69D8477DE4",
+       "uuid":"66666666-1111-2222-3333-444455556666"}]}})");
   }
   void desc(const std::string& text) { input_.descs["sda"] = wire::parse_desc(text, "desc"); }
   Plan plan() { return make_plan(golden_, input_); }

@@ -10,24 +10,26 @@ TEST_F(ServerPlan, TheWholeMachineAsItIs) {
   Plan plan = this->plan();
   const wire::Manifest& m = plan.manifest;
   EXPECT_EQ(m.golden_host, "node40");
-  ASSERT_EQ(m.disks.size(), 1u);
-  EXPECT_EQ(m.disks[0].name, "sda");
-  EXPECT_EQ(m.disks[0].identifier, 0x59be1427u);
-  EXPECT_EQ(m.disks[0].golden_size, 10000 * mib);
-  ASSERT_EQ(m.disks[0].partitions.size(), 4u);
-  EXPECT_TRUE(m.disks[0].partitions[2].bootable);
-  ASSERT_EQ(m.file_systems.size(), 3u);
-  EXPECT_EQ(m.file_systems[0].mount_point, "/");
-  EXPECT_EQ(m.file_systems[0].partition, 5);
-  EXPECT_EQ(m.file_systems[0].uuid, "0001");
-  EXPECT_EQ(m.file_systems[0].block_size, 4096u);
-  EXPECT_EQ(m.file_systems[0].used, 3000 * mib);
-  EXPECT_EQ(m.file_systems[0].inodes_used, 40000u);
-  EXPECT_EQ(m.file_systems[1].mount_point, "/var");
-  EXPECT_EQ(m.file_systems[1].type, "ext3");
-  EXPECT_EQ(m.file_systems[1].label, "var");
-  EXPECT_EQ(m.file_systems[2].type, "swap");
-  EXPECT_EQ(m.file_systems[2].uuid, "5a5a");
+  const storage::Storage& s = m.storage;
+  ASSERT_EQ(disks_of(plan), 1u);
+  EXPECT_EQ(storage::as<storage::Disk>(s.at("sda")).bytes, 10000 * mib);
+  EXPECT_EQ(storage::as<storage::Table>(s.at("sda:dos")).identity, "0x59be1427");
+  EXPECT_EQ(s.on("sda:dos").size(), 4u);
+  EXPECT_TRUE(storage::as<storage::Partition>(s.at("sda5")).active);
+  EXPECT_EQ(storage::as<storage::Partition>(s.at("sda5")).start, 1028096u * 512);
+  EXPECT_TRUE(storage::as<storage::Partition>(s.at("sda6")).size.fill);
+  ASSERT_EQ(m.mounts.size(), 2u);
+  EXPECT_EQ(m.mounts[0].point, "/");
+  EXPECT_EQ(m.mounts[0].fs, "sda5:fs");
+  EXPECT_EQ(m.mounts[0].options, "acl,user_xattr");
+  EXPECT_EQ(m.mounts[1].point, "/var");
+  EXPECT_EQ(mounted(plan, "/").uuid, "0001");
+  EXPECT_EQ(mounted(plan, "/").block_size, 4096u);
+  EXPECT_EQ(mounted(plan, "/").used.bytes, 3000 * mib);
+  EXPECT_EQ(mounted(plan, "/").used.inodes, 40000u);
+  EXPECT_EQ(mounted(plan, "/var").version, "ext3");
+  EXPECT_EQ(mounted(plan, "/var").label, "var");
+  EXPECT_EQ(storage::as<storage::Swap>(s.at("sda1:fs")).uuid, "5a5a");
   EXPECT_EQ(m.boot_loader->kind, wire::BootLoader::Kind::grub);
   EXPECT_EQ(m.boot_loader->disk, "sda");
   EXPECT_TRUE(plan.warnings.empty()) << plan.warnings[0];
@@ -89,9 +91,9 @@ TEST_F(ServerPlan, AllReasonsAreToldAtOnce) {
 TEST_F(ServerPlan, ASecondDriveIsClonedToo) {
   also_mounted("30 26 8:17 / /data rw - ext4 /dev/sdb1 rw\n");
   Plan plan = this->plan();
-  ASSERT_EQ(plan.manifest.disks.size(), 2u);
-  EXPECT_EQ(plan.manifest.file_systems[1].mount_point, "/data");
-  EXPECT_EQ(plan.manifest.file_systems[1].disk, "sdb");
+  ASSERT_EQ(disks_of(plan), 2u);
+  EXPECT_EQ(plan.manifest.mounts[1].point, "/data");
+  EXPECT_EQ(plan.manifest.mounts[1].fs, "sdb1:fs");
 }
 
 TEST_F(ServerPlan, ADriveLeftOutByX) {
@@ -99,7 +101,7 @@ TEST_F(ServerPlan, ADriveLeftOutByX) {
   golden_.fstab = parse_fstab("UUID=0001 / ext4 defaults 0 1\nLABEL=data /data ext4 defaults 0 2\n");
   input_.options.excluded_drives = {"/dev/sdb"};
   Plan plan = this->plan();
-  EXPECT_EQ(plan.manifest.disks.size(), 1u);
+  EXPECT_EQ(disks_of(plan), 1u);
   EXPECT_EQ(plan.not_cloned[1].what, "/data (sdb1, ext4)");
   EXPECT_EQ(plan.not_cloned[1].why, "left out by -X sdb");
   // systemd would stop the clone's boot for it.
@@ -110,7 +112,7 @@ TEST_F(ServerPlan, ADriveLeftOutByX) {
 TEST_F(ServerPlan, ARemovableDriveIsLeftOutUnlessAllowed) {
   also_mounted("30 26 8:17 / /media/stick rw - vfat /dev/sdb1 rw\n");
   golden_.devices[5].removable = true;
-  EXPECT_EQ(plan().manifest.disks.size(), 1u);
+  EXPECT_EQ(disks_of(plan()), 1u);
   input_.options.allow_removable = true;
   EXPECT_THAT(refusal(), HasSubstr("/media/stick (sdb1, vfat): vfat cannot be cloned so far"));
 }
@@ -141,10 +143,64 @@ TEST_F(ServerPlan, ARootThatIsNoPartitionIsRefused) {
   EXPECT_THAT(refusal(), HasSubstr("xfs cannot be cloned so far; ext2, ext3, ext4 and swap can"));
 }
 
-TEST_F(ServerPlan, AGptDriveIsRefused) {
-  golden_.tables["sda"] = parse_sfdisk(R"({"partitiontable":{"label":"gpt","id":"AE-1"}})");
-  EXPECT_THAT(refusal(),
-              HasSubstr("sda has a partition table of type gpt; only DOS (MBR) tables can be cloned so far"));
+TEST_F(ServerPlan, AGptTravelsWithItsGuidsNamesAndAttributes) {
+  gpt();
+  Plan plan = this->plan();
+  const storage::Storage& s = plan.manifest.storage;
+  EXPECT_EQ(storage::as<storage::Table>(s.at("sda:gpt")).identity, "5D1C0000-1111-2222-3333-444455556666");
+  EXPECT_EQ(storage::as<storage::Table>(s.at("sda:gpt")).slots, 128u);
+  const auto& root = storage::as<storage::Partition>(s.at("sda5"));
+  EXPECT_EQ(root.type, "0FC63DAF-8483-4772-8E79-3D69D8477DE4");
+  EXPECT_EQ(root.guid, "55555555-1111-2222-3333-444455556666");
+  EXPECT_EQ(root.name, "root");
+  EXPECT_EQ(root.attributes, 0x1000000000000004u);
+  EXPECT_TRUE(storage::as<storage::Partition>(s.at("sda6")).size.fill);
+  EXPECT_THAT(plan_text(plan, input_), HasSubstr("    Added partition 1 : type bios, 1 MiB\n"
+                                                 "    Added partition 5 : type linux, 5000 MiB, \"root\"\n"));
+}
+
+TEST_F(ServerPlan, ADescOfAGptKeepsWhatItSaysNothingOf) {
+  gpt();
+  desc("1: bios 1\n5: linux 4000 shrink\n6: linux fill name \"var\"\n");
+  const storage::Storage s = plan().manifest.storage;
+  const auto& root = storage::as<storage::Partition>(s.at("sda5"));
+  EXPECT_EQ(root.guid, "55555555-1111-2222-3333-444455556666");
+  EXPECT_EQ(root.name, "root");
+  EXPECT_EQ(root.start, 0u);
+  EXPECT_TRUE(root.size.shrinks);
+  EXPECT_EQ(storage::as<storage::Partition>(s.at("sda6")).name, "var");
+}
+
+TEST_F(ServerPlan, ADescMayMakeAGptOfADosDisk) {
+  desc("gpt\nswap 500\n5: linux 5000\n6: linux 4000\n7: bios 1\n");
+  const storage::Storage s = plan().manifest.storage;
+  EXPECT_EQ(storage::as<storage::Table>(s.at("sda:gpt")).identity, "");
+  EXPECT_EQ(storage::as<storage::Table>(s.at("sda:gpt")).slots, 128u);
+  EXPECT_EQ(storage::as<storage::Partition>(s.at("sda5")).guid, "");
+}
+
+TEST_F(ServerPlan, GrubHasNoPlaceOnAGptWithoutABiosBootPartition) {
+  gpt();
+  desc("5: linux 4000\n6: linux fill\n");
+  EXPECT_THAT(refusal(), HasSubstr("sda has a GPT without a BIOS boot partition, which GRUB needs there"));
+}
+
+TEST_F(ServerPlan, TablesThatCannotBeClonedAreRefusedByName) {
+  for (auto [label, name] : {std::pair("sun", "is a Sun disklabel"), {"bsd", "is a BSD disklabel"}}) {
+    golden_.tables["sda"] = storage::ReadTable{label, {}, 512, {}};
+    EXPECT_THAT(refusal(), HasSubstr(std::string("the partition table of sda ") + name));
+  }
+  gpt();
+  std::string record(512, '\0');
+  record[446 + 4] = '\xee';
+  golden_.boot_records["sda"] = record;
+  EXPECT_NO_THROW(plan());
+  record[446 + 16 + 4] = '\x0c';
+  golden_.boot_records["sda"] = record;
+  EXPECT_THAT(refusal(), HasSubstr("is a hybrid one: its MBR has partitions beside those of its GPT"));
+  golden_.tables["sda"] = storage::read_sfdisk(
+      R"({"partitiontable":{"label":"dos","id":"0x0","partitions":[{"node":"sda1","start":1,"size":9,"type":"ee"}]}})");
+  EXPECT_THAT(refusal(), HasSubstr("is the protective MBR of a GPT that is not there, or damaged"));
 }
 
 TEST_F(ServerPlan, BindMountsAndSecondMountsDoNotDoubleTheData) {
@@ -152,8 +208,8 @@ TEST_F(ServerPlan, BindMountsAndSecondMountsDoNotDoubleTheData) {
       "31 26 8:5 /srv /export rw - ext4 /dev/sda5 rw\n"
       "32 26 8:6 / /mnt/var rw - ext3 /dev/sda6 rw\n");
   Plan plan = this->plan();
-  EXPECT_EQ(plan.manifest.file_systems.size(), 3u);
-  EXPECT_EQ(plan.manifest.file_systems[1].mount_point, "/var");
+  EXPECT_EQ(plan.manifest.mounts.size(), 2u);
+  EXPECT_EQ(plan.manifest.mounts[1].point, "/var");
 }
 
 TEST_F(ServerPlan, APartOfAFileSystemAloneIsRefused) {
@@ -183,19 +239,17 @@ TEST_F(ServerPlan, ASwapFileInUseIsMadeAnewByAHook) {
 TEST_F(ServerPlan, AnUnmountedFileSystemIsMadeEmptyAndSaidSo) {
   input_.descs["sdb"] = wire::parse_desc("linux fill\n", "desc");
   Plan plan = this->plan();
-  const wire::FileSystem& last = plan.manifest.file_systems.back();
-  EXPECT_EQ(last.disk, "sdb");
-  EXPECT_EQ(last.mount_point, "");
-  EXPECT_EQ(last.uuid, "0003");
+  EXPECT_EQ(storage::as<storage::Ext>(plan.manifest.storage.at("sdb1:fs")).uuid, "0003");
+  EXPECT_EQ(plan.manifest.mounts.size(), 2u);
   EXPECT_THAT(plan.warnings[0], HasSubstr("sdb1 (ext4) is not mounted: the clones get it empty"));
 }
 
 TEST_F(ServerPlan, RawPartitionsHaveSessionsOfTheirOwn) {
   input_.options.raw_partitions = {"/dev/sdb1"};
   Plan plan = this->plan();
-  ASSERT_EQ(plan.manifest.raw_partitions.size(), 1u);
-  EXPECT_EQ(plan.manifest.raw_partitions[0].session, "kainstall3");
-  EXPECT_EQ(plan.manifest.raw_partitions[0].size, 800 * mib);
+  ASSERT_EQ(plan.manifest.streams.size(), 1u);
+  EXPECT_EQ(plan.manifest.streams[0].session, "kainstall3");
+  EXPECT_EQ(storage::as<storage::Blocks>(plan.manifest.storage.at(plan.manifest.streams[0].of)).bytes, 800 * mib);
 }
 
 TEST_F(ServerPlan, RawPartitionsInUseAreRefused) {
@@ -215,7 +269,8 @@ TEST_F(ServerPlan, BootCodeTakesTheBootLoadersPlaceAndKeepsTheDiskIdentifier) {
   input_.boot_code["sda"] = std::string(446, 'x');
   Plan plan = this->plan();
   EXPECT_EQ(plan.manifest.boot_loader->kind, wire::BootLoader::Kind::none);
-  EXPECT_EQ(plan.manifest.disks[0].boot_code.substr(438), std::string("xx\x27\x14\xbe\x59xx"));
+  EXPECT_EQ(storage::as<storage::Disk>(plan.manifest.storage.at("sda")).boot_code.substr(438),
+            std::string("xx\x27\x14\xbe\x59xx"));
   input_.options.boot_loader = "grub";
   EXPECT_THAT(refusal(), HasSubstr("-r grub and -m/-M both write the boot code of sda"));
 }
@@ -258,8 +313,8 @@ TEST_F(ServerPlan, WhatTheFilesHoldMustFitTheDesc) {
   // Less is sent: it fits.
   survey.totals["/"] = {2500 * mib, 39000};
   add_survey(plan, survey);
-  EXPECT_EQ(plan.manifest.file_systems[0].used, 2500 * mib);
-  EXPECT_EQ(plan.manifest.file_systems[1].inodes_used, 5000u);
+  EXPECT_EQ(mounted(plan, "/").used.bytes, 2500 * mib);
+  EXPECT_EQ(mounted(plan, "/var").used.inodes, 5000u);
 }
 
 TEST(ServerPath, NormalPaths) {

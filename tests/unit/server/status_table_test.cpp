@@ -7,7 +7,6 @@
 
 #include "server/command/check_report.h"
 #include "server/job/report.h"
-#include "wire/desc.h"
 
 namespace ka::server {
 namespace {
@@ -211,25 +210,25 @@ TEST(ServerReport, OfACheckThatRefuses) {
 
 TEST(ServerReport, OfACheckThatFindsNothingInTheWay) {
   Prepared ready;
-  wire::Disk disk;
-  disk.name = "sda";
-  disk.golden_size = 100 * mib;
-  disk.partitions = wire::parse_desc("linux fill\n", "desc");
-  ready.plan.manifest.disks = {disk};
-  wire::FileSystem root;
-  root.disk = "sda";
-  root.partition = 1;
-  root.type = "ext4";
-  root.mount_point = "/";
-  root.uuid = "11111111-1111-1111-1111-111111111111";
-  ready.plan.manifest.file_systems = {root};
+  storage::Partition partition;
+  partition.number = 1;
+  partition.type = "83";
+  partition.size.fill = true;
+  storage::Storage& storage = ready.plan.manifest.storage;
+  storage::add_disk(storage, "sda", {100 * mib, 512, std::string(446, 'x')}, {}, {partition});
+  storage::Ext root;
+  root.version = "ext4";
+  storage::add_content(storage, "sda1", root);
+  ready.plan.manifest.mounts = {{"sda1:fs", "/", ""}};
   ready.plan.excluded = {"/tmp"};
   ready.plan.not_cloned = {{"/mnt/data (sdb1, ext4)", "left out by -X sdb"}};
   ready.plan.warnings = {"/home is nearly full"};
   ready.plan.expected = 1234;
   auto json = nlohmann::json::parse(check_json(CloneOptions(), ready));
   EXPECT_EQ(json["result"], "possible");
-  EXPECT_EQ(json["plan"]["disks"][0]["name"], "sda");
+  EXPECT_EQ(json["plan"]["storage"][0]["id"], "sda");
+  EXPECT_FALSE(json["plan"]["storage"][0].contains("boot_code"));
+  EXPECT_EQ(json["plan"]["mounts"][0]["point"], "/");
   EXPECT_EQ(json["plan"]["excluded"][0], "/tmp");
   EXPECT_EQ(json["plan"]["not_cloned"][0]["why"], "left out by -X sdb");
   EXPECT_EQ(json["plan"]["expected_bytes"], 1234);

@@ -10,27 +10,17 @@ using Kind = DeviceName::Kind;
 
 Manifest manifest() {
   Manifest m;
-  Disk sda;
-  sda.name = "sda";
-  sda.identifier = 0x59be1427;
-  for (int number : {1, 2, 5, 6, 7}) {
-    sda.partitions.emplace_back();
-    sda.partitions.back().number = number;
-  }
-  sda.links = {{0, "/dev/disk/by-id/ata-KA_1"}, {6, "/dev/disk/by-path/pci-0000:00:1f.2-ata-1-part6"}};
-  m.disks = {sda};
-  FileSystem var;
-  var.disk = "sda";
-  var.partition = 6;
+  std::vector<storage::Partition> partitions(5);
+  const int numbers[] = {1, 2, 5, 6, 7};
+  for (std::size_t i = 0; i < 5; ++i) partitions[i].number = numbers[i];
+  storage::add_disk(m.storage, "sda", {}, {{}, "0x59be1427", 0}, partitions);
+  m.storage.nodes[0].links = {"/dev/disk/by-id/ata-KA_1"};
+  m.storage.nodes[5].links = {"/dev/disk/by-path/pci-0000:00:1f.2-ata-1-part6"};
+  storage::Ext var;
   var.uuid = "0f2a2a5c-2a7c-4a53-9f0e-6f0a5f6f0a5f";
   var.label = "my disk";
-  m.file_systems = {var};
-  RawPartition raw;
-  raw.disk = "sda";
-  raw.partition = 7;
-  raw.uuid = "7A1C-99E2";
-  raw.label = "STICK";
-  m.raw_partitions = {raw};
+  storage::add_content(m.storage, "sda6", var);
+  storage::add_content(m.storage, "sda7", storage::Blocks{1, "7A1C-99E2", "STICK"});
   return m;
 }
 
@@ -52,7 +42,8 @@ TEST_P(DeviceNameForms, AreReadAndFound) {
   EXPECT_EQ(name.value, form.value);
   const Manifest cloned = manifest();
   auto found = find_cloned(cloned, name);
-  EXPECT_EQ(found ? found->partition : -1, form.partition);
+  const auto* partition = found ? storage::get<storage::Partition>(found->device) : nullptr;
+  EXPECT_EQ(!found ? -1 : partition ? partition->number : 0, form.partition);
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -85,14 +76,28 @@ TEST(DeviceName, WhatIsThereComesWithIt) {
   const Manifest cloned = manifest();
   auto var = find_cloned(cloned, parse_device_name("PARTUUID=59be1427-06"));
   ASSERT_TRUE(var);
-  EXPECT_EQ(var->disk->name, "sda");
-  EXPECT_EQ(var->file_system, &cloned.file_systems[0]);
-  EXPECT_EQ(var->raw, nullptr);
-  EXPECT_EQ(find_cloned(cloned, parse_device_name("LABEL=STICK"))->raw, &cloned.raw_partitions[0]);
-  EXPECT_EQ(find_cloned(cloned, parse_device_name("/dev/sda5"))->file_system, nullptr);
+  EXPECT_EQ(var->device->id, "sda6");
+  EXPECT_EQ(var->content->id, "sda6:fs");
+  EXPECT_EQ(var->names.part_uuid, "59be1427-06");
+  EXPECT_EQ(find_cloned(cloned, parse_device_name("LABEL=STICK"))->content->id, "sda7:fs");
+  EXPECT_EQ(find_cloned(cloned, parse_device_name("/dev/sda5"))->content, nullptr);
 }
 
-TEST(DeviceName, Partuuid) { EXPECT_EQ(partuuid(manifest().disks[0], 12), "59be1427-0c"); }
+TEST(DeviceName, OfAGptPartitionsHaveGuidsAndNames) {
+  Manifest m;
+  storage::Partition root;
+  root.number = 12;
+  root.guid = "0A0B0C0D-1111-2222-3333-444455556666";
+  root.name = "root of all";
+  storage::add_disk(m.storage, "nvme0n1", {}, {storage::Label::gpt, "", 128}, {root});
+  for (const char* word : {"PARTUUID=0a0b0c0d-1111-2222-3333-444455556666", "PARTLABEL=\"root of all\"",
+                           "/dev/disk/by-partlabel/root\\x20of\\x20all", "/dev/nvme0n1p12"}) {
+    auto found = find_cloned(m, parse_device_name(word));
+    ASSERT_TRUE(found) << word;
+    EXPECT_EQ(found->device->id, "nvme0n1p12");
+    EXPECT_EQ(found->names.part_uuid, "0a0b0c0d-1111-2222-3333-444455556666");
+  }
+}
 
 }  // namespace
 }  // namespace ka::wire

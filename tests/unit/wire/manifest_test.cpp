@@ -14,65 +14,56 @@ namespace {
 using nlohmann::json;
 using testing::HasSubstr;
 
-Partition partition(int number, Partition::Kind kind, std::uint8_t type, std::optional<std::uint64_t> size) {
-  Partition p;
+storage::Partition partition(int number, storage::Role role, const char* type, std::uint64_t size_mib) {
+  storage::Partition p;
   p.number = number;
-  p.kind = kind;
+  p.role = role;
   p.type = type;
-  p.size_mib = size;
+  p.size = {size_mib << 20, size_mib == 0, false};
   return p;
 }
 
 // The KA method's sample layout with one of everything.
 Manifest sample() {
+  using storage::Role;
   Manifest m;
   m.golden_host = "node40";
   m.server_version = "1.0.0";
-  Disk sda;
-  sda.name = "sda";
-  sda.golden_size = 80'000'000'000;
-  sda.identifier = 0x59be1427;
-  sda.boot_code = std::string(446, '\xeb');
-  sda.partitions = {
-      partition(1, Partition::Kind::primary, 0x83, 3500), partition(2, Partition::Kind::extended, 0x05, std::nullopt),
-      partition(5, Partition::Kind::logical, 0x82, 500), partition(6, Partition::Kind::logical, 0x83, 2000),
-      partition(7, Partition::Kind::logical, 0x83, std::nullopt)};
-  sda.partitions[0].bootable = true;
-  sda.links = {{0, "/dev/disk/by-id/ata-KA_1"}, {7, "/dev/disk/by-id/ata-KA_1-part7"}};
-  m.disks = {sda};
+  storage::add_disk(m.storage, "sda", {80'000'000'000, 512, std::string(446, '\xeb')}, {{}, "0x59be1427", 0},
+                    {partition(1, Role::plain, "83", 3500), partition(2, Role::extended, "5", 0),
+                     partition(5, Role::logical, "82", 500), partition(6, Role::logical, "83", 2000),
+                     partition(7, Role::logical, "83", 0)});
+  std::get<storage::Partition>(m.storage.nodes[2].what).active = true;
+  m.storage.nodes[0].links = {"/dev/disk/by-id/ata-KA_1"};
+  m.storage.nodes[6].links = {"/dev/disk/by-id/ata-KA_1-part7"};
 
-  FileSystem root;
-  root.disk = "sda";
-  root.partition = 1;
-  root.type = "ext4";
-  root.mount_point = "/";
+  storage::Ext root;
+  root.version = "ext4";
   root.uuid = "0f2a2a5c-2a7c-4a53-9f0e-6f0a5f6f0a5f";
   root.label = "racine \xe9";
-  root.options = "acl,user_xattr";
-  root.used = 700'000'000;
+  root.used = {700'000'000, 41234, 60'000'000};
   root.block_size = 4096;
   root.inode_size = 256;
   root.features = {"has_journal", "extent"};
-  root.inodes_used = 41234;
-  root.needed_later = 60'000'000;
-  root.ext.blocks = 1000000;
-  root.ext.reserved_blocks = 50000;
-  root.ext.reserved_uid = 33;
-  root.ext.cluster_size = 65536;
-  root.ext.errors = "remount-ro";
-  root.ext.mount_options = {"acl", "user_xattr"};
-  root.ext.more_mount_options = "data=journal";
-  root.ext.mounts_between_checks = 30;
-  root.ext.hash_seed = "11111111-2222-3333-4444-555555555555";
-  root.ext.quota_types = {"usrquota"};
-  FileSystem swap;
-  swap.disk = "sda";
-  swap.partition = 5;
-  swap.type = "swap";
-  FileSystem var = root;
-  var.partition = 6;
-  var.mount_point = "/var";
-  m.file_systems = {root, var, swap};
+  root.blocks = 1000000;
+  root.reserved_blocks = 50000;
+  root.reserved_uid = 33;
+  root.cluster_size = 65536;
+  root.errors = "remount-ro";
+  root.mount_options = {"acl", "user_xattr"};
+  root.more_mount_options = "data=journal";
+  root.mounts_between_checks = 30;
+  root.hash_seed = "11111111-2222-3333-4444-555555555555";
+  root.quota_types = {"usrquota"};
+  storage::add_content(m.storage, "sda1", root);
+  storage::add_content(m.storage, "sda6", root);
+  storage::add_content(m.storage, "sda5", storage::Swap());
+  storage::add_content(m.storage, "sda7",
+                       storage::Blocks{40'000'000'000, "77aa",
+                                       "donn\xe9"
+                                       "es"});
+  m.mounts = {{"sda1:fs", "/", "acl,user_xattr"}, {"sda6:fs", "/var", "acl"}};
+  m.streams = {{"kainstall3", "sda7:fs"}};
 
   BareDirectory proc;
   proc.path = "/proc";
@@ -89,9 +80,6 @@ Manifest sample() {
   odd.attributes = {{"security.selinux", std::string("system_u:object_r:tmp_t:s0\0", 27)}, {"user.\xe9", ""}};
   m.sockets = {odd};
   m.inode_flags = {{"/", {"."}, 0x20000000, 7}, {"/etc", {"resolv.conf", "caf\xe9"}, 0x10, 0}};
-  m.raw_partitions = {{"sda", 7, "kainstall3", 40'000'000'000, "77aa",
-                       "donn\xe9"
-                       "es"}};
   BootLoader grub;
   grub.disk = "sda";
   grub.modules = {"ata_piix", "jfs"};
@@ -117,14 +105,13 @@ TEST(ManifestTest, ComesBackAsItWasSent) {
   Manifest m = parse_manifest(text);
   EXPECT_EQ(to_json(m), text);
 
-  EXPECT_EQ(m.disks[0].boot_code, std::string(446, '\xeb'));
-  EXPECT_EQ(m.disks[0].identifier, 0x59be1427u);
-  EXPECT_EQ(m.disks[0].partitions[0].size_mib, 3500u);
-  EXPECT_TRUE(m.disks[0].partitions[0].bootable);
-  EXPECT_EQ(m.disks[0].partitions[1].size_mib, std::nullopt);
-  EXPECT_EQ(m.disks[0].partitions[1].kind, Partition::Kind::extended);
-  EXPECT_EQ(m.file_systems[0].label, "racine \xe9");
-  EXPECT_EQ(m.file_systems[0].features, (std::vector<std::string>{"has_journal", "extent"}));
+  EXPECT_EQ(m.storage, sample().storage);
+  EXPECT_EQ(storage::as<storage::Disk>(m.storage.at("sda")).boot_code, std::string(446, '\xeb'));
+  EXPECT_EQ(storage::as<storage::Ext>(m.storage.at("sda1:fs")).label, "racine \xe9");
+  EXPECT_EQ(m.mounts[1].fs, "sda6:fs");
+  EXPECT_EQ(m.mounts[1].point, "/var");
+  EXPECT_EQ(m.mounts[0].options, "acl,user_xattr");
+  EXPECT_EQ(m.streams[0].of, "sda7:fs");
   EXPECT_EQ(m.bare_directories[0].mtime, -1);
   EXPECT_EQ(m.bare_directories[1].path, "/srv/caf\xe9 \\ \n");
   EXPECT_EQ(m.bare_directories[1].uid, 4294967294u);
@@ -133,12 +120,6 @@ TEST(ManifestTest, ComesBackAsItWasSent) {
   EXPECT_EQ(m.inode_flags[0].names, std::vector<std::string>{"."});
   EXPECT_EQ(m.inode_flags[0].project, 7u);
   EXPECT_EQ(m.inode_flags[1].names[1], "caf\xe9");
-  EXPECT_EQ(m.file_systems[0].ext.reserved_blocks, 50000u);
-  EXPECT_EQ(m.file_systems[0].ext.mounts_between_checks, 30);
-  EXPECT_EQ(m.file_systems[2].ext.mounts_between_checks, -1);
-  EXPECT_EQ(m.raw_partitions[0].uuid, "77aa");
-  EXPECT_EQ(m.disks[0].links[1].partition, 7);
-  EXPECT_EQ(m.raw_partitions[0].size, 40'000'000'000u);
   EXPECT_EQ(m.boot_loader->modules, (std::vector<std::string>{"ata_piix", "jfs"}));
   EXPECT_EQ(m.hooks[0].content, std::string("#!/bin/sh\nexit 0\n\0\xff", 19));
   EXPECT_TRUE(m.removable_allowed);
@@ -197,11 +178,17 @@ TEST(ManifestTest, EveryFieldIsNeededAndOfItsType) {
 
 TEST(ManifestTest, AnErrorNamesTheFieldInTheList) {
   json whole = json::parse(to_json(sample()));
-  whole["disks"][0]["partitions"][2].erase("type");
-  EXPECT_EQ(why_refused(whole.dump()), "manifest: disks[0].partitions[2].type: is missing");
+  whole["storage"][2].erase("type");
+  EXPECT_EQ(why_refused(whole.dump()), "manifest: storage[2].type: is missing");
   whole = json::parse(to_json(sample()));
-  whole["file_systems"][1]["uuid"] = "\\xzz";
-  EXPECT_EQ(why_refused(whole.dump()), "manifest: file_systems[1].uuid: has a broken escape");
+  whole["storage"][2]["size"].erase("fill");
+  EXPECT_EQ(why_refused(whole.dump()), "manifest: storage[2].size.fill: is missing");
+  whole = json::parse(to_json(sample()));
+  whole["storage"][7]["uuid"] = "\\xzz";
+  EXPECT_EQ(why_refused(whole.dump()), "manifest: storage[7].uuid: has a broken escape");
+  whole = json::parse(to_json(sample()));
+  whole["storage"][7]["kind"] = "zfs";
+  EXPECT_EQ(why_refused(whole.dump()), "manifest: storage[7].kind: \"zfs\" is unknown");
 }
 
 TEST(ManifestTest, ANewerVersionIsRefusedWithTheRemedy) {
@@ -223,48 +210,26 @@ TEST(ManifestTest, NumbersOutOfRangeAreRefused) {
     const char* field;
   };
   const Case cases[] = {
-      {"/disks/0/golden_size", -1, "disks[0].golden_size"},
-      {"/disks/0/golden_size", 0, "disks[0].golden_size"},
-      {"/disks/0/identifier", 4294967296, "disks[0].identifier"},
-      {"/disks/0/partitions/0/type", 256, "disks[0].partitions[0].type"},
-      {"/disks/0/partitions/0/size_mib", 18446744073709551615u, "disks[0].partitions[0].size_mib"},
-      {"/disks/0/partitions/0/size_mib", 0, "disks[0].partitions[0].size_mib"},
-      {"/disks/0/partitions/0/number", -2147483649, "disks[0].partitions[0].number"},
-      {"/file_systems/0/used", 18446744073709551615u, "file_systems[0].used"},
-      {"/file_systems/0/block_size", 4097, "file_systems[0].block_size"},
-      {"/file_systems/0/inode_size", 64, "file_systems[0].inode_size"},
+      {"/storage/0/bytes", -1, "storage[0].bytes"},
+      {"/storage/0/bytes", 0, "storage[0].bytes"},
+      {"/storage/0/sector", 4294967296, "storage[0].sector"},
+      {"/storage/2/size/bytes", 18446744073709551615u, "storage[2].size.bytes"},
+      {"/storage/2/size/bytes", 0, "storage[2].size.bytes"},
+      {"/storage/2/number", -2147483649, "storage[2].number"},
+      {"/storage/7/used/bytes", 18446744073709551615u, "storage[7].used.bytes"},
+      {"/storage/7/used/later", 18446744073709551615u, "storage[7].used.later"},
+      {"/storage/7/block_size", 4097, "storage[7].block_size"},
+      {"/storage/7/inode_size", 64, "storage[7].inode_size"},
+      {"/storage/7/reserved_blocks", 500001, "storage[7].reserved_blocks"},
+      {"/storage/10/bytes", 0, "storage[10].bytes"},
       {"/bare_directories/0/mode", 040755, "bare_directories[0].mode"},
       {"/bare_directories/0/mtime_nsec", 1000000000, "bare_directories[0].mtime_nsec"},
-      {"/raw_partitions/0/size", 0, "raw_partitions[0].size"},
-      {"/file_systems/0/ext/reserved_blocks", 500001, "file_systems[0].ext.reserved_blocks"},
-      {"/file_systems/0/needed_later", 18446744073709551615u, "file_systems[0].needed_later"},
       {"/inode_flags/0/flags", 0x80000, "inode_flags[0].flags"},
   };
   for (const Case& c : cases) {
     json whole = json::parse(to_json(sample()));
     whole[json::json_pointer(c.pointer)] = c.value;
     EXPECT_THAT(why_refused(whole.dump()), HasSubstr(std::string("manifest: ") + c.field)) << c.value.dump();
-  }
-}
-
-// Where the golden table says where its partitions lie, a node looks at that too.
-TEST(ManifestTest, PartitionsThatOverlapOnTheGoldenDiskAreRefusedByTheirNames) {
-  Manifest m = sample();
-  const std::uint64_t mib = 1 << 20;
-  std::uint64_t place[][2] = {{1, 3500}, {3501, 9000}, {3502, 500}, {4003, 2000}, {6004, 1000}};
-  for (std::size_t i = 0; i < 5; ++i) {
-    m.disks[0].partitions[i].golden_start = place[i][0] * mib;
-    m.disks[0].partitions[i].golden_size = place[i][1] * mib;
-  }
-  Manifest same = parse_manifest(to_json(m));
-  EXPECT_EQ(same.disks[0].partitions[4].golden_start, 6004 * mib);
-  EXPECT_EQ(same.disks[0].partitions[4].golden_size, 1000 * mib);
-  m.disks[0].partitions[3].golden_size = 2001 * mib + 1;
-  try {
-    to_json(m);
-    FAIL();
-  } catch (const Error& error) {
-    EXPECT_THAT(error.what(), testing::AllOf(HasSubstr("sda6"), HasSubstr("sda7"), HasSubstr("overlap")));
   }
 }
 
@@ -290,53 +255,43 @@ TEST_P(InconsistentManifestTest, IsRefusedByTheNameOfTheField) {
 }
 
 const Inconsistency inconsistencies[] = {
-    {"no disks", [](Manifest& m) { m.disks.clear(); }, "disks"},
-    {"a disk twice", [](Manifest& m) { m.disks.push_back(m.disks[0]); }, "disks[1].name"},
-    {"a path as a disk", [](Manifest& m) { m.disks[0].name = "../sda"; }, "disks[0].name"},
-    {"an option as a disk", [](Manifest& m) { m.disks[0].name = "--force"; }, "disks[0].name"},
-    {"gpt", [](Manifest& m) { m.disks[0].label = "gpt"; }, "disks[0].label"},
-    {"short boot code", [](Manifest& m) { m.disks[0].boot_code.pop_back(); }, "disks[0].boot_code"},
-    {"no partitions", [](Manifest& m) { m.disks[0].partitions.clear(); }, "disks[0].partitions"},
-    {"a fifth primary", [](Manifest& m) { m.disks[0].partitions[0].number = 5; }, "disks[0].partitions[0].number"},
-    {"a number twice", [](Manifest& m) { m.disks[0].partitions[1].number = 1; }, "disks[0].partitions[1].number"},
-    {"a gap in the logical ones", [](Manifest& m) { m.disks[0].partitions[3].number = 8; }, "disks[0].partitions"},
+    {"no disks", [](Manifest& m) { m.storage.nodes.clear(); }, "mounts[0].fs"},
+    {"a disk twice", [](Manifest& m) { m.storage.nodes.push_back(m.storage.nodes[0]); }, "storage[11].id"},
+    {"a path as a disk", [](Manifest& m) { m.storage.nodes[0].id = "../sda"; }, "storage[0].id"},
     {"a firmware that is none", [](Manifest& m) { m.firmware = {"-"}; }, "firmware"},
-    {"logical without extended", [](Manifest& m) { m.disks[0].partitions.erase(m.disks[0].partitions.begin() + 1); },
-     "disks[0].partitions[1].kind"},
-    {"two fills", [](Manifest& m) { m.disks[0].partitions[0].size_mib.reset(); }, "disks[0].partitions[1].size_mib"},
-    {"two logical fills", [](Manifest& m) { m.disks[0].partitions[3].size_mib.reset(); },
-     "disks[0].partitions[4].size_mib"},
-    {"an extended type on a primary", [](Manifest& m) { m.disks[0].partitions[0].type = 5; },
-     "disks[0].partitions[0].type"},
-    {"no /", [](Manifest& m) { m.file_systems.clear(); }, "file_systems"},
-    {"/ not first", [](Manifest& m) { std::swap(m.file_systems[0], m.file_systems[1]); },
-     "file_systems[0].mount_point"},
-    {"two /", [](Manifest& m) { m.file_systems[1].mount_point = "/"; }, "file_systems[1].mount_point"},
-    {"a mount point with ..", [](Manifest& m) { m.file_systems[1].mount_point = "/../etc"; },
-     "file_systems[1].mount_point"},
+    {"no /", [](Manifest& m) { m.mounts.clear(); }, "mounts"},
+    {"/ not first", [](Manifest& m) { std::swap(m.mounts[0], m.mounts[1]); }, "mounts[0].point"},
+    {"two /", [](Manifest& m) { m.mounts[1].point = "/"; }, "mounts[1].point"},
+    {"a mount point with ..", [](Manifest& m) { m.mounts[1].point = "/../etc"; }, "mounts[1].point"},
     {"a mount point that hides one",
      [](Manifest& m) {
-       m.file_systems[1].mount_point = "/var/lib";
-       m.file_systems[2].type = "ext4";
-       m.file_systems[2].mount_point = "/var";
+       storage::Ext more;
+       more.version = "ext4";
+       m.storage.nodes[9].what = more;
+       m.mounts[1].point = "/var/lib";
+       m.mounts.push_back({m.storage.nodes[9].id, "/var", ""});
      },
-     "file_systems[2].mount_point"},
-    {"mounted swap", [](Manifest& m) { m.file_systems[2].mount_point = "/swap"; }, "file_systems[2].mount_point"},
-    {"a file system on no disk", [](Manifest& m) { m.file_systems[0].disk = "sdb"; }, "file_systems[0].disk"},
-    {"a file system on no partition", [](Manifest& m) { m.file_systems[0].partition = 9; },
-     "file_systems[0].partition"},
-    {"a file system on the extended one", [](Manifest& m) { m.file_systems[0].partition = 2; },
-     "file_systems[0].partition"},
-    {"two on one partition", [](Manifest& m) { m.file_systems[1].partition = 1; }, "file_systems[1].partition"},
-    {"an option as a UUID", [](Manifest& m) { m.file_systems[0].uuid = "-b"; }, "file_systems[0].uuid"},
-    {"a command as a type", [](Manifest& m) { m.file_systems[0].type = "ext4;reboot"; }, "file_systems[0].type"},
-    {"a blank in options", [](Manifest& m) { m.file_systems[0].options = "acl, ro"; }, "file_systems[0].options"},
+     "mounts[2].point"},
+    {"a file system twice", [](Manifest& m) { m.mounts[1].fs = "sda1:fs"; }, "mounts[1].fs"},
+    {"mounted swap",
+     [](Manifest& m) {
+       m.mounts.push_back({"sda5:fs", "/swap", ""});
+     },
+     "mounts[2].fs"},
+    {"a mounted partition", [](Manifest& m) { m.mounts[0].fs = "sda1"; }, "mounts[0].fs"},
+    {"a mount of nothing", [](Manifest& m) { m.mounts[0].fs = "sdb1:fs"; }, "mounts[0].fs"},
+    {"a command as a type",
+     [](Manifest& m) { std::get<storage::Ext>(m.storage.nodes[7].what).version = "ext4;reboot"; },
+     "storage[7].version"},
+    {"a blank in options", [](Manifest& m) { m.mounts[0].options = "acl, ro"; }, "mounts[0].options"},
+    {"a stream of a file system", [](Manifest& m) { m.streams[0].of = "sda1:fs"; }, "streams[0].of"},
+    {"a stream of nothing", [](Manifest& m) { m.streams[0].of = "sdb"; }, "streams[0].of"},
+    {"two streams of one name", [](Manifest& m) { m.streams.push_back(m.streams[0]); }, "streams[1].session"},
+    {"blocks without a stream", [](Manifest& m) { m.streams.clear(); }, "streams"},
     {"a relative directory", [](Manifest& m) { m.bare_directories[0].path = "proc"; }, "bare_directories[0].path"},
     {"a directory upwards", [](Manifest& m) { m.bare_directories[0].path = "/proc/../../x"; },
      "bare_directories[0].path"},
     {"NUL in a socket", [](Manifest& m) { m.sockets[0].path = std::string("/a\0b", 4); }, "sockets[0].path"},
-    {"a raw partition that is a file system", [](Manifest& m) { m.raw_partitions[0].partition = 6; },
-     "raw_partitions[0].partition"},
     {"a boot loader on no disk", [](Manifest& m) { m.boot_loader->disk = "hda"; }, "boot_loader.disk"},
     {"an option as a module", [](Manifest& m) { m.boot_loader->modules = {"-r"}; }, "boot_loader.modules"},
     {"a hook with a path", [](Manifest& m) { m.hooks[0].name = "../x"; }, "hooks[0].name"},

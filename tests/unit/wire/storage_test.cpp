@@ -291,15 +291,6 @@ TEST(StorageTest, WhatMayShrinkGivesWayByItsShareDownToWhatIsUsed) {
   EXPECT_EQ(placed(s, 8 * gib), "1:1+4000 2:4001+2000 3:6001+2190");
 }
 
-TEST(StorageTest, WhatIsPinnedBeginsWhereItDoesOrNotAtAll) {
-  Partition windows = partition(1, "7", 100);
-  windows.start = 3 * mib;
-  windows.pinned = true;
-  const Storage s = storage(dos, {windows});
-  EXPECT_EQ(placed(s, gib), "1:3+100");
-  EXPECT_THAT(placed(s, 100 * mib), HasSubstr("sda1 is copied byte for byte"));
-}
-
 TEST(StorageTest, ATreeForPeople) {
   Storage s = storage(gpt, {partition(1, bios_boot_guid, 1), partition(2, linux_guid, 0)});
   std::get<Partition>(s.nodes[3].what).name = "root";

@@ -1,0 +1,72 @@
+#pragma once
+/// The golden machine's storage on this machine's disks: where everything goes, and making it, bottom up.
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "agent/machine/log.h"
+#include "agent/machine/machine.h"
+#include "agent/storage/kinds.h"
+#include "agent/storage/targets.h"
+#include "wire/manifest.h"
+
+namespace ka::agent {
+
+class Build {
+ public:
+  /// All must outlive it. Nothing is asked of `manifest` before place().
+  Build(Machine& machine, Log& log, const wire::Manifest& manifest, std::string stage2_root, std::string sysfs)
+      : machine_(machine),
+        log_(log),
+        manifest_(manifest),
+        storage_(manifest.storage),
+        stage2_root_(std::move(stage2_root)),
+        sysfs_(std::move(sysfs)) {}
+
+  // Before anything is written; each throws Error.
+
+  /// Programs of stage2 that it needs.
+  std::vector<std::string> programs() const;
+  /// Puts the graph onto these disks, and asks sfdisk whether it could make such tables.
+  Awaitable<void> place(const std::vector<Target>& targets);
+  /// Whether all contents have room, and whether their makers would make them.
+  Awaitable<void> check_contents();
+
+  // After place().
+
+  const std::string& device(const storage::Id& id) const { return devices_.at(id); }  ///< "/dev/vda5"
+  std::uint64_t bytes(const storage::Id& id) const { return places_.at(id).ground.bytes; }
+  /// For people, a line a node.
+  std::vector<std::string> text() const;
+
+  // Writes. Disks must be claimed.
+
+  /// Empties both ends of a disk and makes its table, with the unfinished boot code in front of it.
+  Awaitable<void> make_table(const Target& target);
+  /// Gives its partitions to programs.
+  void let_programs_in(const Target& target);
+  Awaitable<void> make(const storage::Node& node);
+
+ private:
+  const storage::Node& table_of(const Target& target) const { return *storage::table_on(storage_, *target.golden); }
+  void name_devices(const std::vector<Target>& targets);
+  Awaitable<void> try_table(const Target& target);
+  Awaitable<void> check_table(const Target& target);
+  void check_kernel_sees(const Target& target) const;
+  std::string write_script(const Target& target);
+  Job job(const storage::Node& node) const { return {node, device(node.id), bytes(node.id)}; }
+  std::string mount_point(const storage::Id& content) const;
+
+  Machine& machine_;
+  Log& log_;
+  const wire::Manifest& manifest_;
+  const storage::Storage& storage_;
+  std::string stage2_root_, sysfs_;
+  std::set<storage::Id> anew_;  // tables that are not kept as they are
+  storage::Places places_;
+  std::map<storage::Id, std::string> devices_;
+};
+
+}  // namespace ka::agent

@@ -1,0 +1,48 @@
+#pragma once
+/// What a node does with each kind of its storage: one entry in one table (kinds.cpp). Entries return commands, which
+/// run in stage2, and run none.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/process.h"
+#include "wire/storage/place.h"
+
+namespace ka::agent {
+
+/// A node of the graph that is to be made here.
+struct Job {
+  const storage::Node& node;
+  std::string device;       ///< where it is made: "/dev/sda5"
+  std::uint64_t bytes = 0;  ///< of it
+};
+
+/// What a kind lacks is null.
+struct Maker {
+  std::vector<std::string> programs;  ///< of stage2
+  std::size_t longest_label = 255;    ///< bytes
+  /// What a device is called here, by what the one below it is called; null: as that.
+  std::string (*device)(const storage::Node&, const std::string& below);
+  /// Makes it with the golden UUID, label, features and settings.
+  std::vector<Command> (*make)(const Job&);
+  /// Asks the same program whether it would make it so, on a regular file that is not changed.
+  Command (*dry_run)(const Job&, const std::string& file);
+  /// Looks whether an unmounted file system is clean, and changes nothing.
+  Command (*check)(const Job&);
+  std::string (*mount_type)(const storage::Node&);
+  /// mount(2) data for the time of the copy; `options` of the golden mount.
+  std::string (*mount_data)(const storage::Node&, const std::string& options);
+};
+
+const Maker& maker(const storage::Node& node);
+
+/// Throws Error if a content has not the room for what it is to hold, with its own overhead, or cannot keep its label.
+/// `point`: where it is mounted; may be empty.
+void check_fit(const storage::Storage& storage, const storage::Node& content, const storage::Ground& ground,
+               const std::string& point);
+
+extern const Maker disk_maker, table_maker, partition_maker, ext_maker, swap_maker, blocks_maker;
+
+}  // namespace ka::agent
