@@ -17,7 +17,7 @@ from .sandbox import run
 @dataclass(frozen=True)
 class Partition:
     number: int
-    type: str  # MBR type, hexadecimal: "83"
+    type: str  # MBR type, hexadecimal: "83"; or the GUID of a GPT
     offset: int  # bytes
     size: int
     uuid: str = ""  # of the file system or swap space in it
@@ -26,7 +26,7 @@ class Partition:
 
 
 def partitions(image: Path) -> list[Partition]:
-    """Those of the image's MBR table, with what blkid sees in each; empty if there is no table."""
+    """Those of the image's table, with what blkid sees in each; empty if there is no table."""
     if not _has_signature(image):
         return []
     found = []
@@ -90,28 +90,40 @@ def _detach_leftovers(image: Path) -> None:
         _detach(line.split(":")[0])
 
 
-def write_table(image: Path, size_mib: int, script: str) -> None:
-    """A new sparse image with this MBR table (sfdisk's script language)."""
+def write_table(image: Path, size_mib: int, script: str, label: str = "dos") -> None:
+    """A new sparse image with this table (sfdisk's script language)."""
     image.unlink(missing_ok=True)
     with image.open("wb") as file:
         file.truncate(size_mib << 20)
-    run("sfdisk", "--quiet", "--label", "dos", image, input=script.encode())
+    run("sfdisk", "--quiet", "--label", label, image, input=script.encode())
+
+
+BIOS_BOOT = "21686148-6449-6E6F-744E-656564454649"
 
 
 def write_grub(image: Path, prefix: str, modules: Path = Path("/usr/lib/grub/i386-pc")) -> None:
-    """GRUB for a BIOS, in the sectors before the first partition: what grub-install does, without its wish for a disk
-    that udev knows. GRUB then reads `prefix`/grub.cfg; the modules it needs are in its core image."""
+    """GRUB for a BIOS, in the BIOS boot partition or else in the sectors before the first partition: what grub-install
+    does, without its wish for a disk that udev knows. GRUB then reads `prefix`/grub.cfg; the modules it needs are in
+    its core image."""
     made = image.with_suffix(".core")
     run("grub-mkimage", "--format=i386-pc", f"--output={made}", f"--directory={modules}", f"--prefix={prefix}",
-        "biosdisk", "part_msdos", "ext2", "normal", "linux", "serial", "terminal", "search", "search_fs_uuid", "echo")
-    core = made.read_bytes()
+        "biosdisk", "part_msdos", "part_gpt", "ext2", "normal", "linux", "serial", "terminal", "search", "search_fs_uuid", "echo")
+    core = bytearray(made.read_bytes())
     made.unlink()
-    first = min(partition.offset for partition in partitions(image))
-    if 512 + len(core) > first:
-        raise ValueError(f"{image}: {len(core)} bytes of GRUB do not fit before the first partition")
+    boot = bytearray((modules / "boot.img").read_bytes()[:440])
+    there = partitions(image)
+    place, end = 512, min(partition.offset for partition in there)
+    for partition in there:
+        if partition.type == BIOS_BOOT:
+            place, end = partition.offset, partition.offset + partition.size
+    if place + len(core) > end:
+        raise ValueError(f"{image}: {len(core)} bytes of GRUB do not fit into {end - place}")
+    # Where boot.img finds the first sector of the core image, and that one the rest.
+    boot[0x5c:0x64] = (place // 512).to_bytes(8, "little")
+    core[0x1f4:0x1fc] = (place // 512 + 1).to_bytes(8, "little")
     with image.open("r+b") as file:
-        file.write((modules / "boot.img").read_bytes()[:440])
-        file.seek(512)
+        file.write(boot)
+        file.seek(place)
         file.write(core)
 
 

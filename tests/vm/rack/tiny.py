@@ -7,16 +7,40 @@ import os
 import random
 import shutil
 import uuid
+from dataclasses import dataclass
 from pathlib import Path
 
 from . import disk
 from .golden import ROOT, cached
 from .sandbox import run, run_bytes
 
-SIZE_MIB = 58
-TABLE = "start=1MiB, size=50MiB, type=83, bootable\ntype=82\n"
-DESC = "linux 50\nswap fill\n"
-MOUNTS = {1: "/"}
+
+@dataclass(frozen=True)
+class Layout:
+    """How the tiny golden machine's disk is divided."""
+    image: str
+    label: str  # of the partition table
+    size_mib: int
+    table: str  # sfdisk's script
+    desc: str
+    root: int  # the partition of / ...
+    swap: int  # ... and of the swap space
+    grub: str  # GRUB's name of the root partition
+
+    @property
+    def mounts(self) -> dict[int, str]:
+        return {self.root: "/"}
+
+
+DOS = Layout("tiny.img", "dos", 58, "start=1MiB, size=50MiB, type=83, bootable\ntype=82\n", "linux 50\nswap fill\n",
+             root=1, swap=2, grub="msdos1")
+# Numbers that are not in the order of the disk, a name with a blank, an attribute, the root partition last.
+GPT = Layout("tiny-gpt.img", "gpt", 62,
+             'partition3: start=1MiB, size=1MiB, type=' + disk.BIOS_BOOT + ', attrs="RequiredPartition"\n'
+             'partition2: size=6MiB, type=S\n'
+             'partition5: size=50MiB, type=L, name="the root", attrs="GUID:60"\n',
+             "3: bios 1\n2: swap 6\n5: linux fill\n", root=5, swap=2, grub="gpt5")
+MOUNTS = DOS.mounts
 
 TOOLS = ["tar", "blkid", "sfdisk", "dumpe2fs"]
 MODULES = ["virtio_pci", "virtio_blk", "virtio_scsi", "virtio_net", "virtio_rng", "ahci", "ata_piix", "sd_mod",
@@ -80,28 +104,30 @@ menuentry golden {{
 """
 
 
-def tiny() -> Path:
+def tiny(layout: Layout = DOS) -> Path:
     """The disk image of the tiny golden machine."""
     kernel = ROOT / "build/kernel"
     if not (kernel / "vmlinuz").exists():
         run(ROOT / "initramfs/debian-kernel", kernel)
     key = inspect.getsource(inspect.getmodule(tiny)) + os.readlink(kernel / "vmlinuz")
-    return cached("tiny.img", key, lambda image: _build(image, kernel))
+    return cached(layout.image, key, lambda image: _build(image, layout, kernel))
 
 
-def _build(image: Path, kernel: Path) -> None:
+def _build(image: Path, layout: Layout, kernel: Path) -> None:
     tree = image.with_suffix(".tree")
     shutil.rmtree(tree, ignore_errors=True)
     _system(tree, kernel)
     root_uuid, swap_uuid = str(uuid.uuid4()), str(uuid.uuid4())
     _write(tree / "etc/fstab", f"UUID={root_uuid} / ext4 defaults 0 1\nUUID={swap_uuid} none swap sw 0 0\n")
     _write(tree / "boot/grub/grub.cfg", _GRUB.format(uuid=root_uuid))
-    disk.write_table(image, SIZE_MIB, TABLE)
-    root, swap = disk.partitions(image)
+    _write(tree / "root/desc", layout.desc)
+    disk.write_table(image, layout.size_mib, layout.table, layout.label)
+    there = {partition.number: partition for partition in disk.partitions(image)}
+    root = there[layout.root]
     run("mke2fs", "-q", "-t", "ext4", "-L", "tiny-root", "-U", root_uuid, "-d", tree, "-E", f"offset={root.offset}",
         image, f"{root.size >> 10}k")
-    _swap_space(image, swap, swap_uuid)
-    disk.write_grub(image, "(,msdos1)/boot/grub")
+    _swap_space(image, there[layout.swap], swap_uuid)
+    disk.write_grub(image, f"(,{layout.grub})/boot/grub")
     shutil.rmtree(tree)
 
 
@@ -135,7 +161,6 @@ def _system(tree: Path, kernel: Path) -> None:
     _write(tree / "etc/hostname", "golden\n")
     _write(tree / "etc/hosts", "127.0.0.1 localhost\n127.0.1.1 golden\n")
     _write(tree / "etc/machine-id", "0123456789abcdef0123456789abcdef\n")
-    _write(tree / "root/desc", DESC)
     _write(tree / "srv/excluded/not-for-clones", "must not be on a clone\n")
     (tree / "srv/data/random").write_bytes(random.Random(24).randbytes(5 << 20))
     (tree / "sbin/init").symlink_to("/bin/busybox")

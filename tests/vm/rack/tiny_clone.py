@@ -13,9 +13,9 @@ OPTIONS = "-p sda /root/desc -X vda -x /srv/excluded -r grub"
 
 
 class TinyGolden:
-    def __init__(self, rack: Rack):
-        image = disk.copy(tiny.tiny(), rack.directory / "golden.img")
-        with disk.mounted(image, tiny.MOUNTS, rack.directory / "mnt", read_only=False) as root:
+    def __init__(self, rack: Rack, layout: tiny.Layout = tiny.DOS):
+        image = disk.copy(tiny.tiny(layout), rack.directory / "golden.img")
+        with disk.mounted(image, layout.mounts, rack.directory / "mnt", read_only=False) as root:
             shutil.copy(KA_SERVER, root / "usr/sbin/ka-server")
         stage2 = Disk(ROOT / "build/rescue.sqfs", "virtio-blk", read_only=True)
         self.machine: Machine = rack.machine("golden", 9, disks=[Disk(image, "virtio-scsi"), stage2], memory=320)
