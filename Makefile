@@ -47,25 +47,30 @@ KERNEL =
 MODULES = $(if $(KERNEL),/lib/modules/$(patsubst vmlinuz-%,%,$(notdir $(KERNEL))))
 FIRMWARE = /lib/firmware
 WITH_USB_STORAGE =
-fetch_kernel = $(if $(KERNEL),true,initramfs/debian-kernel build/kernel)
 modules = --modules $(or $(MODULES),build/kernel/modules) --firmware $(FIRMWARE)
 
-initramfs: all image-packages
-	@$(fetch_kernel)
+.PHONY: kernel images
+kernel: image-packages
+	@$(if $(KERNEL),true,initramfs/debian-kernel build/kernel)
+
+initramfs: all kernel
 	@initramfs/mkinitramfs --init build/musl-static/agent/ka-init \
 	  --kernel $(or $(KERNEL),build/kernel/vmlinuz) $(modules) \
 	  $(if $(WITH_USB_STORAGE),--with-usb-storage) --output build/all.rdz
 
-stage2: image-packages
-	@$(fetch_kernel)
+stage2: kernel
 	@initramfs/mkstage2 $(modules) --work build/stage2 --output build/rescue.sqfs
+
+# Both: stage2 waits for the network and one packer, while the programs are compiled.
+images:
+	@$(MAKE) -j2 initramfs stage2
 
 # The next stage2 asks apt again which versions its packages have.
 SUITE =
 update: image-packages
 	@initramfs/debian-kernel --update $(if $(SUITE),--suite $(SUITE)) build/kernel
 	@rm -f build/rescue.sqfs.inputs
-	@$(MAKE) initramfs stage2
+	@$(MAKE) images
 
 # Each, given to make, is an option of ka-server pxe-config; what the environment calls DOMAIN is not.
 PXE_OPTIONS = INTERFACE SERVER SUBNET RANGE GATEWAY DNS DOMAIN HOST_PREFIX TFTP_ROOT EFI_LOADER DEFAULT TIMEOUT SERIAL \
@@ -82,7 +87,7 @@ pxe-config: initramfs pxe-packages
 # is. Whoever installs may have a umask of 077; nodes and boot servers must read what is installed all the same.
 PREFIX = /usr
 DESTDIR =
-install: initramfs stage2
+install: images
 	@to='$(DESTDIR)$(PREFIX)' etc='$(DESTDIR)/etc/ka'; set -e; umask 022; \
 	install -d -m 755 "$$to"/{sbin,bin,lib/ka/boot,share/ka/pxe-config} "$$etc/hooks.d"; \
 	install -m 755 build/musl-static/server/ka-server "$$to/sbin/ka-server"; \
@@ -104,17 +109,16 @@ uninstall:
 	for page in $(manual_pages); do rm -f "$$to/share/man/man$${page##*.}/$${page##*/}"; done; \
 	echo "Removed KA from $$to; '$(DESTDIR)/etc/ka' stays, with what you wrote there"
 
-check: initramfs stage2 check-packages pxe-packages rack-packages build/sanitize/build.ninja
-	@cmake --build --preset sanitize
-	@cmake --build --preset sanitize --target fuzzers
+check: check-packages pxe-packages rack-packages images build/sanitize/build.ninja
+	@cmake --build --preset sanitize --target all fuzzers
 	@ctest --preset sanitize
 
-check-moments: initramfs stage2 pxe-packages rack-packages
+check-moments: images pxe-packages rack-packages
 	@tests/vm/rack-tool golden tiny
-	@KA_MOMENTS=20 KA_SEED=$(KA_SEED) tests/vm/moments_test.py
+	@KA_SEED=$(KA_SEED) tests/vm/moments_test.py
 
 # Disks that refuse, lose or hold back what is written to them.
-check-disks: initramfs stage2 pxe-packages rack-packages
+check-disks: images pxe-packages rack-packages
 	@tests/vm/rack-tool golden tiny
 	@tests/vm/failure_test.py OddDisks
 
@@ -137,10 +141,10 @@ bench: all build/host/build.ninja
 	@KA_BIN=build/musl-static bench/bench.py
 
 # On the rack, power-on to reboot, beside busybox; writes docs/clone-times.md.
-bench-clone: initramfs stage2 pxe-packages rack-packages
+bench-clone: images pxe-packages rack-packages
 	@bench/clone
 
-demo: initramfs stage2 pxe-packages rack-packages
+demo: images pxe-packages rack-packages
 	@tests/vm/demo
 
 clean:

@@ -29,7 +29,9 @@ class TinyGolden:
     def serve(self, nodes: int, options: str = OPTIONS) -> None:
         """Types the command; returns once it waits for nodes."""
         self.serving = True
-        self.console.type(f"ka-server -n {nodes} {options} --json /run/ka.json; echo 'ka-server: exit' status $?\n")
+        # On a line of its own: the terminal's ^Z or ^C may stand before it.
+        self.console.type(f"ka-server -n {nodes} {options} --json /run/ka.json; s=$?; echo; echo 'ka-server: exit' "
+                          f"status $s\n")
         self.console.wait(r"Listening on TCP|^ka-server: ")
 
     def interrupt(self) -> None:
