@@ -8,9 +8,9 @@
 #include <string_view>
 #include <vector>
 
-#include "agent/client_main.h"
-#include "agent/module_loader.h"
-#include "agent/pid1.h"
+#include "agent/boot/pid1.h"
+#include "agent/client/client_main.h"
+#include "agent/drivers/module_loader.h"
 
 namespace {
 

@@ -1,19 +1,15 @@
 #include "net/discovery_server.h"
 
 #include <ifaddrs.h>
-#include <linux/filter.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-#include <algorithm>
 #include <array>
 #include <cstring>
-#include <vector>
 
 #include "base/error.h"
-#include "net/clock.h"
-#include "wire/address_budget.h"
+#include "net/door.h"
 #include "wire/discovery.h"
 
 namespace ka::net {
@@ -26,10 +22,6 @@ namespace {
 constexpr double answers_per_second = 10, answers_at_once = 100;
 constexpr int most_at_a_time = 64;
 constexpr auto pause_after_those = std::chrono::milliseconds(5);
-
-// Nor has it more of the queue, where the questions of others would be lost: the kernel drops what comes from there.
-constexpr std::size_t most_unheard = 64;  // a jump of the filter goes no further than 255
-constexpr auto unheard_for = std::chrono::seconds(1);
 
 // The interface that has the address; 0: none.
 unsigned interface_of(asio::ip::address_v4 address) {
@@ -101,45 +93,22 @@ void reply(int socket, const Datagram& question, std::string answer) {
   ::sendmsg(socket, &message, MSG_DONTWAIT);  // one that is lost is asked for again
 }
 
-// Of an old kernel, or one without filters, nothing is asked: then all are heard, and the flood shares the queue.
-void hear_all_but(int socket, const std::vector<std::uint32_t>& addresses) {
-  constexpr unsigned source_address = static_cast<unsigned>(SKF_NET_OFF) + 12;  // in the IPv4 header
-  std::vector<sock_filter> program{BPF_STMT(BPF_LD | BPF_W | BPF_ABS, source_address)};
-  for (std::size_t left = addresses.size(); left > 0; --left) {
-    const sock_filter test =
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, addresses[addresses.size() - left], static_cast<std::uint8_t>(left), 0);
-    program.push_back(test);
-  }
-  const sock_filter take = BPF_STMT(BPF_RET | BPF_K, ~0U), drop = BPF_STMT(BPF_RET | BPF_K, 0);
-  program.insert(program.end(), {take, drop});
-  const sock_fprog whole{static_cast<unsigned short>(program.size()), program.data()};
-  ::setsockopt(socket, SOL_SOCKET, SO_ATTACH_FILTER, &whole, sizeof whole);
-}
-
-void hear_all(int socket) {
-  const int unused = 0;
-  ::setsockopt(socket, SOL_SOCKET, SO_DETACH_FILTER, &unused, sizeof unused);
-}
-
 }  // namespace
 
 struct DiscoveryServer::State {
   State(asio::io_context& io, asio::ip::address_v4 own, Offer what)
-      : socket(io), pause(io), hearing(io), address(own), offer(std::move(what)) {}
+      : socket(io), pause(io), address(own), offer(std::move(what)), door(io, answers_per_second, answers_at_once) {}
 
   udp::socket socket;
   asio::steady_timer pause;
-  asio::steady_timer hearing;          // until those unheard are heard again
-  std::vector<std::uint32_t> unheard;  // addresses in host order
   asio::ip::address_v4 address;
   Offer offer;
   unsigned interface = 0;  // that has the address
-  wire::AddressBudget budget{answers_per_second, answers_at_once};
+  Door door;
 
   void listen(std::uint16_t port);
   Awaitable<void> run(std::shared_ptr<State> self);
-  void answer(std::shared_ptr<State> self, Datagram& question);
-  void leave_unheard(std::shared_ptr<State> self, std::uint32_t from);
+  void answer(Datagram& question);
   bool comes_from_our_network(Datagram& question);
 };
 
@@ -159,15 +128,16 @@ void DiscoveryServer::State::listen(std::uint16_t port) {
     throw Error("listen on UDP port " + std::to_string(port), error == asio::error::address_in_use
                                                                   ? "it is taken: does another ka-server run here?"
                                                                   : error.message());
+  door.guards(fd);
 }
 
-Awaitable<void> DiscoveryServer::State::run(std::shared_ptr<State> self) {
+Awaitable<void> DiscoveryServer::State::run(std::shared_ptr<State>) {
   Datagram question;
   while (socket.is_open()) {
     auto [error] = co_await socket.async_wait(udp::socket::wait_read, asio::as_tuple(asio::use_awaitable));
     if (error) co_return;
     int number = 0;
-    for (; number < most_at_a_time && receive(socket.native_handle(), question); ++number) answer(self, question);
+    for (; number < most_at_a_time && receive(socket.native_handle(), question); ++number) answer(question);
     if (number < most_at_a_time) continue;
     pause.expires_after(pause_after_those);
     co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
@@ -182,27 +152,10 @@ bool DiscoveryServer::State::comes_from_our_network(Datagram& question) {
   return by == interface;
 }
 
-void DiscoveryServer::State::leave_unheard(std::shared_ptr<State> self, std::uint32_t from) {
-  if (unheard.size() >= most_unheard || std::find(unheard.begin(), unheard.end(), from) != unheard.end()) return;
-  unheard.push_back(from);
-  hear_all_but(socket.native_handle(), unheard);
-  if (unheard.size() > 1) return;
-  hearing.expires_after(unheard_for);
-  hearing.async_wait([self](boost::system::error_code error) {
-    if (error || !self->socket.is_open()) return;
-    self->unheard.clear();
-    hear_all(self->socket.native_handle());
-  });
-}
-
-void DiscoveryServer::State::answer(std::shared_ptr<State> self, Datagram& question) {
+void DiscoveryServer::State::answer(Datagram& question) {
   try {
     const wire::DiscoveryQuery query = wire::parse_discovery_query(question.bytes());
-    const std::uint32_t from = ntohl(question.from.sin_addr.s_addr);
-    if (!budget.take(from, steady_now())) {
-      leave_unheard(self, from);
-      return;
-    }
+    if (!door.admits(ntohl(question.from.sin_addr.s_addr))) return;
     if (!comes_from_our_network(question) || !offer.serves(query.session)) return;
     wire::DiscoveryAnswer answer;
     answer.token = query.token;
@@ -225,7 +178,6 @@ DiscoveryServer::~DiscoveryServer() {
   boost::system::error_code ignored;
   state_->socket.close(ignored);
   state_->pause.cancel();
-  state_->hearing.cancel();
 }
 
 }  // namespace ka::net

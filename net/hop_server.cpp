@@ -5,10 +5,9 @@
 #include <list>
 
 #include "base/error.h"
-#include "net/clock.h"
 #include "net/control_connection.h"
+#include "net/door.h"
 #include "net/tcp_busy.h"
-#include "wire/address_budget.h"
 
 namespace ka::net {
 
@@ -25,7 +24,8 @@ constexpr double connections_per_second = 16, connections_at_once = 64;
 }  // namespace
 
 struct HopServer::State : std::enable_shared_from_this<State> {
-  explicit State(asio::io_context& io) : io(io), acceptor(io), more(io) {}
+  explicit State(asio::io_context& io)
+      : io(io), acceptor(io), door(io, connections_per_second, connections_at_once), more(io) {}
 
   struct Caller {
     Caller(tcp::socket s, std::uint32_t from, asio::io_context& io)
@@ -39,8 +39,8 @@ struct HopServer::State : std::enable_shared_from_this<State> {
 
   asio::io_context& io;
   tcp::acceptor acceptor;
+  Door door;
   Signal more;
-  wire::AddressBudget budget{connections_per_second, connections_at_once};
   std::list<std::shared_ptr<Caller>> unopened;
   std::list<std::shared_ptr<Caller>> served;  // the newest last; one of each address
   std::uint64_t stream = 0;
@@ -101,6 +101,7 @@ HopServer::HopServer(asio::io_context& io, asio::ip::address_v4 address, std::ui
     if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
   }
   if (error) throw Error("listen for data on TCP port " + std::to_string(port), error.message());
+  state_->door.guards(acceptor.native_handle());
   asio::co_spawn(io, state_->accept(state_), asio::detached);
 }
 
@@ -150,7 +151,8 @@ Awaitable<void> HopServer::State::accept(std::shared_ptr<State> self) {
     }
     boost::system::error_code gone;
     const wire::Endpoint from = to_wire(socket.remote_endpoint(gone));
-    if (gone || !budget.take(from.address, steady_now())) continue;  // the socket closes
+    if (gone || !door.admits(from.address)) continue;  // the socket closes
+    Door::unfilter(socket.native_handle());
     make_room(from.address);
     set_common_options(socket);
     auto caller = std::make_shared<Caller>(std::move(socket), from.address, io);

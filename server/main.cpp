@@ -8,8 +8,8 @@
 #include "base/files.h"
 #include "base/output.h"
 #include "base/text.h"
-#include "server/clone_command.h"
-#include "server/command_line.h"
+#include "server/command/clone_command.h"
+#include "server/command/command_line.h"
 
 namespace ka::server {
 

@@ -4,7 +4,7 @@
 #include <cctype>
 #include <cstdlib>
 
-#include "agent/dhcp_packet.h"
+#include "agent/network/dhcp_packet.h"
 
 namespace {
 

@@ -23,7 +23,7 @@ def commands(top, build):
     found = {}
     for entry in json.loads((build / "compile_commands.json").read_text()):
         path = Path(entry["directory"], entry["file"]).resolve()
-        if path.suffix == ".cpp" and path.parent.parent == top and path.parent.name in ROOMS:
+        if path.suffix == ".cpp" and path.is_relative_to(top) and path.relative_to(top).parts[0] in ROOMS:
             found[path] = [word for word in shlex.split(entry["command"]) if word.startswith(("-D", "-I", "-std="))]
     return found
 
@@ -41,7 +41,7 @@ def main():
 
         def check(path):
             # wire/ does not know Asio; <netinet/tcp.h>, which Asio includes, and <linux/tcp.h> exclude each other.
-            alone = path.parent.name == "wire" or path.name == "tcp_busy.cpp"
+            alone = path.parent == top / "wire" or path.name == "tcp_busy.cpp"
             words = sources[path] + ([] if alone else ["-include-pch", precompiled])
             ended = subprocess.run(["clang-tidy", "--quiet", str(path), "--", "-Wno-everything", *words], cwd=top,
                                    capture_output=True, text=True)

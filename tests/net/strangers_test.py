@@ -286,9 +286,11 @@ def a_server_that_sends_crumbs_is_dropped():
     with Rack(2) as rack_:
         liar = rack_.start("s", sys.executable, os.path.abspath(__file__), "--crumbs", stdout=subprocess.PIPE)
         rack_.wait_for_listener("s", DATA_PORT)
-        client = rack_.start("n1", rack.program("ka-client"), "-s", rack.SESSION, "-H", SERVER, "-t", "1", "-e",
+        client = rack_.start("n1", rack.program("ka-client"), "-s", rack.SESSION, "-H", SERVER, "-t", "20", "-e",
                              "sleep 1000")
-        check(liar.stdout.readline() == "begins\n", "the node did not come")
+        if liar.stdout.readline() != "begins\n":
+            client.terminate()
+            check(False, f"the node did not come: {finish(client)}")
         watch = Watch(client)
         fate = liar.stdout.readline()
         check(fate != "", "the liar itself failed")
@@ -305,6 +307,7 @@ def keep_alive(node):
 
 def send_crumbs():
     crumbs = b"".join(protocol.crumb(offset, False) for offset in range(100_000))
+    socket.setdefaulttimeout(60)  # a node that does not come, or neither takes nor refuses them, is no reason to hang
     control, data = (socket.create_server(("", port)) for port in (CONTROL_PORT, DATA_PORT))
     node = Connection(control.accept()[0])
     node.wait_for(protocol.HELLO)

@@ -1,4 +1,5 @@
-// The nodes of a simulation: what agent/server_link.cpp, agent/client_main.cpp and, of a clone, agent/node.cpp do.
+// The nodes of a simulation: what agent/link/server_link.cpp, agent/client/client_main.cpp and, of a clone,
+// agent/boot/node.cpp do.
 
 #include <algorithm>
 #include <utility>

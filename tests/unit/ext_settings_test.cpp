@@ -5,9 +5,9 @@
 #include <map>
 #include <set>
 
-#include "agent/format.h"
+#include "agent/storage/format.h"
 #include "base/text.h"
-#include "server/golden.h"
+#include "server/golden/golden.h"
 #include "tests/unit/run_coroutine.h"
 #include "tests/unit/scratch.h"
 

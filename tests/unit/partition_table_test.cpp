@@ -1,4 +1,4 @@
-#include "agent/partition_table.h"
+#include "agent/storage/partition_table.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -6,7 +6,7 @@
 #include <random>
 
 #include "base/error.h"
-#include "server/partition_table.h"
+#include "server/golden/partition_table.h"
 #include "wire/desc.h"
 #include "wire/partition_places.h"
 

@@ -1,14 +1,15 @@
 // A node's connection to a server, the real ones of both, over loopback: what a node does when the server says no, dies
 // or falls silent between its first word and its first write.
 
-#include "agent/server_link.h"
+#include "agent/link/server_link.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <random>
 
-#include "server/job.h"
+#include "server/job/job.h"
 
 namespace ka {
 namespace {
@@ -24,8 +25,11 @@ Awaitable<void> pause(asio::io_context& io, std::chrono::milliseconds time) {
   co_await timer.async_wait(asio::use_awaitable);
 }
 
-std::uint16_t free_port(asio::io_context& io) {
-  return tcp::acceptor(io, tcp::endpoint(asio::ip::address_v4::any(), 0)).local_endpoint().port();
+// Servers side by side, and those of other processes that run this: each has a port of its own, below those that the
+// kernel picks for whoever asks for any.
+std::uint16_t own_port() {
+  static unsigned number = 0;
+  return static_cast<std::uint16_t>(10'000 + static_cast<unsigned>(::getpid()) % 500 * 32 + number++ % 32);
 }
 
 // The cable of a node's control connection; a node that tries again gets another one through it.
@@ -108,7 +112,7 @@ class Case final : public server::JobObserver {
       plan.sessions.push_back(std::move(session));
     }
     plan.listen = loopback;
-    plan.control_port = free_port(io);
+    plan.control_port = own_port();
     plan.data_port = 0;
     // The operator's yes comes after the trouble, or too late for the no.
     plan.confirm = [this](std::vector<wire::WriteRequest>) { return say_yes_late(); };

@@ -1,0 +1,680 @@
+#include "agent/clone/clone.h"
+
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <map>
+
+#include "agent/bootable/boot_loader.h"
+#include "agent/bootable/device_names.h"
+#include "agent/bootable/disk_drivers.h"
+#include "agent/bootable/initrd.h"
+#include "agent/clone/inodes.h"
+#include "agent/clone/proof.h"
+#include "agent/clone/repeat.h"
+#include "agent/identity/identity.h"
+#include "agent/identity/network_files.h"
+#include "agent/identity/ssh_host_keys.h"
+#include "agent/link/memory.h"
+#include "agent/machine/clone_tree.h"
+#include "agent/machine/mounts.h"
+#include "agent/machine/sink.h"
+#include "agent/storage/disk_contents.h"
+#include "agent/storage/disks.h"
+#include "agent/storage/format.h"
+#include "agent/storage/kernel_log.h"
+#include "agent/storage/partition_table.h"
+#include "agent/storage/targets.h"
+#include "base/error.h"
+#include "base/files.h"
+#include "base/text.h"
+#include "base/thread.h"
+#include "wire/manifest.h"
+#include "wire/partition_places.h"
+
+namespace ka::agent {
+
+namespace {
+
+constexpr std::size_t largest_manifest = 64 << 20;
+constexpr std::uint64_t mib = 1 << 20;
+constexpr auto between_news = std::chrono::seconds(2);
+
+// A golden partition's place on this machine.
+struct Place {
+  std::string device;      // "/dev/sda5"
+  std::uint64_t size = 0;  // bytes
+};
+
+// The steps of one clone, in their order; docs/design.md says why it is this one.
+class Clone {
+ public:
+  explicit Clone(CloneContext& context)
+      : context_(context),
+        machine_(context.machine),
+        log_(context.log),
+        mounts_(context.io, context.machine, context.log),
+        stage2_(context.machine, context.stage2_root),
+        clone_(context.machine, context.target),
+        kernel_log_(context.kernel_log) {}
+
+  Awaitable<void> run() {
+    std::exception_ptr failure;
+    try {
+      co_await steps();
+    } catch (...) {
+      failure = std::current_exception();
+    }
+    if (failure) {
+      // What was stopped has to unmount all the same.
+      co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+      failure = with_words_of_kernel(failure);
+      co_await mounts_.give_up();
+      leave_unbootable();
+    }
+    machine_.close_disks();
+    if (failure) std::rethrow_exception(failure);
+  }
+
+ private:
+  Awaitable<void> steps() {
+    co_await receive_manifest();
+    co_await check_everything();
+    claim_disks();
+    co_await ask_to_write();
+
+    for (const Target& target : targets_) co_await partition(target);
+    for (const Target& target : targets_) let_programs_in(target);
+    for (const wire::FileSystem& f : manifest_.file_systems) co_await format(f);
+    mount_file_systems();
+    co_await copy_system();
+    for (const wire::RawPartition& raw : manifest_.raw_partitions) co_await copy_raw(raw);
+
+    make_bare_inodes(machine_, clone_, log_, manifest_);
+    initrd_is_old_ = correct_device_names(clone_, log_, manifest_);
+    renew_identity(clone_, log_, manifest_.golden_host, context_.host_name);
+    fit_network();
+    mount_kernel_file_systems();
+    co_await renew_ssh_host_keys(machine_, clone_, log_, host_name());
+    co_await fit_drivers();
+    co_await run_hooks();
+    co_await prepare_boot_loader();
+
+    co_await unmount_and_check();
+    co_await read_back();
+    check_kernel_log();
+    write_boot_code();
+    log_.line("Installation finished. No error reported.");
+  }
+
+  void stage(const std::string& text) { context_.link.report(text); }
+
+  const std::string& host_name() const {
+    return context_.host_name.empty() ? manifest_.golden_host : context_.host_name;
+  }
+
+  // ---- Before anything is written ----
+
+  Awaitable<void> receive_manifest() {
+    log_.line("------| Ka |---- Install starting...");
+    log_.line("Current session is -s " + std::string(wire::manifest_session));
+    Log::Step step(log_, "Receiving partitions information");
+    BufferSink sink(largest_manifest);
+    std::string session = wire::manifest_session;
+    co_await context_.link.receive(session, sink);
+    manifest_ = wire::parse_manifest(sink.content());
+    if (context_.limit_steps) context_.limit_steps(std::chrono::seconds(manifest_.step_limit_s));
+    step.ok();
+  }
+
+  Awaitable<void> check_everything() {
+    stage("checking");
+    try {
+      // What needs no disk comes first: drivers may still be looking for them.
+      check_firmware();
+      check_programs();
+      co_await load_file_systems();
+      drivers_ = co_await context_.settle_drivers();
+      co_await choose_disks();
+      co_await try_file_systems();
+    } catch (const Error& error) {
+      throw Error(std::string(error.what()) + ". Nothing was written");
+    }
+  }
+
+  // What the firmware starts a system by shows in how it started this one.
+  void check_firmware() const {
+    const std::string mine = ::access((context_.sysfs + "/firmware/efi").c_str(), F_OK) == 0 ? "uefi" : "bios";
+    const auto& fitting = manifest_.firmware;
+    if (std::find(fitting.begin(), fitting.end(), mine) != fitting.end()) return;
+    throw Error("be a clone of " + manifest_.golden_host,
+                mine == "uefi" ? "this machine started by UEFI, and what the golden machine sends starts by BIOS only; "
+                                 "switch the firmware of this machine to legacy (BIOS, CSM) boot"
+                               : "this machine started by BIOS, and what the golden machine sends starts by UEFI only; "
+                                 "switch the firmware of this machine to UEFI boot");
+  }
+
+  Awaitable<void> choose_disks() {
+    TargetQuestion question{manifest_, read_disks(context_.sysfs, context_.procfs), context_.target_rules,
+                            context_.booted_by_network, drivers_.doubts};
+    targets_ = choose_targets(question);
+    for (const Target& target : targets_) {
+      log_.line(" - The golden " + target.golden->name + " goes to " + target.disk.text());
+      co_await place_on(target);
+    }
+    for (const wire::FileSystem& f : manifest_.file_systems) check_fit(f, place(f.disk, f.partition).size);
+    for (const wire::RawPartition& raw : manifest_.raw_partitions)
+      if (place(raw.disk, raw.partition).size < raw.size)
+        throw Error("fit the raw partition " + std::to_string(raw.partition) + " of the golden " + raw.disk,
+                    "it has " + std::to_string(raw.size) + " bytes, here there are " +
+                        std::to_string(place(raw.disk, raw.partition).size));
+  }
+
+  Awaitable<void> place_on(const Target& target) {
+    try {
+      co_await lay_out(target);
+    } catch (const Error& error) {
+      throw in_context("use " + target.disk.text(), error);
+    }
+    for (const PlacedPartition& p : placed_[target.golden->name])
+      places_[{target.golden->name, p.partition.number}] =
+          Place{"/dev/" + partition_name(target.disk.name, p.partition.number), p.size};
+  }
+
+  Awaitable<void> lay_out(const Target& target) {
+    const wire::Disk& golden = *target.golden;
+    auto& placed = placed_[golden.name];
+    placed = place_partitions(golden, target.disk.size, target.disk.sector_size);
+    std::string objection;
+    try {
+      co_await try_table(target);
+    } catch (const Error& error) {
+      if (!wire::have_places(golden.partitions)) throw;
+      objection = error.what();
+    }
+    if (objection.empty()) co_return;
+    // sfdisk cannot say some tables that it can read: logical partitions not in the order of their numbers, close by.
+    log_.line(" - The partitions are laid out anew: " + objection);
+    placed = place_anew(golden, target.disk.size, target.disk.sector_size);
+    co_await try_table(target);
+  }
+
+  // On a file without content, in RAM, as large as the disk. It has sectors of 512 bytes.
+  Awaitable<void> try_table(const Target& target) {
+    if (target.disk.sector_size != 512) co_return;
+    const std::string script = "/tmp/ka-partitions-" + target.disk.name, disk = "/tmp/ka-dry-disk";
+    machine_.write_file(context_.stage2_root + script,
+                        sfdisk_script(*target.golden, placed_[target.golden->name], 512));
+    machine_.write_file(context_.stage2_root + disk, "");
+    const char* const sfdisk = "truncate -s \"$1\" \"$2\" && exec sfdisk --no-reread --no-tell-kernel \"$2\" <\"$3\"";
+    Command command({"sh", "-c", sfdisk, "dry-run", std::to_string(target.disk.size), disk, script});
+    command.root = context_.stage2_root;
+    co_await machine_.run(command);
+  }
+
+  void check_programs() {
+    std::vector<std::string> programs = {"sh", "sfdisk", "truncate", "tar"};
+    if (!manifest_.tar_compression.empty()) programs.push_back(manifest_.tar_compression);
+    for (const wire::FileSystem& f : manifest_.file_systems)
+      for (const std::string& program : programs_for(f)) programs.push_back(program);
+    if (loader() == wire::BootLoader::Kind::lilo)
+      throw Error("install the boot loader", "lilo is not supported yet; start ka-server with -r grub");
+    if (loader() == wire::BootLoader::Kind::grub) programs.push_back("grub-install");
+    for (const std::string& program : programs)
+      if (!stage2_.has_program(program)) throw Error("look for programs in stage2", "there is no " + program);
+  }
+
+  Awaitable<void> load_file_systems() {
+    for (const wire::FileSystem& f : manifest_.file_systems) {
+      if (f.mount_point.empty() || kernel_knows(f.type)) continue;
+      std::string alias = "fs-" + f.type;
+      co_await context_.load_module(alias);
+      if (!kernel_knows(f.type)) throw Error("mount " + f.type, "this kernel has no such file system");
+    }
+  }
+
+  // From here on nobody else can take the disks, and what their descriptors say is what was chosen by their names.
+  void claim_disks() {
+    try {
+      for (const Target& target : targets_) {
+        const MachineDisk& chosen = target.disk;
+        const DeviceFacts facts = machine_.claim_disk("/dev/" + chosen.name);
+        check_same(chosen, facts);
+      }
+    } catch (const Error& error) {
+      throw Error(std::string(error.what()) + ". Nothing was written");
+    }
+  }
+
+  void check_same(const MachineDisk& chosen, const DeviceFacts& facts) const {
+    auto now = disk_by_number(context_.sysfs, context_.procfs, facts.number());
+    std::string difference;
+    if (!now || now->name != chosen.name)
+      difference = "it has another number";
+    else if (facts.size != chosen.size || now->size != chosen.size)
+      difference = "it has another size";
+    else if (facts.sector_size != chosen.sector_size)
+      difference = "it has another sector size";
+    else if (now->serial != chosen.serial || now->wwn != chosen.wwn)
+      difference = "it has another serial number";
+    if (!difference.empty())
+      throw Error("open " + chosen.text(), "what /dev/" + chosen.name + " is now is not what was chosen: " +
+                                               difference + "; was a disk changed just now?");
+  }
+
+  // The server's yes of this round; whatever else it says or if it is silent, nothing is written.
+  Awaitable<void> ask_to_write() {
+    std::vector<wire::DiskOffer> offers;
+    for (const Target& target : targets_) {
+      wire::DiskOffer offer;
+      offer.golden = target.golden->name;
+      offer.name = target.disk.name;
+      offer.model = target.disk.model;
+      offer.serial = target.disk.serial;
+      offer.size = target.disk.size;
+      offer.contents = co_await contents_of(machine_, context_.stage2_root, target.disk.name);
+      log_.line(" - On " + offer.name + " now: " + offer.contents);
+      offers.push_back(std::move(offer));
+    }
+    stage("ready to write");
+    try {
+      co_await context_.link.ask_to_write(std::move(offers));
+    } catch (const PutOut&) {
+      throw;
+    } catch (const ServerLost&) {
+      throw;
+    } catch (const Error& error) {
+      throw Error(std::string(error.what()) + ". Nothing was written");
+    }
+    log_.line("The KA server says yes: writing");
+  }
+
+  // A tool that would refuse half-way refuses now.
+  Awaitable<void> try_file_systems() {
+    for (const wire::FileSystem& f : manifest_.file_systems) {
+      const std::string empty_file = "/tmp/ka-dry-run";
+      auto dry_run = dry_run_command(f, empty_file, place(f.disk, f.partition).size);
+      if (!dry_run) continue;
+      machine_.write_file(context_.stage2_root + empty_file, "");
+      dry_run->root = context_.stage2_root;
+      co_await machine_.run(*dry_run);
+    }
+  }
+
+  bool kernel_knows(const std::string& type) const {
+    const std::string known = read_file(context_.procfs + "/filesystems");
+    for (std::string_view line : split(known, '\n'))
+      if (auto fields = words(line); !fields.empty() && fields.back() == type) return true;
+    return false;
+  }
+
+  const Place& place(const std::string& disk, int partition) const { return places_.at({disk, partition}); }
+
+  const std::string& disk_here(const std::string& golden) const {
+    auto same = [&golden](const Target& target) { return target.golden->name == golden; };
+    return std::find_if(targets_.begin(), targets_.end(), same)->disk.name;
+  }
+
+  wire::BootLoader::Kind loader() const {
+    return manifest_.boot_loader ? manifest_.boot_loader->kind : wire::BootLoader::Kind::none;
+  }
+
+  // ---- The disks ----
+
+  Awaitable<void> partition(const Target& target) {
+    const std::string device = "/dev/" + target.disk.name;
+    stage("partitioning " + target.disk.name);
+    log_.line(" Cleaning hard drive...");
+    changed_.push_back(device);
+    // The table, and a boot loader of the disk's earlier life with all that it kept behind its first sector.
+    std::string first_mib = unfinished_boot_code();
+    first_mib.resize(mib, '\0');
+    machine_.write_device(device, 0, first_mib);
+    // The second copy of a GPT, and of RAID superblocks those that lie at the end of the disk.
+    machine_.write_device(device, target.disk.size - mib, std::string(mib, '\0'));
+
+    Log::Step step(log_, "Writing partition table for " + target.disk.name + " using sfdisk");
+    const std::string script = "/tmp/ka-partitions-" + target.disk.name;
+    machine_.write_file(context_.stage2_root + script,
+                        sfdisk_script(*target.golden, placed_[target.golden->name], target.disk.sector_size));
+    // sfdisk itself would wait a quarter of a second before it tells the kernel; and it takes this process, which has
+    // the disk for itself, for somebody who uses it (--no-reread).
+    const char* const sfdisk =
+        "exec sfdisk --lock --no-reread --no-tell-kernel --wipe always --wipe-partitions always \"$1\" <\"$2\"";
+    Command command({"sh", "-c", sfdisk, "sfdisk", device, script});
+    command.root = context_.stage2_root;
+    co_await machine_.run(command);
+    machine_.write_device(device, 0, unfinished_boot_code());  // sfdisk begins with an empty sector
+    machine_.reread_partitions(device);
+    check_kernel_sees(target);
+    step.ok();
+  }
+
+  // mkfs, mkswap and mount each want their partition alone, which the kernel grants nobody while this process has the
+  // whole disk. What comes in between takes a partition from one of them, which then fails and says so.
+  void let_programs_in(const Target& target) {
+    machine_.share_disk("/dev/" + target.disk.name);
+    check_kernel_sees(target);
+  }
+
+  // A table that the kernel reads otherwise than it was meant would send file systems to the wrong place.
+  void check_kernel_sees(const Target& target) const {
+    for (const PlacedPartition& p : placed_.at(target.golden->name)) {
+      const std::string name = partition_name(target.disk.name, p.partition.number);
+      const std::string entry = context_.sysfs + "/block/" + target.disk.name + "/" + name;
+      auto start = parse_unsigned(trim(read_file_if_any(entry + "/start").value_or("")));
+      auto size = parse_unsigned(trim(read_file_if_any(entry + "/size").value_or("")));
+      bool extended = p.partition.kind == wire::Partition::Kind::extended;  // the kernel shows its first sectors only
+      if (start != p.start / 512 || (!extended && size != p.size / 512))
+        throw Error("write the partition table of /dev/" + target.disk.name,
+                    "the kernel does not see " + name + " where it was put; is the disk in use?");
+    }
+  }
+
+  Awaitable<void> format(const wire::FileSystem& f) {
+    const Place& here = place(f.disk, f.partition);
+    stage("formatting " + here.device);
+    Log::Step step(log_, "Formatting " + here.device + " as " + f.type);
+    Command command = format_command(f, here.device, here.size);
+    command.root = context_.stage2_root;
+    co_await machine_.run(command);
+    if (auto tune = tune_command(f, here.device, here.size)) {
+      tune->root = context_.stage2_root;
+      co_await machine_.run(*tune);
+    }
+    step.ok();
+  }
+
+  void mount_file_systems() {
+    machine_.make_directories(context_.target);
+    for (const wire::FileSystem& f : manifest_.file_systems) {
+      if (f.mount_point.empty()) continue;
+      const std::string& device = place(f.disk, f.partition).device;
+      const std::string target = context_.target + (f.mount_point == "/" ? "" : f.mount_point);
+      Log::Step step(log_, "Mounting " + device + " as " + context_.target + f.mount_point + " ");
+      if (f.mount_point != "/") machine_.make_directories(target);
+      mounts_.mount_disk(device, target, f.type, MS_NOATIME, mount_data(f));
+      step.ok();
+    }
+  }
+
+  // ---- The data ----
+
+  Awaitable<void> copy_system() {
+    log_.line("Linux copy is about to start");
+    stage("copying");
+    // Directories get their times and modes once all that is in them is there. Times are the golden node's: its
+    // clock need not agree with this one.
+    Command tar({"tar", "--extract", "--file=-", "--blocking-factor=128", "--directory=" + context_.target,
+                 "--numeric-owner", "--same-owner", "--same-permissions", "--xattrs", "--xattrs-include=*",
+                 "--delay-directory-restore", "--warning=no-timestamp"});
+    tar.root = context_.stage2_root;
+    // tar ends well also when it could not set an attribute or an ACL, and only says so.
+    std::string lost;
+    auto show = [this, &lost](std::string_view line) {
+      log_.line(line);
+      if (lost.empty() && line.find("Cannot ") != std::string_view::npos) lost = line;
+    };
+    proof_ = std::make_shared<Proof>(manifest_.verify_all);
+    auto sink = proof_->listen(machine_.command_sink(tar, show));
+    std::string session = wire::system_session;
+    ReceiveStats stats = co_await context_.link.receive(session, *sink);
+    proof_->copied();
+    log_received(stats);
+    if (!lost.empty()) throw Error("copy the system", lost);
+    log_.line("Linux copy done.");
+  }
+
+  Awaitable<void> copy_raw(const wire::RawPartition& raw) {
+    const std::string& device = place(raw.disk, raw.partition).device;
+    stage("copying " + device);
+    log_.line(" - Copying " + device + " byte for byte");
+    auto sink = machine_.device_sink(device);
+    if (manifest_.verify_all) sink = proof_->listen_raw(std::move(sink), device);
+    std::string session = raw.session;
+    ReceiveStats stats = co_await context_.link.receive(session, *sink);
+    log_received(stats);
+    if (stats.bytes != raw.size)
+      throw Error("copy " + device,
+                  "the golden node sent " + std::to_string(stats.bytes) + " bytes of " + std::to_string(raw.size));
+  }
+
+  void log_received(const ReceiveStats& stats) {
+    double seconds = std::max(stats.elapsed.count(), 0.001);
+    log_.line("Total data received = " + format_size(stats.bytes) + " (" +
+              format_size(static_cast<std::uint64_t>(static_cast<double>(stats.bytes) / seconds)) + "/sec)");
+  }
+
+  // ---- What must fit this machine ----
+
+  void fit_network() {
+    CardMap cards(manifest_.network_cards, read_network_cards(context_.sysfs), context_.hardware_address);
+    fit_network_files(clone_, log_, cards, HostNames(manifest_.golden_host, context_.host_name));
+  }
+
+  void mount_kernel_file_systems() {
+    const struct {
+      const char *type, *place, *data;
+    } needed[] = {
+        {"proc", "/proc", ""}, {"sysfs", "/sys", ""}, {"devtmpfs", "/dev", ""}, {"tmpfs", "/run", "mode=0755"}};
+    for (const auto& n : needed) mounts_.mount(n.type, clone_.outside(n.place, true), n.type, 0, n.data);
+  }
+
+  Awaitable<void> fit_drivers() {
+    stage("fitting drivers");
+    std::string in_use;
+    for (const std::string& module : drivers_.in_use) in_use += " " + module;
+    if (!in_use.empty()) log_.line(" - Drivers in use on this machine:" + in_use);
+    std::vector<std::string> modules;
+    auto add = [&modules](const std::string& module) {
+      if (std::find(modules.begin(), modules.end(), module) == modules.end()) modules.push_back(module);
+    };
+    for (const Target& target : targets_)
+      for (const std::string& module : driver_modules(context_.sysfs, target.disk.name)) add(module);
+    write_modprobe_conf(clone_, log_, modules);
+    if (manifest_.boot_loader)
+      for (const std::string& module : manifest_.boot_loader->modules) add(module);
+    co_await fit_initrds(machine_, clone_, log_, modules, initrd_is_old_);
+  }
+
+  Awaitable<void> run_hooks() {
+    std::vector<wire::Hook> hooks = manifest_.hooks;
+    std::sort(hooks.begin(), hooks.end(), [](const wire::Hook& a, const wire::Hook& b) { return a.name < b.name; });
+    const std::string directory = "/run/ka-hooks/";  // a tmpfs of this machine's: nothing of it stays in the clone
+    if (!hooks.empty()) machine_.make_directories(context_.target + directory, 0700);
+    for (const wire::Hook& hook : hooks) {
+      stage("running " + escape_bytes(hook.name));
+      log_.line(" - Running " + escape_bytes(hook.name) + " in the clone");
+      machine_.write_file(context_.target + directory + hook.name, hook.content, 0700);
+      Command command({directory + hook.name});
+      command.root = context_.target;
+      command.environment = {"KA_HOST_NAME=" + host_name(), "KA_GOLDEN_HOST=" + manifest_.golden_host};
+      auto show = [this](std::string_view line) { log_.line(line); };
+      co_await machine_.run(command, show);
+    }
+  }
+
+  Awaitable<void> prepare_boot_loader() {
+    for (const Target& target : targets_) {
+      // Without a boot loader of its own a disk gets none, and certainly not the unfinished one.
+      std::string code = target.golden->boot_code.substr(0, boot_code_size);
+      code.resize(boot_code_size, '\0');
+      boot_code_[target.disk.name] = code;
+    }
+    if (loader() == wire::BootLoader::Kind::none) {
+      log_.line(" - No boot loader is installed");
+      co_return;
+    }
+    stage("installing the boot loader");
+    const std::string& disk = disk_here(manifest_.boot_loader->disk);
+    correct_grub_names(clone_, log_, disk);
+    GrubPlace where(clone_, stage2_, disk);
+    boot_code_[disk] = co_await install_grub(machine_, log_, where);
+  }
+
+  // ---- The end ----
+
+  Awaitable<void> unmount_and_check() {
+    stage("unmounting");
+    copy_log();
+    mounts_.unmount_others();
+    auto note = [proof = proof_, target = context_.target] { proof->note_changes(target); };
+    co_await run_beside(context_.io, std::move(note));
+    // After the note, which takes a changed ctime for changed content.
+    set_inode_flags(machine_, clone_, log_, manifest_);
+    Log::Step syncing(log_, "Syncing disks");
+    const std::vector<std::string> mounted = mounts_.disks();
+    for (const std::string& target : mounted) {
+      auto news = tell_of_write_back();
+      co_await machine_.write_back(target);
+    }
+    syncing.ok();
+    for (const std::string& device : mounted_devices())
+      if (std::uint64_t errors = ext_errors(context_.sysfs, device.substr(device.rfind('/') + 1)))
+        throw Error("write " + device, "its file system met " + std::to_string(errors) + " errors");
+    Log::Step unmounting(log_, "Umounting " + context_.target);
+    mounts_.unmount_all();
+    unmounting.ok();
+    for (const wire::FileSystem& f : manifest_.file_systems) {
+      const std::string device = place(f.disk, f.partition).device;
+      if (!f.mount_point.empty()) co_await finish_writes(device);
+      auto command = check_command(f, device);
+      if (!command) continue;
+      command->root = context_.stage2_root;
+      co_await machine_.run(*command);
+    }
+  }
+
+  Awaitable<void> finish_writes(const std::string& device) {
+    auto news = tell_of_write_back();
+    co_await machine_.finish_writes(device);
+  }
+
+  std::unique_ptr<Repeat> tell_of_write_back() {
+    // The same figure twice is no sign of life.
+    auto tell = [this, before = std::string()]() mutable {
+      const std::string now = "writing back, " + format_size(memory_to_write_back(context_.procfs)) + " left";
+      if (now != before) stage(now);
+      before = now;
+    };
+    return std::make_unique<Repeat>(context_.io, between_news, std::move(tell));
+  }
+
+  // What was sent or written, against what the disk gives back: mounted anew, nothing of it is in memory.
+  Awaitable<void> read_back() {
+    stage("reading back");
+    Log::Step step(log_, manifest_.verify_all ? "Reading all files back from the disk"
+                                              : "Reading the files of /boot back from the disk");
+    for (const std::string& device : mounted_devices()) co_await finish_writes(device);  // e2fsck has read some of it
+    for (const wire::FileSystem& f : manifest_.file_systems) {
+      if (f.mount_point.empty()) continue;
+      const std::string target = context_.target + (f.mount_point == "/" ? "" : f.mount_point);
+      mounts_.mount(place(f.disk, f.partition).device, target, f.type, MS_RDONLY | MS_NOATIME, "");
+    }
+    {
+      auto tell = [this, before = std::uint64_t{0}]() mutable {
+        const std::uint64_t now = proof_->bytes_read();
+        if (now != before) stage("reading back, " + format_size(now) + " of " + format_size(proof_->bytes()));
+        before = now;
+      };
+      Repeat news(context_.io, between_news, std::move(tell));
+      auto read = [proof = proof_, target = context_.target] { proof->read_back(target); };
+      co_await run_beside(context_.io, std::move(read));
+    }
+    mounts_.unmount_all();
+    step.ok();
+    log_.line(" - " + std::to_string(proof_->files()) + " files, " + format_size(proof_->bytes()) +
+              " are as they were written");
+  }
+
+  // A write that failed, and that no file system spoke of.
+  void check_kernel_log() {
+    for (const std::string& line : kernel_log_.errors_of(disk_names()))
+      if (tells_of_lost_write(line)) throw Error("write the disk", "the kernel says: " + line);
+  }
+
+  std::exception_ptr with_words_of_kernel(std::exception_ptr failure) {
+    std::string words;
+    for (const std::string& line : kernel_log_.errors_of(disk_names())) words += (words.empty() ? "" : "; ") + line;
+    if (words.empty()) return failure;
+    try {
+      std::rethrow_exception(failure);
+    } catch (const PutOut&) {
+    } catch (const ServerLost&) {
+    } catch (const Error& error) {
+      if (std::string(error.what()).find("the kernel says: ") == std::string::npos)
+        return std::make_exception_ptr(Error(std::string(error.what()) + " (the kernel says: " + words + ")"));
+    } catch (...) {
+    }
+    return failure;
+  }
+
+  // Disks that were written to: "vda".
+  std::vector<std::string> disk_names() const {
+    std::vector<std::string> names;
+    for (const std::string& device : changed_) names.push_back(device.substr(device.rfind('/') + 1));
+    return names;
+  }
+
+  std::vector<std::string> mounted_devices() const {
+    std::vector<std::string> devices;
+    for (const wire::FileSystem& f : manifest_.file_systems)
+      if (!f.mount_point.empty()) devices.push_back(place(f.disk, f.partition).device);
+    return devices;
+  }
+
+  void copy_log() {
+    if (context_.log_file.empty()) return;
+    auto log = read_file_if_any(context_.log_file);
+    if (!log) throw Error("keep the log in the clone", "cannot read " + context_.log_file);
+    std::string name = context_.log_file.substr(context_.log_file.rfind('/') + 1);
+    clone_.write(manifest_.log_directory + "/" + name, *log);
+  }
+
+  // The very last thing: up to here the disk does not boot.
+  void write_boot_code() {
+    for (const auto& [disk, code] : boot_code_) {
+      machine_.claim_disk("/dev/" + disk);  // fails if anything of it is still mounted, seen from wherever
+      machine_.write_device("/dev/" + disk, 0, code);
+      if (machine_.read_device("/dev/" + disk, 0, boot_code_size) != code)
+        throw Error("write the boot code of /dev/" + disk, "what is read back is not what was written");
+    }
+  }
+
+  void leave_unbootable() {
+    for (const std::string& device : changed_) {
+      try {
+        machine_.write_device(device, 0, unfinished_boot_code());
+      } catch (const std::exception& error) {
+        log_.line(std::string(" - ") + error.what());
+      }
+    }
+  }
+
+  CloneContext& context_;
+  Machine& machine_;
+  Log& log_;
+  Mounts mounts_;
+  CloneTree stage2_, clone_;
+  KernelLog kernel_log_;          // from before the first write
+  std::shared_ptr<Proof> proof_;  // shared with the thread that reads
+
+  wire::Manifest manifest_;
+  std::vector<Target> targets_;
+  std::map<std::string, std::vector<PlacedPartition>> placed_;  // by golden disk
+  std::map<std::pair<std::string, int>, Place> places_;         // by golden disk and partition
+  std::map<std::string, std::string> boot_code_;                // by disk of this machine
+  bool initrd_is_old_ = false;
+  SettledDrivers drivers_;
+  std::vector<std::string> changed_;  // devices of disks that were written to
+};
+
+}  // namespace
+
+Awaitable<void> clone(CloneContext& context) {
+  Clone clone(context);
+  co_await clone.run();
+}
+
+}  // namespace ka::agent

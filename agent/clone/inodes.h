@@ -1,0 +1,21 @@
+#pragma once
+/// What tar does not carry of the golden node's files: directories whose content is left out, sockets, and the flags
+/// and project ids of all files.
+
+#include "agent/machine/clone_tree.h"
+#include "agent/machine/log.h"
+#include "wire/manifest.h"
+
+namespace ka::agent {
+
+/// Makes bare directories and sockets with owner, mode, attributes and time, and what every clone needs to be mounted
+/// on
+/// (/proc, /sys, /dev, /run). A socket that has no place any more is named in the log and left out: whoever listens
+/// there makes it anew.
+void make_bare_inodes(Machine& machine, CloneTree& clone, Log& log, const wire::Manifest& manifest);
+
+/// Gives files their flags and project ids. The last thing that is done to a file: an immutable one cannot be changed
+/// after it. What is not there any more (a lease, an SSH key) is left out. Throws Error naming the file.
+void set_inode_flags(Machine& machine, CloneTree& clone, Log& log, const wire::Manifest& manifest);
+
+}  // namespace ka::agent

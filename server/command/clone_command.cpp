@@ -1,0 +1,114 @@
+#include "server/command/clone_command.h"
+
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/process.h"
+#include "base/text.h"
+#include "server/command/check_report.h"
+#include "server/command/run_job.h"
+#include "server/command/serve.h"
+#include "server/golden/programs.h"
+#include "server/job/status_table.h"
+#include "server/plan/plan_input.h"
+
+namespace ka::server {
+
+namespace {
+
+std::vector<std::string> mount_points(const wire::Manifest& manifest) {
+  std::vector<std::string> points;
+  for (const wire::FileSystem& fs : manifest.file_systems) {
+    if (!fs.mount_point.empty()) points.push_back(fs.mount_point);
+  }
+  return points;
+}
+
+// All that this run needs of the machine's own programs.
+std::vector<std::string> programs_for(const CloneOptions& options) {
+  std::vector<std::string> programs = {"sfdisk", "blkid", "dumpe2fs", "tar"};
+  if (options.compression != "off" && options.compression != "auto") programs.emplace_back("zstd");
+  if (packs_stage2(options.stage2)) programs.emplace_back("mksquashfs");
+  return programs;
+}
+
+// Asked for before anybody waits.
+void check_sources(const Prepared& ready) {
+  check_file_source(ready.stage2.file);
+  for (const wire::RawPartition& raw : ready.plan.manifest.raw_partitions)
+    check_file_source("/dev/" + partition_name(raw.disk, raw.partition));
+}
+
+Awaitable<Prepared> prepare(asio::io_context& io, const CloneOptions& options) {
+  if (::geteuid() != 0) throw Error("ka-server must be run as root: it reads every file and every disk");
+  extend_path();
+  require_programs(programs_for(options));
+  Prepared ready;
+  ready.input = read_input(options);
+  ready.job = job_plan(io, options);
+  if (options.confirm && !options.check) ready.confirm = std::make_unique<Confirm>(io);
+  std::vector<std::string> drives;
+  for (const auto& [drive, desc] : ready.input.descs) drives.push_back(drive);
+  Golden golden = co_await inspect(io, drives);
+  ready.plan = make_plan(golden, ready.input);
+  co_await check_tar(io);
+  std::vector<std::string> points = mount_points(ready.plan.manifest);
+  ready.tree = std::make_unique<GoldenTree>(points);
+  ready.stage2 = co_await find_stage2(io, options.stage2, ready.tree->work_folder());
+  check_sources(ready);
+  add_survey(ready.plan, survey(ready.tree->root(), points, ready.plan.excluded));
+  co_return ready;
+}
+
+std::string text_of(const Prepared& ready) {
+  return plan_text(ready.plan, ready.input) + "+ Stage2 : " + ready.stage2.from + ", " +
+         format_size(ready.stage2.size) + "\n+ To send : about " + format_size(ready.plan.expected) + "\n";
+}
+
+Awaitable<void> clone(asio::io_context& io, const CloneOptions& options, Output& output, Report& report) {
+  Prepared ready = co_await prepare(io, options);
+  output.write_for_sure(text_of(ready));
+  co_await serve(io, options, ready, output, report);
+  report.result.warnings.insert(report.result.warnings.begin(), ready.plan.warnings.begin(), ready.plan.warnings.end());
+}
+
+int run_check(const CloneOptions& options, Output& output, ReportFile& file, asio::io_context& io) {
+  std::exception_ptr failure;
+  auto check = [&]() -> Awaitable<void> {
+    Prepared ready = co_await prepare(io, options);
+    output.write_for_sure(text_of(ready) + "This machine can be cloned. Nothing was sent (--check).\n");
+    file.write(check_json(options, ready));
+  };
+  auto ended = [&](std::exception_ptr error) {
+    failure = error;
+    io.stop();
+  };
+  asio::co_spawn(io, check, ended);
+  io.run();
+  if (!failure) return 0;
+  try {
+    std::rethrow_exception(failure);
+  } catch (const std::exception& error) {
+    file.write(check_json(options, error));
+    throw;
+  }
+}
+
+}  // namespace
+
+int run_clone(const CloneOptions& options) {
+  ReportFile file(options.json);
+  asio::io_context io;
+  Output output(io, STDOUT_FILENO);
+  reap_children(io);
+  if (options.check) return run_check(options, output, file, io);
+  Report report;
+  report.session = options.session;
+  report.wanted = options.nodes;
+  run_reported(io, clone(io, options, output, report), report, file);
+  output.write_for_sure(result_table(report.result.nodes, options.nodes));
+  for (const std::string& warning : report.result.warnings) output.write_for_sure("! " + escape_bytes(warning) + "\n");
+  return exit_status(report);
+}
+
+}  // namespace ka::server

@@ -1,0 +1,23 @@
+#include "server/command/command_line.h"
+
+#include "server/command/desc_command.h"
+#include "server/command/send_command.h"
+#include "server/options/option_table.h"
+#include "server/pxe/pxe_config.h"
+
+namespace ka::server {
+
+CommandLine::CommandLine()
+    : app("Clones this machine, the golden node, onto any number of nodes that boot by PXE (KA method).\n"
+          "For example: ka-server -n 3 -X sdb --check",
+          "ka-server") {
+  app.require_subcommand(0, 1);
+  app.get_formatter()->column_width(36);
+  add_help_and_version(app);
+  add_clone_options(app, clone);
+  add_desc_command(app, chosen);
+  add_send_command(app, chosen);
+  add_pxe_config_command(app, chosen);
+}
+
+}  // namespace ka::server

@@ -1,0 +1,98 @@
+#include "server/command/desc_command.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/process.h"
+#include "server/golden/golden.h"
+#include "server/golden/mounts.h"
+#include "server/golden/programs.h"
+#include "server/options/option_table.h"
+#include "wire/desc.h"
+
+namespace ka::server {
+
+namespace {
+
+// The drive that / is on.
+std::string root_drive() {
+  auto devices = read_block_devices();
+  for (const Mount& mount : parse_mountinfo(read_file("/proc/self/mountinfo"))) {
+    if (mount.point != "/") continue;
+    const BlockDevice* device = find_device(devices, mount.major, mount.minor);
+    if (device != nullptr && device->partition != 0) return device->disk;
+  }
+  throw Error("desc", "/ is not on a partition of a drive; name the drive: ka-server desc sda");
+}
+
+struct Medium {
+  std::string path;
+  std::uint64_t size = 0;
+};
+
+// A drive by its name, or the image of one.
+Medium find_medium(const std::string& name) {
+  std::string drive = name.empty() ? root_drive() : name;
+  auto devices = read_block_devices();
+  if (const BlockDevice* device = find_device(devices, drive)) {
+    if (device->partition != 0) throw Error("desc " + drive, "is a partition; name its drive, " + device->disk);
+    return {"/dev/" + device->name, device->size};
+  }
+  struct stat status {};
+  if (::stat(drive.c_str(), &status) != 0 || !S_ISREG(status.st_mode))
+    throw Error("desc " + drive, "there is no such drive, and no such disk image");
+  return {drive, static_cast<std::uint64_t>(status.st_size)};
+}
+
+// A desc numbers partitions by their order, so it cannot leave a number out.
+void check_numbers(const std::vector<wire::Partition>& partitions, const std::string& path) {
+  int primary = 1;
+  for (const wire::Partition& p : partitions) {
+    if (p.kind != wire::Partition::Kind::logical && p.number != primary++)
+      throw Error("desc " + path, "partition " + std::to_string(primary - 1) + " is missing before " +
+                                      std::to_string(p.number) + ", which a desc cannot say; clone it without -p");
+  }
+}
+
+Awaitable<void> print_desc(asio::io_context& io, std::string name) {
+  Medium medium = find_medium(name);
+  extend_path();
+  require_programs({"sfdisk"});
+  Command command({"sfdisk", "--json", medium.path});
+  std::string json = co_await output_of(io, command);
+  std::vector<wire::Partition> partitions = desc_of(medium.path, parse_sfdisk(json), medium.size);
+  check_numbers(partitions, medium.path);
+  write_all(STDOUT_FILENO, "# " + medium.path + " as it is; sizes are MiB\n" + wire::format_desc(partitions),
+            "standard output");
+}
+
+int run_desc(const std::string& drive) {
+  asio::io_context io;
+  reap_children(io);
+  std::exception_ptr failure;
+  auto ended = [&](std::exception_ptr error) {
+    failure = error;
+    io.stop();
+  };
+  asio::co_spawn(io, print_desc(io, drive), ended);
+  io.run();
+  if (failure) std::rethrow_exception(failure);
+  return 0;
+}
+
+}  // namespace
+
+void add_desc_command(CLI::App& app, std::function<int()>& chosen) {
+  auto drive = std::make_shared<std::string>();
+  CLI::App* desc = app.add_subcommand("desc", "Write a desc file of a drive as it is (fdisk_to_desc)");
+  add_help_and_version(*desc);
+  desc->add_option("DRIVE", *drive, "sda, or the image of a disk; without it, the drive that / is on")->type_name("");
+  desc->callback([drive, &chosen] { chosen = [drive] { return run_desc(*drive); }; });
+}
+
+}  // namespace ka::server

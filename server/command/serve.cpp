@@ -1,0 +1,146 @@
+#include "server/command/serve.h"
+
+#include "base/error.h"
+#include "base/files.h"
+#include "server/command/run_job.h"
+#include "server/golden/tar_warnings.h"
+#include "server/job/chunk_source.h"
+#include "wire/messages.h"
+
+namespace ka::server {
+
+namespace {
+
+std::string manifest_of_now(Plan plan, const std::string& root) {
+  std::vector<std::string> points;
+  for (const wire::FileSystem& fs : plan.manifest.file_systems) {
+    if (!fs.mount_point.empty()) points.push_back(fs.mount_point);
+  }
+  // A directory of -x that went meanwhile is not missed.
+  plan.excluded_by_conf.insert(plan.excluded.begin(), plan.excluded.end());
+  add_survey(plan, survey(root, points, plan.excluded));
+  return wire::to_json(plan.manifest);
+}
+
+// What tar said in all rounds, and the file that it goes to at the end.
+struct Said {
+  std::string file, text;
+};
+
+// tar, and what it says: also with status 0 it may have lost something.
+class TarSource final : public Source {
+ public:
+  TarSource(asio::io_context& io, const Command& tar, std::shared_ptr<Said> said)
+      : said_(std::move(said)), warnings_(std::make_shared<TarWarnings>()) {
+    constexpr int file_changed = 1;  // tar's status when a file changed while it was read
+    auto keep = [warnings = warnings_](std::string_view line) { warnings->add(line); };
+    stream_ = command_source(io, tar, file_changed, keep);
+  }
+
+  Awaitable<std::size_t> read(std::span<std::byte> room) override { return stream_->read(room); }
+
+  Awaitable<std::vector<std::string>> finish() override {
+    co_await stream_->finish();
+    for (const std::string& line : warnings_->lines()) said_->text += line + "\n";
+    co_return warnings_->summary(said_->file);
+  }
+
+ private:
+  std::shared_ptr<Said> said_;
+  std::shared_ptr<TarWarnings> warnings_;
+  std::unique_ptr<Source> stream_;
+};
+
+// Beside the report, else with the logs. Never while tar reads: the folder may be among what it sends.
+std::string warnings_file(const CloneOptions& options) {
+  return options.json.empty() ? "/var/log/ka/" + options.session + ".warnings" : options.json + ".warnings";
+}
+
+void keep_warnings(const Said& said, Report& report) {
+  if (said.text.empty()) return;
+  try {
+    if (auto slash = said.file.rfind('/'); slash != std::string::npos && slash > 0)
+      make_directories(said.file.substr(0, slash));
+    write_file(said.file, said.text);
+  } catch (const Error& error) {
+    report.result.warnings.push_back(error.what());
+  }
+}
+
+std::vector<Session> sessions_of(asio::io_context& io, const CloneOptions& options, const Prepared& ready,
+                                 std::shared_ptr<Said> said) {
+  std::vector<Session> sessions;
+  Session stage2;
+  stage2.name = wire::stage2_session;
+  stage2.open = [&io, file = ready.stage2.file] { return file_source(io, file); };
+  stage2.expected = ready.stage2.size;
+  stage2.kept = true;
+  sessions.push_back(std::move(stage2));
+
+  Session manifest;
+  manifest.name = wire::manifest_session;
+  Plan told = ready.plan;
+  if (options.compression != "off" && can_pack()) told.manifest.tar_compression = wire::zstd_packing;
+  told.manifest.verify_all = options.verify == "all";
+  told.manifest.step_limit_s = options.step_limit;
+  manifest.expected = wire::to_json(told.manifest).size();
+  // Each round is told what is there then: sockets and directories come and go.
+  manifest.open = [&io, told = std::move(told), root = ready.tree->root()] {
+    std::function<std::string()> work = [told, root] { return manifest_of_now(told, root); };
+    return computed_source(io, "look at the files again", work);
+  };
+  sessions.push_back(std::move(manifest));
+
+  Session system;
+  system.name = wire::system_session;
+  system.open = [&io, said, tar = tar_command(ready.tree->root(), left_out_of_stream(ready.plan))] {
+    return std::make_unique<TarSource>(io, tar, said);
+  };
+  system.expected = ready.plan.expected;
+  system.compression = options.compression;
+  system.writes = true;
+  sessions.push_back(std::move(system));
+
+  for (const wire::RawPartition& raw : ready.plan.manifest.raw_partitions) {
+    Session session;
+    session.name = raw.session;
+    session.open = [&io, device = "/dev/" + partition_name(raw.disk, raw.partition)] {
+      return file_source(io, device);
+    };
+    session.expected = raw.size;
+    session.compression = options.compression;
+    session.writes = true;
+    sessions.push_back(std::move(session));
+  }
+  return sessions;
+}
+
+}  // namespace
+
+Awaitable<void> serve(asio::io_context& io, const CloneOptions& options, const Prepared& ready, Output& output,
+                      Report& report) {
+  JobPlan plan = ready.job;
+  auto said = std::make_shared<Said>();
+  said->file = warnings_file(options);
+  plan.sessions = sessions_of(io, options, ready, said);
+  plan.release_delay = std::chrono::milliseconds(options.release_delay * 100);
+  Display display(io, output, options.nodes);
+  display.event("I want " + std::to_string(options.nodes) + (options.nodes == 1 ? " client" : " clients") +
+                "; switch them on now");
+  if (ready.confirm)
+    plan.confirm = [&](std::vector<wire::WriteRequest> nodes) {
+      return ready.confirm->ask(std::move(nodes), [&display](const std::string& line) { display.event(line); });
+    };
+  std::exception_ptr failure;
+  try {
+    report.result = co_await run_job(io, std::move(plan), display);
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  display.close();
+  report.sessions = display.sessions();
+  keep_warnings(*said, report);
+  if (failure) std::rethrow_exception(failure);
+}
+
+}  // namespace ka::server

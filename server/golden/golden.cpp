@@ -1,0 +1,157 @@
+#include "server/golden/golden.h"
+
+#include <limits.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/process.h"
+#include "base/text.h"
+#include "server/golden/touch_mounts.h"
+#include "wire/ext.h"
+
+namespace ka::server {
+
+namespace {
+
+// All that a program prints, however it ends.
+Awaitable<ExitStatus> listen_to(asio::io_context& io, const Command& command, std::string& output) {
+  auto keep = [&output](std::string_view line) { output.append(line).append("\n"); };
+  co_return co_await run(io, command, keep);
+}
+
+// A mount that another one hides is not what its path leads to. Only block devices are asked: a dead NFS server
+// would not answer.
+bool can_be_seen(const Mount& mount) {
+  struct stat status {};
+  if (::lstat(mount.point.c_str(), &status) != 0) return false;
+  return major(status.st_dev) == mount.major && minor(status.st_dev) == mount.minor;
+}
+
+std::vector<Mount> visible_mounts() {
+  std::vector<Mount> mounts = parse_mountinfo(read_file("/proc/self/mountinfo"));
+  std::erase_if(mounts, [](const Mount& mount) { return mount.major != 0 && !can_be_seen(mount); });
+  return mounts;
+}
+
+Awaitable<void> read_table(asio::io_context& io, Golden& golden, std::string drive) {
+  try {
+    Command command({"sfdisk", "--json", "/dev/" + drive});
+    std::string json = co_await output_of(io, command);
+    golden.tables[drive] = parse_sfdisk(json);
+  } catch (const Error& error) {
+    golden.table_errors[drive] = error.what();
+  }
+}
+
+// What cannot be told of a partition is an error of that partition: it may be one that is not cloned.
+Awaitable<void> probe(asio::io_context& io, Golden& golden, std::string partition, bool mounted_ext) {
+  constexpr int nothing_found = 2, ambivalent = 8;
+  Probe& found = golden.probes[partition];
+  Command blkid({"blkid", "-p", "-o", "udev", "/dev/" + partition});
+  std::string text;
+  ExitStatus status = co_await listen_to(io, blkid, text);
+  if (status.ok() || status.code() == nothing_found)
+    found = parse_blkid(text);
+  else if (status.code() == ambivalent)
+    found.error = "it carries the marks of more than one file system or use";
+  else
+    found.error = "blkid -p ended with " + status.text() + ": " + std::string(trim(text));
+  if (found.type.rfind("ext", 0) != 0 && !mounted_ext) co_return;
+  try {
+    Command dumpe2fs({"dumpe2fs", "-h", "/dev/" + partition});
+    std::string header = co_await output_of(io, dumpe2fs);
+    golden.ext[partition] = parse_dumpe2fs(header);
+  } catch (const Error& error) {
+    found.error = error.what();
+  }
+}
+
+// The names that udev gave to drives and partitions by what and where they are.
+void read_links(Golden& golden) {
+  const std::string folder = "/dev/disk/";
+  for (const std::string& kind : list_directory(folder)) {
+    if (kind == "by-uuid" || kind == "by-label" || kind == "by-partuuid" || kind == "by-partlabel") continue;
+    for (const std::string& name : list_directory(folder + kind)) {
+      const std::string path = folder + kind + "/" + name;
+      char target[PATH_MAX];
+      const ssize_t size = ::readlink(path.c_str(), target, sizeof target);
+      if (size <= 0) continue;
+      std::string_view device(target, static_cast<std::size_t>(size));
+      const std::string decoded = unescape_bytes(path).value_or(path);
+      golden.links[std::string(device.substr(device.rfind('/') + 1))].push_back(decoded);
+    }
+  }
+}
+
+void measure(Golden& golden) {
+  for (const Mount& mount : golden.mounts) {
+    struct statvfs status {};
+    if (mount.major == 0 && mount.source.rfind("/dev/", 0) != 0) continue;  // no disk: could be a dead server
+    if (::statvfs(mount.point.c_str(), &status) != 0) throw Error::from_errno("look at " + mount.point);
+    std::uint64_t block = status.f_frsize != 0 ? status.f_frsize : status.f_bsize;
+    golden.usage[mount.point] = {(status.f_blocks - status.f_bfree) * block, status.f_files - status.f_ffree};
+  }
+}
+
+}  // namespace
+
+Probe parse_blkid(std::string_view text) {
+  auto value = [&](std::string_view name) {
+    std::string_view encoded = field_of(text, name);
+    return unescape_bytes(encoded).value_or(std::string(encoded));
+  };
+  return {value("ID_FS_TYPE="), value("ID_FS_UUID_ENC="), value("ID_FS_LABEL_ENC="), ""};
+}
+
+std::string_view field_of(std::string_view text, std::string_view name) {
+  for (std::string_view line : split(text, '\n')) {
+    if (line.substr(0, name.size()) == name) return trim(line.substr(name.size()));
+  }
+  return {};
+}
+
+Awaitable<Golden> inspect(asio::io_context& io, std::vector<std::string> drives) {
+  Golden golden;
+  golden.fstab = parse_fstab(read_file_if_any("/etc/fstab").value_or(""));
+  std::vector<Mount> before = parse_mountinfo(read_file("/proc/self/mountinfo"));
+  for (const std::string& silent : co_await touch_automounts(io, before, golden.fstab))
+    golden.warnings.push_back("an automount: " + silent);
+  ::sync();  // so that the tools that read the devices see what the file systems hold
+  char name[256] = {};
+  if (::gethostname(name, sizeof name - 1) != 0) throw Error::from_errno("read the host name");
+  golden.host_name = name;
+  golden.network_cards = read_network_cards();
+  golden.devices = read_block_devices();
+  golden.mounts = visible_mounts();
+  golden.swaps = parse_swaps(read_file_if_any("/proc/swaps").value_or(""));
+  golden.uefi = ::access("/sys/firmware/efi", F_OK) == 0;
+  golden.boot = read_golden_boot("");
+  golden.needed = read_needed_files("", golden.boot);
+  golden.modules = read_modules("");
+  read_links(golden);
+  measure(golden);
+
+  for (const BlockDevice& device : golden.devices) {
+    bool named = std::find(drives.begin(), drives.end(), device.name) != drives.end();
+    if ((device.is_drive() || named) && device.size > 0) co_await read_table(io, golden, device.name);
+  }
+  for (const BlockDevice& device : golden.devices) {
+    auto table = golden.tables.find(device.disk);
+    if (device.partition == 0 || table == golden.tables.end() || table->second.label != "dos") continue;
+    const PartitionTable::Entry* entry = table->second.find(device.partition);
+    auto is_here = [&](const Mount& m) {
+      return m.major == device.major && m.minor == device.minor && wire::is_ext(m.type);
+    };
+    const bool mounted_ext = std::any_of(golden.mounts.begin(), golden.mounts.end(), is_here);
+    if (entry != nullptr && !wire::is_extended(entry->type)) co_await probe(io, golden, device.name, mounted_ext);
+  }
+  co_return golden;
+}
+
+}  // namespace ka::server

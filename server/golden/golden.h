@@ -1,0 +1,95 @@
+#pragma once
+/// What this machine, the golden node, is made of. Gathered once, by the system's own tools; server/plan/plan.h decides
+/// on it without looking at the machine again.
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/asio.h"
+#include "base/network_cards.h"
+#include "server/golden/block_devices.h"
+#include "server/golden/mounts.h"
+#include "server/golden/partition_table.h"
+#include "wire/grub.h"
+
+namespace ka::server {
+
+/// What blkid finds on a partition.
+struct Probe {
+  std::string type;  ///< "ext4", "swap"; empty: nothing known
+  std::string uuid, label;
+  std::string error;  ///< why it could not be told; counts only for a partition that is cloned
+};
+
+/// What dumpe2fs says of an ext2/3/4 file system.
+struct ExtHeader {
+  std::uint32_t block_size = 0, inode_size = 0;
+  std::vector<std::string> features;
+  std::string uuid, label;
+  wire::ExtSettings settings;
+  std::vector<std::string> not_kept;  ///< of its settings, in words
+};
+
+/// How full a mounted file system is.
+struct Usage {
+  std::uint64_t bytes = 0, inodes = 0;
+};
+
+/// What this machine starts by.
+struct GoldenBoot {
+  std::optional<wire::GrubInstallation> grub;  ///< nullopt: no grub.cfg
+  bool grub_program = false;                   ///< grub-install or grub2-install
+  bool grub_legacy = false;                    ///< a menu.lst or grub.conf
+  bool lilo = false;
+  bool makes_initrds = false;        ///< there is a tool that does
+  std::uint64_t largest_initrd = 0;  ///< bytes, in /boot
+};
+
+/// A file without which a clone does not start, by the name it is known by and by its real one.
+struct NeededFile {
+  std::string path;
+};
+
+struct Golden {
+  std::string host_name;
+  std::vector<NetworkCard> network_cards;
+  std::vector<BlockDevice> devices;
+  std::vector<Mount> mounts;  ///< those that can be seen: not under another mount
+  std::vector<Swap> swaps;
+  std::vector<FstabEntry> fstab;
+  std::map<std::string, PartitionTable> tables;  ///< by drive; none: no table, see table_errors
+  std::map<std::string, std::string> table_errors;
+  std::map<std::string, Probe> probes;                    ///< by partition
+  std::map<std::string, ExtHeader> ext;                   ///< by partition
+  std::map<std::string, Usage> usage;                     ///< by mount point
+  std::map<std::string, std::vector<std::string>> links;  ///< by drive or partition: "/dev/disk/by-id/…", by-path
+  bool uefi = false;                                      ///< booted by UEFI
+  GoldenBoot boot;
+  std::vector<NeededFile> needed;
+  std::set<std::string> modules;      ///< of all kernels here, with _ for -
+  std::vector<std::string> warnings;  ///< what did not answer while it was looked at
+};
+
+/// Looks at this machine. `drives` are looked at too if they are not plain drives (a loop device named by -p).
+/// Needs root, and the programs of server/golden/programs.h. Throws Error.
+Awaitable<Golden> inspect(asio::io_context& io, std::vector<std::string> drives);
+
+/// `blkid -p -o udev`. Values come out as bytes.
+Probe parse_blkid(std::string_view text);
+
+/// `dumpe2fs -h`. Throws Error when block size, inode size or features are not in it.
+ExtHeader parse_dumpe2fs(std::string_view text);
+
+/// The parts of inspect() that need only files; `root` is another place in tests. (golden_boot.cpp)
+GoldenBoot read_golden_boot(const std::string& root);
+std::vector<NeededFile> read_needed_files(const std::string& root, const GoldenBoot& boot);
+std::set<std::string> read_modules(const std::string& root);
+
+/// The value after `name` and blanks on the line of `text` that begins with it; empty: there is no such line.
+std::string_view field_of(std::string_view text, std::string_view name);
+
+}  // namespace ka::server

@@ -1,0 +1,79 @@
+#pragma once
+/// Shows a running job: on a terminal a table that is redrawn in place below the log, elsewhere plain lines.
+
+#include <chrono>
+#include <deque>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/asio.h"
+#include "base/output.h"
+#include "server/job/job.h"
+#include "server/job/report.h"
+#include "server/job/status_table.h"
+
+namespace ka::server {
+
+class Display final : public JobObserver {
+ public:
+  /// Writes to `out`; when `quiet`, only what went wrong. Must be destroyed before `io`; `out` is not
+  /// touched by that.
+  Display(asio::io_context& io, Output& out, unsigned wanted, bool quiet = false);
+  ~Display() override;
+
+  void event(const std::string& text) override;
+  void node(const NodeStatus& status) override;
+  void session_started(const Session& session, unsigned round, unsigned members) override;
+  void session_progress(const Session& session, const Progress& progress) override;
+  void session_ended(const Session& session, std::uint64_t bytes, std::chrono::duration<double> elapsed,
+                     const std::vector<std::string>& warnings) override;
+  void session_failed(const Session& session) override;
+
+  /// What nodes are in while they only receive: a stage that is no news of theirs.
+  void knows(const std::vector<Session>& sessions) {
+    for (const Session& session : sessions) named_.insert(session.name);
+  }
+  /// A line of the log, with the time of day before it.
+  void line(const std::string& text);
+  /// The table goes: what is printed next stands below the log.
+  void close();
+
+  const std::vector<SessionRecord>& sessions() const { return records_; }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  Awaitable<void> redraw_loop();
+  Awaitable<void> watch_size();
+  void end();
+  void resize();
+  void measure_rate();
+  void draw();
+  std::string table();
+  std::string erasure();
+  std::string log_again() const;
+  void progress_line();
+  std::vector<NodeStatus> nodes() const;
+
+  Output& out_;
+  unsigned wanted_;
+  bool quiet_, terminal_;
+  bool closed_ = false, changed_ = true;
+  Output::Size size_;
+  std::size_t drawn_ = 0;         // lines of the table on the screen
+  std::size_t widest_drawn_ = 0;  // of them
+  bool scrambled_ = false;        // the terminal has wrapped or moved them
+  std::deque<std::string> log_;   // the last lines of it, to fill a screen with
+  SessionView session_;
+  std::map<std::size_t, NodeStatus> nodes_;  // as they came
+  std::vector<SessionRecord> records_;
+  std::set<std::string> named_;
+  Clock::time_point last_progress_, measured_at_;
+  std::uint64_t measured_bytes_ = 0;  // written by a node on the average then
+  asio::steady_timer timer_;
+  asio::signal_set resized_;
+};
+
+}  // namespace ka::server

@@ -1,0 +1,100 @@
+#include "server/job/report.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/text.h"
+#include "server/job/status_table.h"
+
+namespace ka::server {
+
+namespace {
+
+using nlohmann::json;
+
+json node_json(const NodeStatus& node) {
+  return {{"address", escape_bytes(node.address)},
+          {"host_name", escape_bytes(node.host_name)},
+          {"hardware_address", escape_bytes(node.hardware_address)},
+          {"result", state_name(node.state)},
+          {"stage", escape_bytes(node.stage)},
+          {"reason", escape_bytes(node.reason)},
+          {"round", node.round}};
+}
+
+json session_json(const SessionRecord& record) {
+  return {{"name", record.name},
+          {"round", record.round},
+          {"nodes", record.members},
+          {"bytes", record.bytes},
+          {"seconds", record.seconds}};
+}
+
+}  // namespace
+
+bool succeeded(const Report& report) { return report.error.empty() && report.result.done >= report.wanted; }
+
+std::string report_json(const Report& report) {
+  json out;
+  out["version"] = 1;
+  out["program"] = "ka-server " KA_VERSION;
+  out["session"] = report.session;
+  out["result"] = succeeded(report) ? "done" : report.result.interrupted ? "interrupted" : "failed";
+  out["nodes_wanted"] = report.wanted;
+  out["nodes_done"] = report.result.done;
+  out["seconds"] = report.seconds;
+  out["error"] = escape_bytes(report.error);
+  out["nodes"] = json::array();
+  for (const NodeStatus& node : report.result.nodes) out["nodes"].push_back(node_json(node));
+  out["sessions"] = json::array();
+  for (const SessionRecord& record : report.sessions) out["sessions"].push_back(session_json(record));
+  out["warnings"] = json::array();
+  for (const std::string& warning : report.result.warnings) out["warnings"].push_back(escape_bytes(warning));
+  return out.dump(2) + "\n";
+}
+
+ReportFile::ReportFile(const std::string& name) : name_(name) {
+  if (name.empty()) return;
+  auto open_error = [&] { return Error::from_errno("--json: write to " + name); };
+  struct stat status {};
+  const bool there = ::stat(name.c_str(), &status) == 0;
+  // /dev/stdout may be a file, but is not one to be replaced.
+  if (there && (!S_ISREG(status.st_mode) || name.starts_with("/dev/") || name.starts_with("/proc/"))) {
+    // Without waiting for somebody to read a FIFO: nobody there is an error.
+    fd_.reset(::open(name.c_str(), O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+    if (!fd_.valid()) throw open_error();
+    return;
+  }
+  if (there) {
+    // The file itself, where the name is a link to it.
+    std::unique_ptr<char, void (*)(void*)> real(::realpath(name.c_str(), nullptr), std::free);
+    if (real) name_ = real.get();
+  }
+  temporary_ = name_ + ".ka-new";
+  fd_.reset(::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644));
+  if (!fd_.valid()) throw open_error();
+}
+
+ReportFile::~ReportFile() {
+  if (fd_.valid() && !temporary_.empty()) ::unlink(temporary_.c_str());
+}
+
+void ReportFile::write(std::string_view text) {
+  if (!wanted()) return;
+  if (temporary_.empty()) ::fcntl(fd_.get(), F_SETFL, ::fcntl(fd_.get(), F_GETFL) & ~O_NONBLOCK);
+  write_all(fd_.get(), text, name_);
+  if (!temporary_.empty()) {
+    if (::fsync(fd_.get()) != 0) throw Error::from_errno("fsync " + temporary_);
+    if (::rename(temporary_.c_str(), name_.c_str()) != 0) throw Error::from_errno("rename to " + name_);
+  }
+  fd_.reset();
+}
+
+}  // namespace ka::server

@@ -1,0 +1,53 @@
+#pragma once
+/// --json FILE: the result of a clone for programs. The format is in docs/ka-server.8.
+
+#include <chrono>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/unique_fd.h"
+#include "server/job/job.h"
+
+namespace ka::server {
+
+struct SessionRecord {
+  std::string name;
+  unsigned round = 0, members = 0;
+  std::uint64_t bytes = 0;
+  double seconds = 0;
+};
+
+struct Report {
+  std::string session;  ///< CloneOptions::session
+  unsigned wanted = 0;
+  JobResult result;
+  std::vector<SessionRecord> sessions;
+  std::string error;   ///< why the job did not come to an end of its own; empty: it did
+  double seconds = 0;  ///< from the first check to the end
+};
+
+/// Are as many nodes done as were asked for?
+bool succeeded(const Report& report);
+
+std::string report_json(const Report& report);
+
+/// A file that is written when all is over, but opened, or refused, before anything begins.
+class ReportFile {
+ public:
+  /// An empty name: no report is wanted. A file that is there is left alone until write(). Throws Error.
+  explicit ReportFile(const std::string& name);
+  ~ReportFile();
+  ReportFile(const ReportFile&) = delete;
+  ReportFile& operator=(const ReportFile&) = delete;
+
+  bool wanted() const { return fd_.valid(); }
+  /// Replaces a regular file as a whole; writes into anything else (a FIFO, /dev/stdout). Once. Throws Error.
+  void write(std::string_view text);
+
+ private:
+  std::string name_, temporary_;  ///< `temporary_` is empty for what is not a regular file
+  UniqueFd fd_;
+};
+
+}  // namespace ka::server

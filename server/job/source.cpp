@@ -1,0 +1,183 @@
+#include "server/job/source.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/piped_process.h"
+#include "base/unique_fd.h"
+
+namespace ka::server {
+
+namespace {
+
+constexpr std::size_t piece = 1 << 20;  // as much as the pipe holds
+
+class BufferSource final : public Source {
+ public:
+  explicit BufferSource(std::string bytes) : bytes_(std::move(bytes)) {}
+
+  Awaitable<std::size_t> read(std::span<std::byte> room) override {
+    std::size_t size = std::min(room.size(), bytes_.size() - used_);
+    std::memcpy(room.data(), bytes_.data() + used_, size);
+    used_ += size;
+    co_return size;
+  }
+  Awaitable<std::vector<std::string>> finish() override { co_return std::vector<std::string>(); }
+
+ private:
+  std::string bytes_;
+  std::size_t used_ = 0;
+};
+
+// What a child of this process writes to a pipe.
+class PipeSource : public Source {
+ public:
+  explicit PipeSource(asio::io_context& io, const Command& command, std::function<void(std::string_view)> on_line = {})
+      : program_(PipedProcess::start(io, command, Process::out_pipe, std::move(on_line))) {}
+  ~PipeSource() override { program_->stop(); }
+
+  Awaitable<std::size_t> read(std::span<std::byte> room) override {
+    auto program = program_;
+    auto buffer = asio::buffer(room.data(), room.size());
+    auto [error, size] = co_await program->out().async_read_some(buffer, asio::as_tuple(asio::use_awaitable));
+    if (error == asio::error::eof) co_return 0;
+    if (error) throw Error("read what " + program->text() + " writes", error.message());
+    co_return size;
+  }
+
+ protected:
+  std::shared_ptr<PipedProcess> program_;
+};
+
+// In the child, with its standard output and standard error. splice(2) hands on the pages of a file without a copy;
+// what cannot be spliced (a terminal, some file systems) is read and written.
+int copy_file_out(const std::string& path) {
+  auto failed = [&](const char* doing) {
+    const std::string text = Error::from_errno(doing + path).what() + std::string("\n");
+    (void)!::write(STDERR_FILENO, text.data(), text.size());
+    return 1;
+  };
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return failed("open ");
+  ::posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+  for (;;) {
+    const ssize_t size = ::splice(fd, nullptr, STDOUT_FILENO, nullptr, piece, SPLICE_F_MOVE | SPLICE_F_MORE);
+    if (size == 0) return 0;
+    if (size < 0 && errno == EINVAL) break;
+    if (size < 0 && errno != EINTR) return failed("read ");
+  }
+  std::vector<char> room(piece);
+  for (;;) {
+    ssize_t size = ::read(fd, room.data(), room.size());
+    if (size == 0) return 0;
+    if (size < 0 && errno != EINTR) return failed("read ");
+    for (const char* at = room.data(); size > 0;) {
+      const ssize_t written = ::write(STDOUT_FILENO, at, static_cast<std::size_t>(size));
+      if (written < 0 && errno != EINTR) return failed("hand on ");
+      if (written > 0) at += written, size -= written;
+    }
+  }
+}
+
+Command reader_of(const std::string& path) {
+  Command command({"read", path});
+  command.body = [path] { return copy_file_out(path); };
+  return command;
+}
+
+Command writer_of(const std::string& doing, std::function<std::string()> work) {
+  Command command({doing});
+  command.body = [work = std::move(work)] {
+    try {
+      write_all(STDOUT_FILENO, work(), "what was found");
+      return 0;
+    } catch (const std::exception& error) {
+      const std::string text = std::string(error.what()) + "\n";
+      (void)!::write(STDERR_FILENO, text.data(), text.size());
+      return 1;
+    }
+  };
+  return command;
+}
+
+// A child that does not run a program, but a function of this one: it says what failed, and ends with 1.
+class ChildSource final : public PipeSource {
+ public:
+  ChildSource(asio::io_context& io, const Command& command) : PipeSource(io, command) {}
+
+  Awaitable<std::vector<std::string>> finish() override {
+    auto program = program_;
+    ExitStatus status = co_await program->wait();
+    std::string words = co_await program->last_words();
+    if (status.code() == 1) throw Error(words);
+    if (!status.ok()) throw Error(program->text(), "the process for it ended with " + status.text());
+    co_return std::vector<std::string>();
+  }
+};
+
+class CommandSource final : public PipeSource {
+ public:
+  CommandSource(asio::io_context& io, const Command& command, int warning_status,
+                std::function<void(std::string_view)> on_line)
+      : PipeSource(io, command, on_line), warning_status_(warning_status), listens_(on_line != nullptr) {}
+
+  Awaitable<std::vector<std::string>> finish() override {
+    auto program = program_;
+    const int warning_status = warning_status_;
+    const bool listens = listens_;
+    ExitStatus status = co_await program->wait();
+    std::string words = co_await program->last_words();
+    std::vector<std::string> warnings;
+    if (status.ok()) co_return warnings;
+    std::string what = program->text() + " ended with " + status.text();
+    if (warning_status == 0 || status.code() != warning_status) throw Error(what, words);
+    if (!listens) warnings.push_back(what + ": " + words);
+    co_return warnings;
+  }
+
+ private:
+  int warning_status_;
+  bool listens_;
+};
+
+}  // namespace
+
+std::unique_ptr<Source> buffer_source(std::string bytes) { return std::make_unique<BufferSource>(std::move(bytes)); }
+
+std::unique_ptr<Source> computed_source(asio::io_context& io, const std::string& doing,
+                                        std::function<std::string()> work) {
+  return std::make_unique<ChildSource>(io, writer_of(doing, std::move(work)));
+}
+
+std::unique_ptr<Source> file_source(asio::io_context& io, const std::string& path) {
+  return std::make_unique<ChildSource>(io, reader_of(path));
+}
+
+std::uint64_t check_file_source(const std::string& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) throw Error::from_errno("open " + path);
+  if (S_ISDIR(status.st_mode)) throw Error("open " + path, "it is a directory; tar can send one: -e 'tar -cf - .'");
+  if (S_ISSOCK(status.st_mode)) throw Error("open " + path, "it is a socket");
+  // To open a FIFO would be to wait for who writes into it.
+  if (!S_ISREG(status.st_mode) && !S_ISBLK(status.st_mode)) {
+    if (::access(path.c_str(), R_OK) != 0) throw Error::from_errno("open " + path);
+    return 0;
+  }
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd.valid()) throw Error::from_errno("open " + path);
+  const off_t end = ::lseek(fd.get(), 0, SEEK_END);
+  return end > 0 ? static_cast<std::uint64_t>(end) : 0;
+}
+
+std::unique_ptr<Source> command_source(asio::io_context& io, const Command& command, int warning_status,
+                                       std::function<void(std::string_view)> on_line) {
+  return std::make_unique<CommandSource>(io, command, warning_status, std::move(on_line));
+}
+
+}  // namespace ka::server

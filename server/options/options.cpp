@@ -1,0 +1,126 @@
+#include "server/options/options.h"
+
+#include <CLI/CLI.hpp>
+#include <set>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "server/job/chunk_source.h"
+#include "server/options/conf.h"
+#include "server/options/option_table.h"
+
+namespace ka::server {
+
+namespace {
+
+std::string check_packing(const std::string& given) {
+  try {
+    check_compression(given);
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+std::string check_verify(const std::string& given) {
+  return given == "boot" || given == "all" ? "" : given + " is neither boot nor all";
+}
+
+}  // namespace
+
+void add_job_options(CLI::App& app, JobOptions& o) {
+  OptionTable table(app);
+  table.number("-n,--nodes", o.nodes, 1, 100000,
+               "A round starts when this many nodes wait; all is well when as many are done");
+  table.number("-T,--start-after", o.start_after, 0, 1000000,
+               "A round starts at the latest this many seconds after the first node came");
+  table.number("--linger", o.linger, 0, 1000000, "After a round, wait this many seconds for nodes that are missing");
+  table.text("--racks", o.racks, "FILE", "Which nodes shall be neighbours: lines RACK ADDRESS...");
+  table.text("--only", o.only, "FILE", "Which machines may take part: addresses and hardware addresses, as in --racks");
+  table.number("--sink-limit", o.sink_limit, 0, 1000000,
+               "A node that accepts no data for this many seconds has failed; 0: no limit");
+  table.number("-w,--window", o.window_mib, 0, 1u << 20,
+               "MiB held for nodes that are behind; 0: by the number of nodes and the memory");
+  table.text("-z,--compression", o.compression, "auto|off|LEVEL",
+             "Pack with zstd on the way: auto, where it pays; off; or a level from 1 to 19", check_packing);
+  table.text("-i,--interface,--listen", o.interface, "NAME|ADDRESS",
+             "Serve on this network interface only, or on this address");
+  table.number("--control-port", o.control_port, 1, 65535, "Discovery (UDP) and control (TCP)");
+  table.number("--data-port", o.data_port, 1, 65535, "Data (TCP)");
+  table.text("--json", o.json, "FILE", "Write the result to FILE, for programs");
+}
+
+void add_clone_options(CLI::App& app, CloneOptions& o) {
+  OptionTable table(app);
+  add_job_options(app, o);
+  table.text("--config", o.conf, "FILE", "Read FILE instead of " + std::string(default_conf))->configurable(false);
+  table.list("-x,--exclude", o.excluded, "DIR", "Leave out what is in DIR; the directory itself is made again");
+  table.list("-X,--exclude-drive", o.excluded_drives, "DRIVE", "Leave out a drive (sdb)");
+  table.list("-m,--mbr", o.mbr_drives, "DRIVE", "Copy the boot code of DRIVE's master boot record (other systems)");
+  table.list("-M,--mbr-file", o.mbr_files, "DRIVE FILE", "Use FILE, 446 bytes, as boot code for DRIVE");
+  table.list("-D,--raw", o.raw_partitions, "PARTITION", "Also copy PARTITION (sda3), byte for byte");
+  table.list("-p,--desc", o.descs, "DRIVE DESC", "Partition DRIVE as the file DESC says; without it, as it is here")
+      ->configurable(false);
+  table.number("-d,--delay", o.release_delay, 0, 36000, "Tenths of a second between the release of two nodes");
+  table.text("-r,--boot-loader", o.boot_loader, "'LOADER ...'",
+             "Boot loader and modules for the initrd: 'grub --with=ata_piix', or none");
+  table.number("--step-limit", o.step_limit, 0, 1000000,
+               "A node on which one program or other step takes longer than this many seconds has failed; 0: no limit");
+  table.text("--verify", o.verify, "boot|all", "What a node reads back from its disk: the files of /boot, or all files",
+             check_verify);
+  table.list("--target", o.targets, "DRIVE=SELECTOR",
+             "Which disk of a node takes DRIVE's place: sda=path:pci-0000:00:1f.2-ata-1");
+  table.flag("--allow-removable", o.allow_removable, "Removable drives too, here and on the nodes");
+  table.text("--session", o.session, "NAME", "Name of this clone, for logs");
+  table.text("--stage2", o.stage2, "FILE", "Stage2 (squashfs), or a directory to make it of");
+  table.text("--hooks", o.hooks, "DIR", "Scripts to run inside each clone");
+  table.text("--log-directory", o.log_directory, "DIR", "Where a clone keeps the log of its making");
+  table.flag("--confirm", o.confirm, "Show the nodes' disks and ask here, before the first of them is written to");
+  table.flag("--check", o.check, "Check this machine, print the plan, and end")->configurable(false);
+}
+
+namespace {
+
+std::vector<ConfEntry> entries_of(std::string_view text, const std::string& file) {
+  try {
+    return parse_conf(text, file);
+  } catch (const Error& error) {
+    throw UsageError(error.what());
+  }
+}
+
+}  // namespace
+
+std::vector<ConfEntry> apply_conf(CLI::App& app, std::string_view text, const std::string& file) {
+  // Whether the command line gave an option is asked before the first line is applied.
+  std::set<const CLI::Option*> given, in_file;
+  for (const CLI::Option* option : app.get_options()) {
+    if (option->count() > 0) given.insert(option);
+  }
+  std::vector<ConfEntry> applied;
+  for (const ConfEntry& entry : entries_of(text, file)) {
+    std::string where = file + ":" + std::to_string(entry.line);
+    CLI::Option* option = app.get_option_no_throw("--" + entry.key);
+    if (option == nullptr || !option->get_configurable())
+      throw UsageError(where, "no such key: " + entry.key + " (each key is the long name of an option of ka-server)");
+    bool list = option->get_expected_max() > 1;
+    if (!in_file.insert(option).second && !list) throw UsageError(where, entry.key + " is given twice");
+    if (!list && given.count(option) > 0) continue;  // the command line wins
+    try {
+      if (option->get_type_size_max() == 0) {
+        option->add_result(option->get_flag_value(entry.key, entry.value));
+      } else if (option->get_type_size_max() == 2) {
+        for (std::string_view word : words(entry.value)) option->add_result(std::string(word));
+      } else {
+        option->add_result(entry.value);
+      }
+      option->run_callback();
+      applied.push_back(entry);
+    } catch (const std::exception& error) {
+      throw UsageError(where, "not a value for " + entry.key + ": " + entry.value + " (" + error.what() + ")");
+    }
+  }
+  return applied;
+}
+
+}  // namespace ka::server

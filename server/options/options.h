@@ -1,0 +1,78 @@
+#pragma once
+/// What the operator asked for: the command line of ka-server (the options of ka-d.sh, with long names), over
+/// the values of /etc/ka/ka.conf, over the defaults.
+
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "server/options/conf.h"
+#include "wire/ports.h"
+
+namespace CLI {
+class App;
+}
+
+namespace ka::server {
+
+inline constexpr const char* default_conf = "/etc/ka/ka.conf";
+
+/// What `ka-server` and `ka-server send` have in common.
+struct JobOptions {
+  unsigned nodes = 1;                           ///< -n
+  std::optional<unsigned> start_after, linger;  ///< seconds
+  std::string racks;                            ///< file; empty: the chain follows the addresses
+  std::string only;                             ///< file; empty: whatever machine comes may take part
+  unsigned sink_limit = 600;                    ///< seconds; 0: none
+  std::uint64_t window_mib = 0;                 ///< 0: by the number of nodes and this machine's memory
+  std::string compression;                      ///< -z
+  std::string interface;                        ///< its name, or an address of this machine; empty: all
+  std::uint16_t control_port = wire::control_port, data_port = wire::data_port;
+  std::string json;  ///< file for the report; empty: none
+};
+
+/// A clone as asked for; nothing in it was compared with the machine yet (server/plan/plan.h does).
+struct CloneOptions : JobOptions {
+  using Pair = std::pair<std::string, std::string>;
+
+  CloneOptions() { compression = "auto"; }
+
+  std::vector<std::string> excluded;         ///< -x: directories
+  std::vector<std::string> excluded_drives;  ///< -X: "sdb" or "/dev/sdb"
+  std::vector<std::string> mbr_drives;       ///< -m
+  std::vector<Pair> mbr_files;               ///< -M: drive, file
+  std::vector<std::string> raw_partitions;   ///< -D: "sda3" or "/dev/sda3"
+  std::vector<Pair> descs;                   ///< -p: drive, desc file
+  unsigned release_delay = 0;                ///< -d: tenths of a second between two releases
+  std::string boot_loader;                   ///< -r: "grub --with=jfs"; empty: what is found here
+  std::vector<std::string> targets;          ///< "sda=path:pci-0000:00:1f.2-ata-1"
+  bool allow_removable = false;
+  std::string session = "ka";
+  std::string stage2;  ///< empty: /mnt/ka, else the installed one
+  std::string hooks = "/etc/ka/hooks.d";
+  std::string log_directory = "/var/log/ka";  ///< on the clone
+  unsigned step_limit = 3600;                 ///< seconds; 0: none
+  std::string verify = "boot";                ///< what a node reads back from its disk: boot, all
+  bool confirm = false;                       ///< ask the operator before nodes write
+  bool check = false;                         ///< print the plan and end
+  std::string conf;                           ///< --config; empty: default_conf, if it is there
+  /// What ka.conf gave: keys, and the first words of their values. What these name need not be there.
+  std::set<Pair> from_file;
+};
+
+/// Adds the options of a clone to `app`. `options` must live as long as `app`.
+void add_clone_options(CLI::App& app, CloneOptions& options);
+
+/// Adds what both faces have, with `options` as the defaults.
+void add_job_options(CLI::App& app, JobOptions& options);
+
+/// Applies the text of a ka.conf to a parsed `app`: each key is the long name of an option; an option given on the
+/// command line wins, and lists add up. Returns what it applied. Throws UsageError "FILE:LINE: …" for an unknown key or
+/// a value it cannot be.
+std::vector<ConfEntry> apply_conf(CLI::App& app, std::string_view text, const std::string& file);
+
+}  // namespace ka::server

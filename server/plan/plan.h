@@ -1,0 +1,66 @@
+#pragma once
+/// What will be cloned: decided from what this machine is (server/golden/golden.h) and what was asked for
+/// (server/options/options.h), without touching either. A plan that exists can be carried out; what cannot be cloned
+/// faithfully is refused with the reason and what to do about it.
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "server/golden/golden.h"
+#include "server/golden/survey.h"
+#include "server/options/options.h"
+#include "wire/manifest.h"
+
+namespace ka::server {
+
+/// What the options name, read.
+struct PlanInput {
+  CloneOptions options;
+  std::map<std::string, std::vector<wire::Partition>> descs;  ///< -p, by drive
+  std::map<std::string, std::string> boot_code;               ///< -m and -M, by drive: 446 bytes
+  std::vector<wire::Hook> hooks;
+  std::vector<std::string> warnings;
+};
+
+struct Plan {
+  struct NotCloned {
+    std::string what, why;  ///< "/mnt/data (sdb1, ext4)", "left out by -X sdb"
+  };
+
+  wire::Manifest manifest;
+  std::vector<std::string> excluded;  ///< -x: absolute, normal, without those that lie in another
+  std::vector<NotCloned> not_cloned;
+  std::vector<Swap> swap_files;  ///< in use: a hook makes each anew, tar leaves it out
+  std::vector<std::string> warnings;
+  std::set<std::string> excluded_by_conf;           ///< of `excluded`: what is not there is a warning
+  std::map<std::string, std::uint64_t> sizes_here;  ///< bytes, of partitions that are cloned as they are
+  std::uint64_t expected = 0;                       ///< bytes of the tar stream; known after add_survey
+};
+
+/// This machine cannot be cloned as it was asked for: every reason, one a line of what().
+class Refusal : public Error {
+ public:
+  Refusal(std::vector<std::string> reasons, std::vector<std::string> warnings);
+  const std::vector<std::string>& reasons() const { return reasons_; }
+  const std::vector<std::string>& warnings() const { return warnings_; }
+
+ private:
+  std::vector<std::string> reasons_, warnings_;
+};
+
+/// Throws Refusal.
+Plan make_plan(const Golden& golden, const PlanInput& input);
+
+/// Adds what only a walk through the files can tell. Throws Refusal if something does not fit its new partition.
+void add_survey(Plan& plan, const Survey& survey);
+
+/// What tar has to leave out: absolute paths.
+std::vector<std::string> left_out_of_stream(const Plan& plan);
+
+/// The plan as the KA method prints it.
+std::string plan_text(const Plan& plan, const PlanInput& input);
+
+}  // namespace ka::server

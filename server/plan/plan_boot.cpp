@@ -1,0 +1,116 @@
+// How the clones start: boot loader, modules of the initrd, and which disk is which.
+#include <algorithm>
+
+#include "base/text.h"
+#include "server/plan/plan_draft.h"
+
+namespace ka::server {
+
+namespace {
+
+std::string boot_drive(const PlanDraft& draft) {
+  std::string drive;
+  for (const auto& [name, mount] : draft.mounted) {
+    if (mount->point == "/boot" || (mount->point == "/" && drive.empty())) drive = draft.device(name)->disk;
+  }
+  return drive;
+}
+
+std::string found_loader(const PlanDraft& draft, const std::string& drive) {
+  if (draft.boot_code.count(drive)) return "none";
+  const GoldenBoot& boot = draft.golden.boot;
+  bool grub = boot.grub || boot.grub_program || boot.grub_legacy;
+  return grub ? "grub" : boot.lilo ? "lilo" : "none";
+}
+
+// Whatever the end of a clone needs of GRUB is asked for now.
+void check_grub(PlanDraft& draft, const std::string& drive) {
+  const GoldenBoot& boot = draft.golden.boot;
+  if (draft.boot_code.count(drive))
+    draft.refuse("-r grub and -m/-M both write the boot code of " + drive + "; give one of them");
+  if (!boot.grub && boot.grub_legacy) {
+    draft.refuse(
+        "this machine starts by GRUB legacy (menu.lst), which cannot be set up on clones; install GRUB 2 here, or give "
+        "-r none and make the clones start by a script in --hooks");
+  } else if (!boot.grub) {
+    draft.refuse(
+        "there is no grub.cfg in /boot/grub or /boot/grub2: the clones would not start; update-grub or grub2-mkconfig "
+        "writes one, -r none clones without a boot loader");
+  } else if (!boot.grub->complete() && !boot.grub->stage2_fits()) {
+    draft.refuse(
+        "GRUB's configuration is in " + boot.grub->directory + ", but " +
+        (boot.grub->program.empty() ? "grub2-install" : "the files of GRUB for BIOS machines (i386-pc)") +
+        " cannot be found here, and stage2 has nothing for that place; install grub2-pc and grub2-pc-modules " +
+        "(Fedora, RHEL) or grub2-i386-pc (SUSE)");
+  }
+  if (draft.golden.uefi) draft.warn("this machine was booted by UEFI; the clones are made to boot by BIOS");
+}
+
+// A module may be written with - or _; the kernel takes both for one.
+std::string module_name(std::string name) {
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+}
+
+void add_modules(PlanDraft& draft, wire::BootLoader& loader, const std::vector<std::string_view>& asked) {
+  constexpr std::string_view with = "--with=";
+  for (std::size_t i = 1; i < asked.size(); ++i) {
+    if (asked[i].substr(0, with.size()) != with || asked[i].size() == with.size()) {
+      draft.refuse("-r: \"" + escape_bytes(asked[i]) + "\" is not understood; --with=MODULE is");
+      continue;
+    }
+    std::string module(asked[i].substr(with.size()));
+    if (draft.golden.modules.count(module_name(module)))
+      loader.modules.push_back(module);
+    else
+      draft.not_there("boot-loader", draft.options.boot_loader,
+                      "-r --with=" + escape_bytes(module) + ": no kernel here has such a module");
+  }
+}
+
+}  // namespace
+
+void add_boot_loader(PlanDraft& draft) {
+  wire::BootLoader loader;
+  loader.disk = boot_drive(draft);
+  auto asked = words(draft.options.boot_loader);
+  std::string kind = asked.empty() ? found_loader(draft, loader.disk) : std::string(asked.front());
+  if (kind == "grub2") kind = "grub";
+  if (kind == "lilo") {
+    draft.refuse("the boot loader lilo cannot be set up on clones so far; grub can (-r grub), or none (-r none)");
+  } else if (kind != "grub" && kind != "none") {
+    draft.refuse("-r: no boot loader \"" + escape_bytes(kind) + "\"; grub and none are known");
+  }
+  add_modules(draft, loader, asked);
+  loader.kind = kind == "none" ? wire::BootLoader::Kind::none : wire::BootLoader::Kind::grub;
+  if (kind == "grub") check_grub(draft, loader.disk);
+  if (kind == "none" && !draft.boot_code.count(loader.disk))
+    draft.warn("no boot loader: the clones cannot boot from " + loader.disk + " by themselves");
+  draft.plan.manifest.boot_loader = std::move(loader);
+}
+
+void add_targets(PlanDraft& draft) {
+  std::set<std::string> ruled;
+  for (const std::string& rule : draft.options.targets) {
+    std::size_t equals = std::min(rule.find('='), rule.size());
+    std::string disk(plain_name(std::string_view(rule).substr(0, equals)));
+    std::string selector = rule.substr(std::min(equals + 1, rule.size()));
+    std::string kind = selector.substr(0, selector.find(':'));
+    bool known = kind == "name" || kind == "serial" || kind == "wwn" || kind == "path";
+    if (!known || selector.size() <= kind.size() + 1) {
+      draft.refuse("--target " + rule +
+                   ": expected DRIVE=SELECTOR, and as SELECTOR name:, serial:, wwn: or path: and " +
+                   "what follows there, such as sda=path:pci-0000:00:1f.2-ata-1");
+    } else if (!draft.drives.count(disk)) {
+      draft.not_there(
+          "target", rule,
+          "--target " + rule + ": no drive " + disk + " is cloned; expected DRIVE=SELECTOR " + "with one that is");
+    } else if (!ruled.insert(disk).second) {
+      draft.refuse("--target " + rule + ": a second rule for " + disk);
+    } else {
+      draft.plan.manifest.targets.push_back({disk, selector});
+    }
+  }
+}
+
+}  // namespace ka::server

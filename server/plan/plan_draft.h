@@ -1,0 +1,63 @@
+#pragma once
+/// A plan while it is made: what the parts of make_plan() (server/plan/plan.cpp) hand on to each other, in this order.
+
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "server/plan/plan.h"
+
+namespace ka::server {
+
+struct PlanDraft {
+  PlanDraft(const Golden& golden, const PlanInput& input) : golden(golden), input(input), options(input.options) {}
+
+  const Golden& golden;
+  const PlanInput& input;
+  const CloneOptions& options;
+
+  Plan plan;
+  std::vector<std::string> refusals;
+  std::set<std::string> left_out, named;         ///< drives: -X; -p, -m, -M, -D
+  std::set<std::string> drives;                  ///< that are cloned
+  std::set<std::string> raw, swapping;           ///< partitions: -D; swap in use
+  std::map<std::string, const Mount*> mounted;   ///< by partition: what is cloned
+  std::map<std::string, std::string> boot_code;  ///< -m and -M, of the drives that are there
+
+  void refuse(std::string reason) { refusals.push_back(std::move(reason)); }
+  void warn(std::string text) { plan.warnings.push_back(std::move(text)); }
+  void leave_out(const std::string& what, std::string why) { plan.not_cloned.push_back({what, std::move(why)}); }
+
+  /// An option names what is not there: on the command line that is a mistake to be mended now; ka.conf may be the same
+  /// for machines that differ. `key` is the option's long name without dashes.
+  void not_there(std::string_view key, const std::string& value, const std::string& text);
+
+  bool excluded_path(std::string_view path) const;  ///< does -x leave it out?
+  const BlockDevice* device(std::string_view name) const { return find_device(golden.devices, name); }
+  const Probe* probe(const std::string& partition) const;
+
+  /// Throws Error with every reason, one a line, if there is any.
+  void stop_if_refused() const;
+};
+
+/// Did ka.conf give this value of an option (its long name without dashes), and not the command line alone?
+bool is_from_file(const CloneOptions& options, std::string_view key, std::string_view value);
+
+/// The names in the options: drives, directories, partitions. (plan_names.cpp)
+void read_names(PlanDraft& draft);
+/// What is mounted, and swap in use: what of it is cloned, what stays here, what cannot be cloned. (plan_cut.cpp)
+void cut(PlanDraft& draft);
+/// The partitions of the cloned drives and what is made on them. (plan_drives.cpp)
+void add_drives(PlanDraft& draft);
+/// Boot loader and modules; whether a clone could start; --target. (plan_boot.cpp)
+void add_boot_loader(PlanDraft& draft);
+void add_targets(PlanDraft& draft);
+/// What fstab says that a clone would wait for, or would have empty. (plan_fstab.cpp)
+void check_fstab(PlanDraft& draft);
+
+/// Room that the last steps of a clone need, noted in the file systems of the plan. (plan_room.cpp)
+void add_needs(PlanDraft& draft);
+
+}  // namespace ka::server

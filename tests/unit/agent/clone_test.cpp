@@ -1,0 +1,796 @@
+// The order of a clone, on a machine that only records what is done to it and can fail at any step.
+#include "agent/clone/clone.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/mount.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "agent/machine/linux_machine.h"
+#include "agent/storage/partition_table.h"
+#include "base/error.h"
+#include "base/text.h"
+#include "tests/unit/scratch.h"
+#include "wire/desc.h"
+#include "wire/manifest.h"
+
+namespace ka::agent {
+namespace {
+
+using testing::AllOf;
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+using testing::StartsWith;
+
+const char* const golden_initrd = "kernel/drivers/block/virtio_blk.ko\n";
+
+// Files are real, below a scratch directory; mounts, devices and programs are not.
+class FakeMachine final : public Machine {
+ public:
+  FakeMachine(asio::io_context& io, Scratch& sys, Scratch& stage2, Scratch& target)
+      : files_(io), sys_(sys), stage2_(stage2), target_(target) {}
+
+  Awaitable<void> run(const Command& command, std::function<void(std::string_view)>) override {
+    // What names no device and runs in stage2 can change nothing but RAM: a dry run.
+    const bool names_a_device = command.text().find("/dev/") != std::string::npos;
+    call("run " + command.text(), names_a_device || command.root != stage2_.root());
+    const std::string& program = command.argv[0] == "sh" ? command.argv[3] : command.argv[0];
+    if (program == "dry-run" && !sfdisk_refuses.empty() &&
+        stage2_.content(command.argv[6]).find(sfdisk_refuses) != std::string::npos)
+      throw Error("run sfdisk", "it cannot say this");
+    if (program == "sfdisk") partition(command.argv[4], command.argv[5]);
+    if (program == "grub-install") devices["/dev/vda"].replace(0, 4, "GRUB");
+    if (program == "ssh-keygen") {
+      target_.file(command.argv.back(), "new");
+      target_.file(command.argv.back() + ".pub", "ssh-ed25519 NEW root@node7\n");
+    }
+    if (program == "update-initramfs") initrd_ += "kernel/drivers/block/jfs.ko\n";
+    co_return;
+  }
+  Awaitable<std::string> output_of(const Command& command) override {
+    const bool looks_at_a_disk = command.argv[0] == "lsblk";
+    call("output_of " + command.text(), !looks_at_a_disk);
+    co_return looks_at_a_disk ? on_the_disk : initrd_;
+  }
+
+  class CopySink final : public Sink {
+   public:
+    CopySink(FakeMachine& machine, std::string name) : machine_(machine), name_(std::move(name)) {}
+    Awaitable<void> write(std::span<const std::byte>) override {
+      machine_.call("write to " + name_, true);
+      co_return;
+    }
+    Awaitable<void> close() override {
+      machine_.call("close " + name_, true);
+      if (name_ == "tar") machine_.fill_target();
+      co_return;
+    }
+    void abort() noexcept override {}
+
+   private:
+    FakeMachine& machine_;
+    std::string name_;
+  };
+
+  std::unique_ptr<Sink> command_sink(const Command& command, std::function<void(std::string_view)>) override {
+    call("start " + command.text(), true);
+    return std::make_unique<CopySink>(*this, command.argv[0]);
+  }
+  std::unique_ptr<Sink> device_sink(const std::string& path) override {
+    call("start " + path, true);
+    need_shared(path);
+    return std::make_unique<CopySink>(*this, path);
+  }
+
+  void mount(const std::string& source, const std::string& target, const std::string& type, unsigned long,
+             const std::string& data) override {
+    call("mount " + source + " " + short_path(target) + " " + type + " " + data, true);
+    if (source.starts_with("/dev/")) need_shared(source);
+    mounted.push_back(target);
+    if (data.empty() && source == "/dev/vda1" && !lost_write.empty()) target_.file(lost_write, "what was there before");
+  }
+  void watch_writes(const std::string& target, const std::string& device) override {
+    call("watch_writes " + short_path(target) + " " + device);
+  }
+  Awaitable<void> write_back(const std::string& target) override {
+    call("write_back " + short_path(target));
+    co_return;
+  }
+  Awaitable<void> finish_writes(const std::string& device) override {
+    call("finish_writes " + device);
+    co_return;
+  }
+  void bind(const std::string&, const std::string&) override { FAIL(); }
+  void unmount(const std::string& target) override {
+    call("unmount " + short_path(target), true);
+    for (const std::string& other : mounted)
+      if (other.compare(0, target.size() + 1, target + "/") == 0) throw Error("unmount " + target, "busy: " + other);
+    auto found = std::find(mounted.begin(), mounted.end(), target);
+    if (found == mounted.end()) throw Error("unmount " + target, "is not mounted");
+    mounted.erase(found);
+  }
+  void make_directories(const std::string& path, mode_t mode) override {
+    call("make_directories " + short_path(path), !is_ram(path));
+    files_.make_directories(path, mode);
+  }
+  void write_file(const std::string& path, std::string_view content, mode_t mode) override {
+    call("write_file " + short_path(path), !is_ram(path));
+    files_.write_file(path, content, mode);
+  }
+  void remove_file(const std::string& path) override {
+    call("remove_file " + short_path(path), !is_ram(path));
+    files_.remove_file(path);
+  }
+  void make_socket(const std::string& path) override {
+    call("make_socket " + short_path(path), !is_ram(path));
+    files_.make_socket(path);
+  }
+  void set_owner(const std::string& path, std::uint32_t, std::uint32_t) override {
+    call("set_owner " + short_path(path), !is_ram(path));
+  }
+  void set_mode(const std::string& path, mode_t mode) override {
+    call("set_mode " + short_path(path), !is_ram(path));
+    files_.set_mode(path, mode);
+  }
+  void set_mtime(const std::string& path, std::int64_t seconds, std::uint32_t nanoseconds) override {
+    call("set_mtime " + short_path(path), !is_ram(path));
+    files_.set_mtime(path, seconds, nanoseconds);
+  }
+  void set_attribute(const std::string& path, const std::string& name, const std::string&) override {
+    call("set_attribute " + short_path(path) + " " + name);
+  }
+  void set_inode_flags(const std::string& path, std::uint32_t flags, std::uint32_t project) override {
+    call("set_inode_flags " + short_path(path) + " " + std::to_string(flags) + " " + std::to_string(project));
+  }
+  DeviceFacts claim_disk(const std::string& path) override {
+    call("claim_disk " + path);
+    open_disks[path] = true;
+    return facts.at(path);
+  }
+  void share_disk(const std::string& path) override {
+    call("share_disk " + path);
+    open_disks.at(path) = false;
+  }
+  void close_disks() noexcept override {
+    calls.push_back("close_disks");
+    open_disks.clear();
+  }
+  void write_device(const std::string& path, std::uint64_t offset, std::string_view bytes) override {
+    call("write_device " + path + " " + std::to_string(offset) + "+" + std::to_string(bytes.size()), true);
+    EXPECT_EQ(open_disks.count(path), 1u) << path << " is written to and not open";
+    std::string& start = devices.at(path);  // all that is kept of it
+    if (offset >= start.size()) return;
+    bytes = bytes.substr(0, start.size() - offset);
+    start.replace(offset, bytes.size(), bytes);
+  }
+  std::string read_device(const std::string& path, std::uint64_t offset, std::size_t size) override {
+    call("read_device " + path);
+    return devices.at(path).substr(offset, size);
+  }
+  void reread_partitions(const std::string& device) override {
+    call("reread_partitions " + device, true);
+    EXPECT_TRUE(open_disks.at(device)) << device << " is anybody's while its table changes";
+  }
+
+  std::string boot_code() const { return devices.at("/dev/vda").substr(0, boot_code_size); }
+
+  std::vector<std::string> calls;
+  std::vector<std::string> mounted;
+  std::map<std::string, std::string> devices;
+  std::string lost_write;                    // a file of the clone that is another one when its disk is mounted again
+  std::map<std::string, DeviceFacts> facts;  // by path
+  std::map<std::string, bool> open_disks;    // and whether nobody else may have them
+  std::string on_the_disk = R"({"blockdevices": [{"name":"vda", "fstype":null, "label":null, "children": [
+      {"name":"vda1", "fstype":"ntfs", "label":"Accounts 2024"}, {"name":"vda2", "fstype":null, "label":null}]}]})";
+  std::string sfdisk_refuses;              // a table with this in it
+  bool may_write = false;                  // the server said yes
+  std::vector<std::string> written_early;  // calls before it that change more than RAM
+  int fail_at = -1;                        // index in calls
+
+ private:
+  void call(const std::string& text, bool changes = false) {
+    if (changes && !may_write) written_early.push_back(text);
+    calls.push_back(text);
+    if (static_cast<int>(calls.size()) - 1 == fail_at) throw Error("injected", text);
+  }
+
+  bool is_ram(const std::string& path) const { return path.starts_with(stage2_.root() + "/tmp/"); }
+
+  // The kernel gives nobody a partition of a disk that somebody has for himself.
+  void need_shared(const std::string& partition) const {
+    for (const auto& [disk, alone] : open_disks) {
+      if (!partition.starts_with(disk)) continue;
+      EXPECT_FALSE(alone) << partition << ": its disk is not shared";
+    }
+  }
+
+  std::string short_path(const std::string& path) const {
+    if (path.compare(0, target_.root().size(), target_.root()) == 0) return "T" + path.substr(target_.root().size());
+    if (path.compare(0, stage2_.root().size(), stage2_.root()) == 0) return "S" + path.substr(stage2_.root().size());
+    return path;
+  }
+
+  // As sfdisk does: an empty first sector, and partitions that the kernel sees.
+  void partition(const std::string& device, const std::string& script) {
+    devices.at(device).replace(0, 512, 512, '\0');
+    std::string text = stage2_.content(script);
+    for (std::string_view line : split(text, '\n')) {
+      auto fields = words(line);
+      if (fields.size() < 4 || fields[0].substr(0, 9) != "partition") continue;
+      auto value = [](std::string_view field) {
+        auto number = field.substr(field.find('=') + 1);
+        return *parse_unsigned(number.substr(0, number.find(',')));
+      };
+      std::string entry = "/devices/pci0000:00/0000:00:04.0/virtio1/block/vda/vda" + std::string(fields[0].substr(9));
+      sys_.file(entry + "/start", std::to_string(value(fields[2])) + "\n");
+      sys_.file(entry + "/size", std::to_string(value(fields[3])) + "\n");
+    }
+  }
+
+  void fill_target() {
+    target_.file("/etc/fstab", "/dev/sda1 / ext4 defaults 0 1\n/dev/sda5 none swap sw 0 0\n");
+    target_.file("/etc/hostname", "golden\n");
+    target_.file("/etc/hosts", "127.0.1.1 golden\n");
+    target_.file("/etc/machine-id", "0123456789abcdef0123456789abcdef\n");
+    target_.file("/etc/ssh/ssh_host_ed25519_key", "old");
+    target_.file("/etc/ssh/ssh_host_ed25519_key.pub", "ssh-ed25519 OLD root@golden\n");
+    target_.directory("/etc/modprobe.d");
+    target_.file("/usr/bin/ssh-keygen", "", 0755);
+    target_.file("/usr/sbin/sshd", "", 0755);
+    target_.file("/usr/sbin/update-initramfs", "", 0755);
+    target_.file("/usr/sbin/grub-install", "", 0755);
+    target_.file("/usr/lib/grub/i386-pc/boot.img", "");
+    target_.file("/boot/grub/grub.cfg", "linux /vmlinuz root=/dev/sda1 ro\n");
+    target_.file("/boot/initrd.img-6.1", "");
+    target_.file("/lib/modules/6.1/modules.dep", "kernel/drivers/block/virtio_blk.ko:\nkernel/fs/jfs/jfs.ko:\n");
+    target_.directory("/run");
+  }
+
+  LinuxMachine files_;
+  Scratch &sys_, &stage2_, &target_;
+  std::string initrd_ = golden_initrd;
+};
+
+class FakeLink final : public ServerLink {
+ public:
+  explicit FakeLink(std::string manifest) : manifest_(std::move(manifest)) {}
+
+  Awaitable<ReceiveStats> receive(std::string session, Sink& sink) override {
+    sessions.push_back(session);
+    if (session == put_out_in) throw PutOut("session " + session, "too slow");
+    const std::string empty_archive(1024, '\0');
+    std::string bytes = session == wire::manifest_session ? manifest_
+                        : session == wire::system_session ? empty_archive
+                                                          : "data";
+    auto span = std::as_bytes(std::span(bytes));
+    co_await sink.write(span);
+    co_await sink.close();
+    ReceiveStats stats;
+    stats.bytes = bytes.size();
+    co_return stats;
+  }
+  Awaitable<void> ask_to_write(std::vector<wire::DiskOffer> disks) override {
+    offered = std::move(disks);
+    if (answer) std::rethrow_exception(answer);
+    if (on_yes) on_yes();
+    co_return;
+  }
+  void report(std::string stage) override { stages.push_back(std::move(stage)); }
+  Awaitable<void> done() override { co_return; }
+  Awaitable<void> failed(std::string) override { co_return; }
+
+  std::vector<std::string> sessions, stages;
+  std::vector<wire::DiskOffer> offered;
+  std::exception_ptr answer;  // null: yes
+  std::function<void()> on_yes;
+  std::string put_out_in;
+
+ private:
+  std::string manifest_;
+};
+
+class Lines final : public Log {
+ public:
+  void line(std::string_view text) override { lines.emplace_back(text); }
+  std::vector<std::string> lines;
+};
+
+wire::Manifest sample() {
+  wire::Manifest m;
+  m.golden_host = "golden";
+  wire::Disk sda;
+  sda.name = "sda";
+  sda.golden_size = 8ull << 30;
+  sda.identifier = 0x59be1427;
+  sda.partitions = wire::parse_desc("linux 2000\nextended fill\nlogical swap 100\nlogical linux fill\n", "desc");
+  m.disks = {sda};
+  wire::FileSystem root, var, swap;
+  root.disk = var.disk = swap.disk = "sda";
+  root.partition = 1;
+  root.type = var.type = "ext4";
+  root.mount_point = "/";
+  root.uuid = "11111111-1111-1111-1111-111111111111";
+  var.partition = 6;
+  var.mount_point = "/var";
+  swap.partition = 5;
+  swap.type = "swap";
+  swap.uuid = "55555555-5555-5555-5555-555555555555";
+  m.file_systems = {root, var, swap};
+  wire::BareDirectory tmp;
+  tmp.path = "/tmp";
+  tmp.mode = 01777;
+  m.bare_directories = {tmp};
+  wire::Socket socket;
+  socket.path = "/tmp/socket";
+  m.sockets = {socket};
+  wire::BootLoader grub;
+  grub.disk = "sda";
+  grub.modules = {"jfs"};
+  m.boot_loader = grub;
+  m.hooks = {{"20-second", "#!/bin/sh\n"}, {"10-first", "#!/bin/sh\n"}};
+  return m;
+}
+
+// One clone in scratch directories; a new one for each attempt.
+class Attempt {
+ public:
+  explicit Attempt(const wire::Manifest& manifest) : link(wire::to_json(manifest)) {
+    disk("vda", "0000:00:04.0");
+    for (const char* program :
+         {"sh", "sfdisk", "truncate", "tar", "mke2fs", "tune2fs", "e2fsck", "mkswap", "grub-install"})
+      stage2.file(std::string("/usr/sbin/") + program, "", 0755);
+    stage2.directory("/tmp");
+    proc.file("/self/mountinfo", "");
+    link.on_yes = [this] { machine.may_write = true; };
+    proc.file("/filesystems", "nodev\tproc\n\text4\n");
+    log_file.file("/ka_log-10.0.1.35", "the log\n");
+    context.stage2_root = stage2.root();
+    context.target = target.root();
+    context.sysfs = sys.root();
+    context.procfs = proc.root();
+    context.host_name = "node7";
+    context.log_file = log_file.at("/ka_log-10.0.1.35");
+    context.kernel_log = "";
+    context.load_module = [this](std::string name) { return load_module(std::move(name)); };
+    context.settle_drivers = [this] { return settle_drivers(); };
+  }
+
+  void disk(const std::string& name, const std::string& pci, const std::string& sectors = "16777216") {
+    std::string device = "/devices/pci0000:00/" + pci + "/virtio1", block = device + "/block/" + name;
+    sys.file(block + "/size", sectors);
+    sys.link(block + "/device", "../..");
+    DeviceFacts facts;
+    facts.major = 254;
+    facts.minor = 16 * static_cast<unsigned>(machine.facts.size());
+    facts.size = *parse_unsigned(sectors) * 512;
+    facts.sector_size = 512;
+    machine.facts["/dev/" + name] = facts;
+    sys.file(block + "/dev", facts.number() + "\n");
+    sys.link("/block/" + name, ".." + block);
+    sys.directory("/module/virtio_blk");
+    sys.link(device + "/driver/module", sys.at("/module/virtio_blk"));
+    machine.devices["/dev/" + name] = std::string(4096, 'x');
+  }
+
+  Awaitable<void> load_module(std::string name) {
+    modules.push_back(std::move(name));
+    co_return;
+  }
+
+  // The disk is there only now, as that of a slow controller is.
+  Awaitable<SettledDrivers> settle_drivers() {
+    for (const auto& appear : late_disks) appear();
+    SettledDrivers state;
+    state.in_use = {"virtio_blk"};
+    state.doubts = doubts;
+    co_return state;
+  }
+
+  // "" or why it failed.
+  std::string run() {
+    auto task = clone(context);
+    auto result = asio::co_spawn(io, std::move(task), asio::use_future);
+    io.run();
+    try {
+      result.get();
+    } catch (const PutOut& error) {
+      return std::string("put out: ") + error.what();
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "";
+  }
+
+  bool changed_a_disk() const { return machine.devices.at("/dev/vda").substr(0, 4) != "xxxx" || partitioned(); }
+  bool partitioned() const {
+    auto sfdisk = [](const std::string& call) { return call.find("sfdisk --lock") != std::string::npos; };
+    return std::any_of(machine.calls.begin(), machine.calls.end(), sfdisk);
+  }
+
+  Scratch sys, stage2, target, proc, log_file;
+  asio::io_context io;
+  FakeMachine machine{io, sys, stage2, target};
+  FakeLink link;
+  Lines log;
+  CloneContext context{{}, io, machine, log, link, {}, {}, {}};
+  std::vector<std::string> modules;  // that were asked for
+  std::vector<std::function<void()>> late_disks;
+  std::vector<std::string> doubts;
+};
+
+TEST(CloneTest, DoesWhatTheDesignSaysInThatOrder) {
+  Attempt attempt(sample());
+  ASSERT_EQ(attempt.run(), "");
+  std::vector<std::string> steps;
+  for (const std::string& call : attempt.machine.calls)
+    for (const char* verb : {"run ", "output_of", "start", "mount", "unmount", "write_device", "reread", "claim_disk",
+                             "share_disk", "close_disks", "watch", "write_back", "finish"})
+      if (call.find(verb) == 0) steps.push_back(call.substr(0, call.find(" -")));
+  EXPECT_THAT(
+      steps,
+      ElementsAre(
+          StartsWith("run sh"), "run mke2fs", "run mke2fs",  // asked only
+          "claim_disk /dev/vda", "output_of lsblk", "write_device /dev/vda 0+1048576",
+          "write_device /dev/vda 8588886016+1048576", StartsWith("run sh"), "write_device /dev/vda 0+440",
+          "reread_partitions /dev/vda", "share_disk /dev/vda", StartsWith("run mke2fs"), StartsWith("run mke2fs"),
+          StartsWith("run mkswap"), "mount /dev/vda1 T ext4 errors=remount-ro,data_err=abort,noinit_itable",
+          "watch_writes T /dev/vda1", "mount /dev/vda6 T/var ext4 errors=remount-ro,data_err=abort,noinit_itable",
+          "watch_writes T/var /dev/vda6", "start tar", "mount proc T/proc proc ", "mount sysfs T/sys sysfs ",
+          "mount devtmpfs T/dev devtmpfs ", "mount tmpfs T/run tmpfs mode=0755", "run ssh-keygen",
+          "output_of lsinitramfs /boot/initrd.img-6.1", "run update-initramfs",
+          "output_of lsinitramfs /boot/initrd.img-6.1", "run /run/ka-hooks/10-first", "run /run/ka-hooks/20-second",
+          "run grub-install", "write_device /dev/vda 0+440", "unmount T/run", "unmount T/dev", "unmount T/sys",
+          "unmount T/proc", "write_back T", "write_back T/var", "unmount T/var", "unmount T", "finish_writes /dev/vda1",
+          "run e2fsck", "finish_writes /dev/vda6", "run e2fsck", "finish_writes /dev/vda1", "finish_writes /dev/vda6",
+          "mount /dev/vda1 T ext4 ", "mount /dev/vda6 T/var ext4 ", "unmount T/var", "unmount T", "claim_disk /dev/vda",
+          "write_device /dev/vda 0+440", "close_disks"));
+  EXPECT_THAT(attempt.machine.written_early, IsEmpty());
+  EXPECT_THAT(attempt.link.sessions, ElementsAre("kainstall1", "kainstall2"));
+  EXPECT_EQ(attempt.machine.boot_code().substr(0, 4), "GRUB");
+  EXPECT_THAT(attempt.machine.mounted, IsEmpty());
+}
+
+TEST(CloneTest, LeavesAMachineOfItsOwn) {
+  Attempt attempt(sample());
+  ASSERT_EQ(attempt.run(), "");
+  const Scratch& clone = attempt.target;
+  EXPECT_EQ(clone.content("/etc/fstab"),
+            "UUID=11111111-1111-1111-1111-111111111111 / ext4 defaults 0 1\n"
+            "UUID=55555555-5555-5555-5555-555555555555 none swap sw 0 0\n");
+  EXPECT_EQ(clone.content("/etc/hostname"), "node7\n");
+  EXPECT_EQ(clone.content("/etc/machine-id"), "");
+  EXPECT_EQ(clone.content("/etc/ssh/ssh_host_ed25519_key"), "new");
+  EXPECT_EQ(clone.content("/boot/grub/grub.cfg"), "linux /vmlinuz root=UUID=11111111-1111-1111-1111-111111111111 ro\n");
+  EXPECT_THAT(clone.content("/etc/modprobe.d/ka.conf"), HasSubstr("alias scsi_hostadapter virtio_blk"));
+  EXPECT_THAT(clone.content("/etc/initramfs-tools/modules"), HasSubstr("jfs"));
+  EXPECT_EQ(clone.status("/tmp").st_mode & 07777, 01777u);
+  EXPECT_TRUE(S_ISSOCK(clone.status("/tmp/socket").st_mode));
+  EXPECT_EQ(clone.content("/var/log/ka/ka_log-10.0.1.35"), "the log\n");
+  EXPECT_THAT(attempt.log.lines, Contains(" - Mounting /dev/vda1 as " + clone.root() + "/ ...OK"));
+  EXPECT_THAT(attempt.link.stages, Contains("formatting /dev/vda1"));
+}
+
+TEST(CloneTest, FlagsComeLastAndOnlyToWhatIsThere) {
+  wire::Manifest manifest = sample();
+  manifest.inode_flags = {{"/etc", {"fstab", "gone"}, 0x10, 0}, {"/", {"."}, 0x20000000, 7}};
+  Attempt attempt(manifest);
+  ASSERT_EQ(attempt.run(), "");
+  const auto& calls = attempt.machine.calls;
+  auto at = [&calls](const std::string& call) { return std::find(calls.begin(), calls.end(), call) - calls.begin(); };
+  const auto flags = at("set_inode_flags T/etc/fstab 16 0");
+  EXPECT_EQ(at("set_inode_flags T/ 536870912 7"), flags + 1);
+  EXPECT_EQ(std::count_if(calls.begin(), calls.end(), [](auto& c) { return c.find("set_inode_flags") == 0; }), 2);
+  EXPECT_GT(flags, at("run /run/ka-hooks/20-second"));
+  EXPECT_GT(flags, at("write_file T/var/log/ka/ka_log-10.0.1.35"));
+  EXPECT_GT(flags, at("unmount T/proc"));  // which would hide a flag of the directory itself
+  EXPECT_LT(flags, at("unmount T/var"));
+  for (auto call = calls.begin() + flags; call != calls.end(); ++call)
+    EXPECT_THAT(*call, Not(StartsWith("write_file")));
+  EXPECT_THAT(attempt.log.lines, Contains(" - Flags or project ids of 2 files set; 1 of them are not there any more"));
+}
+
+TEST(CloneTest, ASocketThatHasNoPlaceAnyMoreIsAWarning) {
+  wire::Manifest manifest = sample();
+  manifest.sockets[0].path = "/srv/ssh-x/agent.1";
+  Attempt attempt(manifest);
+  ASSERT_EQ(attempt.run(), "");
+  EXPECT_THAT(attempt.log.lines, Contains(HasSubstr("WARNING: the socket /srv/ssh-x/agent.1 is left out")));
+}
+
+TEST(CloneTest, BareDirectoriesAndSocketsGetTheirAttributes) {
+  wire::Manifest manifest = sample();
+  manifest.bare_directories[0].attributes = {{"security.selinux", "tmp_t"}};
+  manifest.sockets[0].attributes = {{"security.selinux", "sock_t"}};
+  Attempt attempt(manifest);
+  ASSERT_EQ(attempt.run(), "");
+  EXPECT_THAT(attempt.machine.calls, Contains("set_attribute T/tmp security.selinux"));
+  EXPECT_THAT(attempt.machine.calls, Contains("set_attribute T/tmp/socket security.selinux"));
+}
+
+TEST(CloneTest, HooksRunInTheOrderOfTheirNames) {
+  Attempt attempt(sample());
+  ASSERT_EQ(attempt.run(), "");
+  std::vector<std::string> hooks;
+  for (const std::string& call : attempt.machine.calls)
+    if (call.find("run /run/ka-hooks/") == 0) hooks.push_back(call.substr(18));
+  EXPECT_THAT(hooks, ElementsAre("10-first", "20-second"));
+}
+
+TEST(CloneTest, AnInitrdThatHasAllDriversIsKept) {
+  wire::Manifest manifest = sample();
+  manifest.boot_loader->modules.clear();
+  Attempt attempt(manifest);
+  ASSERT_EQ(attempt.run(), "");
+  EXPECT_THAT(attempt.machine.calls, Not(Contains(HasSubstr("update-initramfs -u"))));
+  EXPECT_FALSE(attempt.target.has("/etc/initramfs-tools/modules"));
+}
+
+TEST(CloneTest, BootCodeOfTheOperatorIsWrittenLastAndLeavesTheDiskIdentifier) {
+  wire::Manifest manifest = sample();
+  manifest.boot_loader.reset();
+  manifest.disks[0].boot_code = std::string(446, 'W');
+  Attempt attempt(manifest);
+  ASSERT_EQ(attempt.run(), "");
+  EXPECT_EQ(attempt.machine.boot_code(), std::string(440, 'W'));
+  EXPECT_EQ(attempt.machine.devices["/dev/vda"].substr(440, 6), std::string(6, '\0'));  // sfdisk's own
+}
+
+TEST(CloneTest, WithoutAnyBootLoaderTheDiskSaysNothing) {
+  wire::Manifest manifest = sample();
+  manifest.boot_loader.reset();
+  Attempt attempt(manifest);
+  ASSERT_EQ(attempt.run(), "");
+  EXPECT_EQ(attempt.machine.boot_code(), std::string(440, '\0'));
+}
+
+TEST(CloneTest, RawPartitionsFollowInSessionsOfTheirOwn) {
+  wire::Manifest manifest = sample();
+  manifest.file_systems.erase(manifest.file_systems.begin() + 1);
+  manifest.raw_partitions = {{"sda", 6, "kainstall3", 4, "", ""}};
+  Attempt attempt(manifest);
+  ASSERT_EQ(attempt.run(), "");
+  EXPECT_THAT(attempt.link.sessions, ElementsAre("kainstall1", "kainstall2", "kainstall3"));
+  EXPECT_THAT(attempt.machine.calls, Contains("start /dev/vda6"));
+}
+
+TEST(CloneTest, WhateverFailsNothingStaysMountedAndTheDiskDoesNotBoot) {
+  Attempt whole(sample());
+  ASSERT_EQ(whole.run(), "");
+  const int calls = static_cast<int>(whole.machine.calls.size());
+  ASSERT_GT(calls, 50);
+  for (int k = 0; k < calls; ++k) {
+    Attempt attempt(sample());
+    attempt.machine.fail_at = k;
+    std::string why = attempt.run();
+    const std::string failed = attempt.machine.calls.at(static_cast<std::size_t>(k));
+    // An old initrd that cannot be looked into is no reason to fail: it is rebuilt.
+    if (failed.find("output_of") == 0 && why.empty()) continue;
+    // Whoever listens at a socket makes it anew.
+    if (failed.find("/tmp/socket") != std::string::npos && why.empty()) continue;
+    if (failed == "close_disks") continue;  // cannot fail
+    ASSERT_THAT(why, HasSubstr("injected")) << failed;
+    ASSERT_THAT(attempt.machine.written_early, IsEmpty()) << failed;
+    ASSERT_THAT(attempt.machine.open_disks, IsEmpty()) << failed;
+    ASSERT_THAT(attempt.machine.mounted, IsEmpty()) << failed;
+    if (attempt.changed_a_disk())
+      ASSERT_EQ(attempt.machine.boot_code(), unfinished_boot_code()) << failed;
+    else
+      ASSERT_EQ(attempt.machine.boot_code(), std::string(440, 'x')) << failed;
+  }
+}
+
+TEST(CloneTest, ABootFileThatIsNotOnTheDiskFailsTheCloneByItsName) {
+  Attempt attempt(sample());
+  attempt.machine.lost_write = "/boot/grub/grub.cfg";
+  EXPECT_THAT(attempt.run(), HasSubstr("read /boot/grub/grub.cfg back from the disk"));
+  EXPECT_EQ(attempt.machine.boot_code(), unfinished_boot_code());
+}
+
+TEST(CloneTest, OtherFilesAreReadBackIfTheServerWantsIt) {
+  wire::Manifest manifest = sample();
+  for (bool all : {false, true}) {
+    manifest.verify_all = all;
+    Attempt attempt(manifest);
+    attempt.machine.lost_write = "/etc/hosts";
+    EXPECT_EQ(attempt.run().substr(0, 43), all ? "read /etc/hosts back from the disk: it has " : "");
+  }
+}
+
+TEST(CloneTest, ErrorsThatTheFileSystemMetFailTheClone) {
+  Attempt attempt(sample());
+  attempt.sys.file("/fs/ext4/vda6/errors_count", "2\n");
+  EXPECT_THAT(attempt.run(), HasSubstr("write /dev/vda6: its file system met 2 errors"));
+}
+
+TEST(CloneTest, TheServersLimitForAStepIsTold) {
+  wire::Manifest manifest = sample();
+  manifest.step_limit_s = 77;
+  Attempt attempt(manifest);
+  std::chrono::seconds told{0};
+  attempt.context.limit_steps = [&told](std::chrono::seconds limit) { told = limit; };
+  ASSERT_EQ(attempt.run(), "");
+  EXPECT_EQ(told.count(), 77);
+}
+
+TEST(CloneTest, ANodePutOutOfItsRoundCanTryAgain) {
+  Attempt attempt(sample());
+  attempt.link.put_out_in = wire::system_session;
+  EXPECT_THAT(attempt.run(), StartsWith("put out:"));
+  EXPECT_THAT(attempt.machine.mounted, IsEmpty());
+  EXPECT_EQ(attempt.machine.boot_code(), unfinished_boot_code());
+}
+
+TEST(CloneTest, ATableThatSfdiskCannotSayIsLaidOutAnew) {
+  wire::Manifest manifest = sample();
+  manifest.disks[0].partitions[0].golden_start = 63 * 512;
+  manifest.disks[0].partitions[0].golden_size = 2000ull << 20;
+  manifest.disks[0].partitions.resize(1);
+  manifest.file_systems.resize(1);
+  Attempt as_it_is(manifest);
+  ASSERT_EQ(as_it_is.run(), "");
+  EXPECT_THAT(as_it_is.stage2.content("/tmp/ka-partitions-vda"), HasSubstr("start=63,"));
+  Attempt anew(manifest);
+  anew.machine.sfdisk_refuses = "start=63,";
+  ASSERT_EQ(anew.run(), "");
+  EXPECT_THAT(anew.stage2.content("/tmp/ka-partitions-vda"), HasSubstr("start=2048,"));
+}
+
+TEST(CloneTest, TheServerIsToldWhichDiskAndWhatIsOnIt) {
+  Attempt attempt(sample());
+  attempt.sys.file("/devices/pci0000:00/0000:00:04.0/virtio1/block/vda/serial", "WD-1\n");
+  ASSERT_EQ(attempt.run(), "");
+  ASSERT_EQ(attempt.link.offered.size(), 1u);
+  const wire::DiskOffer& offer = attempt.link.offered[0];
+  EXPECT_EQ(offer.golden, "sda");
+  EXPECT_EQ(offer.name, "vda");
+  EXPECT_EQ(offer.serial, "WD-1");
+  EXPECT_EQ(offer.size, 8ull << 30);
+  EXPECT_EQ(offer.contents, "1 ntfs 'Accounts 2024', 2 of no known kind");
+}
+
+TEST(CloneTest, WithoutTheServersYesNothingIsWritten) {
+  const std::exception_ptr answers[] = {std::make_exception_ptr(PutOut("taken out", "the operator ends the job")),
+                                        std::make_exception_ptr(ServerLost("the KA server is lost", "silence")),
+                                        std::make_exception_ptr(Error("the KA server refuses this node", "no"))};
+  for (const std::exception_ptr& answer : answers) {
+    Attempt attempt(sample());
+    attempt.link.answer = answer;
+    EXPECT_NE(attempt.run(), "");
+    EXPECT_THAT(attempt.machine.written_early, IsEmpty());
+    EXPECT_FALSE(attempt.changed_a_disk());
+    EXPECT_EQ(attempt.machine.boot_code(), std::string(440, 'x'));
+    EXPECT_THAT(attempt.machine.open_disks, IsEmpty());
+    EXPECT_THAT(attempt.machine.mounted, IsEmpty());
+  }
+}
+
+TEST(CloneTest, WhatCannotBeToldOfADiskIsNoReasonToFail) {
+  Attempt attempt(sample());
+  attempt.machine.on_the_disk = "no JSON";
+  ASSERT_EQ(attempt.run(), "");
+  EXPECT_THAT(attempt.link.offered[0].contents, StartsWith("cannot be told"));
+}
+
+class RefusedTest : public testing::Test {
+ protected:
+  // Refused, and nothing was written.
+  void expect_refused(Attempt& attempt, const std::string& why) {
+    EXPECT_THAT(attempt.run(), AllOf(HasSubstr(why), HasSubstr("Nothing was written")));
+    EXPECT_THAT(attempt.machine.written_early, IsEmpty());
+    EXPECT_FALSE(attempt.changed_a_disk());
+    EXPECT_EQ(attempt.machine.boot_code(), std::string(440, 'x'));
+    EXPECT_THAT(attempt.link.offered, IsEmpty());
+  }
+};
+
+TEST_F(RefusedTest, AnotherDiskUnderTheNameThanWasChosen) {
+  for (auto exchange : {+[](DeviceFacts& f) { f.minor = 48; }, +[](DeviceFacts& f) { f.size -= 512; },
+                        +[](DeviceFacts& f) { f.sector_size = 4096; }}) {
+    Attempt attempt(sample());
+    exchange(attempt.machine.facts.at("/dev/vda"));
+    expect_refused(attempt, "is now is not what was chosen");
+    EXPECT_THAT(attempt.machine.open_disks, IsEmpty());
+  }
+}
+
+TEST_F(RefusedTest, ADriverThatIsMissingMayHideAnotherDisk) {
+  Attempt attempt(sample());
+  attempt.doubts = {"no driver works for pci 0000:00:05.0 [1b36:0010], NVMe controller"};
+  expect_refused(attempt, "no driver works for pci 0000:00:05.0 [1b36:0010]");
+  Attempt named(sample());
+  named.doubts = attempt.doubts;
+  named.context.target_rules = {"sda=path:pci-0000:00:04.0"};
+  EXPECT_EQ(named.run(), "");
+}
+
+TEST_F(RefusedTest, AMachineOfAnotherFirmware) {
+  Attempt uefi(sample());
+  uefi.sys.directory("/firmware/efi");
+  expect_refused(uefi, "switch the firmware of this machine to legacy (BIOS, CSM) boot");
+  wire::Manifest manifest = sample();
+  manifest.firmware = {"uefi"};
+  Attempt bios(manifest);
+  expect_refused(bios, "switch the firmware of this machine to UEFI boot");
+  manifest.firmware = {"bios", "uefi"};
+  Attempt either(manifest);
+  either.sys.directory("/firmware/efi");
+  EXPECT_EQ(either.run(), "");
+}
+
+TEST_F(RefusedTest, TwoCandidateDisks) {
+  Attempt attempt(sample());
+  attempt.disk("vdb", "0000:00:05.0");
+  expect_refused(attempt, "it could be vda or vdb");
+}
+
+TEST_F(RefusedTest, ASecondCandidateThatShowsUpLate) {
+  Attempt attempt(sample());
+  attempt.late_disks.push_back([&attempt] { attempt.disk("vdb", "0000:00:05.0"); });
+  expect_refused(attempt, "it could be vda or vdb");
+}
+
+TEST_F(RefusedTest, ADiskTooSmallForTheFixedPartitions) {
+  wire::Manifest manifest = sample();
+  manifest.disks[0].partitions[0].size_mib = 9000;
+  Attempt attempt(manifest);
+  expect_refused(attempt,
+                 "use vda (8.0 GiB, pci-0000:00:04.0): place the partitions of the golden sda: "
+                 "they need 9001 MiB, there are 8191");
+}
+
+TEST_F(RefusedTest, AFillTooSmallForItsData) {
+  wire::Manifest manifest = sample();
+  manifest.file_systems[1].used = 7ull << 30;
+  Attempt attempt(manifest);
+  expect_refused(attempt, "(/var): it holds 7.0 GiB");
+}
+
+TEST_F(RefusedTest, ARawPartitionTooSmall) {
+  wire::Manifest manifest = sample();
+  manifest.file_systems.erase(manifest.file_systems.begin() + 1);
+  manifest.raw_partitions = {{"sda", 6, "kainstall3", 8ull << 30, "", ""}};
+  Attempt attempt(manifest);
+  expect_refused(attempt, "fit the raw partition 6");
+}
+
+TEST_F(RefusedTest, AFileSystemThatCannotBeMade) {
+  wire::Manifest manifest = sample();
+  manifest.file_systems[1].type = "zfs";
+  Attempt attempt(manifest);
+  expect_refused(attempt, "zfs is not supported");
+}
+
+TEST_F(RefusedTest, AFileSystemThatTheKernelLacks) {
+  Attempt attempt(sample());
+  attempt.proc.file("/filesystems", "nodev\tproc\n");
+  expect_refused(attempt, "mount ext4: this kernel has no such file system");
+  EXPECT_THAT(attempt.modules, ElementsAre("fs-ext4"));
+}
+
+TEST_F(RefusedTest, Lilo) {
+  wire::Manifest manifest = sample();
+  manifest.boot_loader->kind = wire::BootLoader::Kind::lilo;
+  Attempt attempt(manifest);
+  expect_refused(attempt, "lilo is not supported yet");
+}
+
+TEST_F(RefusedTest, AStage2WithoutATool) {
+  Attempt attempt(sample());
+  ASSERT_EQ(::unlink(attempt.stage2.at("/usr/sbin/sfdisk").c_str()), 0);
+  expect_refused(attempt, "there is no sfdisk");
+}
+
+TEST_F(RefusedTest, ADiskThatIsMounted) {
+  Attempt attempt(sample());
+  attempt.proc.file("/self/mountinfo", "30 1 254:0 / /mnt rw - ext4 /dev/vda rw\n");
+  expect_refused(attempt, "mounted on /mnt");
+}
+
+}  // namespace
+}  // namespace ka::agent
