@@ -154,15 +154,18 @@ FileContents boot_files(const BootFiles& files, const std::string& tftp_root) {
   const std::string folder = tftp_root + linux_folder, remedy = "make initramfs makes it, make install installs it";
   const std::string kernel = boot_file(files.images + "/vmlinuz", remedy);
   const std::string initramfs = boot_file(files.images + "/all.rdz", remedy);
+  const auto loader = [&files](const std::string& path, const std::string& package) {
+    const std::string unpacked = files.packages + path;
+    return boot_file(::access(unpacked.c_str(), F_OK) == 0 ? unpacked : path, "it is in Debian's package " + package);
+  };
   FileContents contents;
-  contents.emplace_back(folder + "/linux.0",
-                        boot_file(files.http ? files.lpxelinux : files.pxelinux, "it is in Debian's package pxelinux"));
-  contents.emplace_back(folder + "/ldlinux.c32", boot_file(files.ldlinux, "it is in Debian's package syslinux-common"));
+  contents.emplace_back(folder + "/linux.0", loader(files.http ? files.lpxelinux : files.pxelinux, "pxelinux"));
+  contents.emplace_back(folder + "/ldlinux.c32", loader(files.ldlinux, "syslinux-common"));
   contents.emplace_back(folder + "/images/vmlinuz", kernel);
   contents.emplace_back(folder + "/images/all.rdz", initramfs);
   if (!files.uefi) return contents;
-  const std::string shim = boot_file(files.shim, "it is in Debian's package shim-signed");
-  const std::string grub = boot_file(files.grub, "it is in Debian's package grub-efi-amd64-signed");
+  const std::string shim = loader(files.shim, "shim-signed");
+  const std::string grub = loader(files.grub, "grub-efi-amd64-signed");
   // Not in a folder of their own: shim looks for GRUB beside itself only if the DHCP answer has its name in the header.
   contents.emplace_back(tftp_root + "/shimx64.efi", shim);
   contents.emplace_back(tftp_root + "/grubx64.efi", grub);
@@ -212,6 +215,10 @@ void add_pxe_config_command(CLI::App& app, std::function<int()>& chosen) {
   add_value_options(table, request->values);
   table.flag("--install-boot-files", request->with_boot_files,
              "Also fill DIR/tftpboot with pxelinux, shim, GRUB, kernel and all.rdz");
+  table
+      .text("--packages", request->boot_files.packages, "DIR",
+            "Where Debian's packages of shim and GRUB were unpacked, if they are not installed")
+      ->configurable(false);
   table.text("--boot-files", request->boot_files.images, "DIR", "Where vmlinuz and all.rdz are");
   config->callback(
       [config, request, &chosen] { chosen = [config, request] { return run_pxe_config(*config, *request); }; });

@@ -31,6 +31,7 @@ struct BootFiles {
   std::string ldlinux = "/usr/lib/syslinux/modules/bios/ldlinux.c32";
   std::string shim = "/usr/lib/shim/shimx64.efi.signed";
   std::string grub = "/usr/lib/grub/x86_64-efi-signed/grubnetx64.efi.signed";
+  std::string packages;  ///< folder in which packages of Debian's were unpacked; looked into before /
   std::string images = installed("lib/ka/boot");  ///< directory of vmlinuz and all.rdz
   bool uefi = true;                               ///< shim and GRUB, too
   bool http = false;                              ///< loaders that can use HTTP
