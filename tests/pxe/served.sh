@@ -102,8 +102,9 @@ stop
 grep -q 'KA has no boot file for a machine of this kind (uefi-arm-64): ' dhcpd.log || fail "dhcpd's log says nothing"
 
 mkdir kea
-serve env KEA_PIDFILE_DIR="$folder/kea" KEA_LOCKFILE_DIR="$folder/kea" KEA_DHCP_DATA_DIR="$folder/kea" \
-  kea-dhcp4 -c "$folder/out/kea-dhcp4.conf"
+# Its leases are Debian's /var/lib/kea's elsewhere.
+sed "s|\"type\": \"memfile\"|&, \"name\": \"$folder/kea/leases\"|" out/kea-dhcp4.conf > kea/kea-dhcp4.conf
+serve env KEA_PIDFILE_DIR="$folder/kea" KEA_LOCKFILE_DIR="$folder/kea" kea-dhcp4 -c "$folder/kea/kea-dhcp4.conf"
 kinds
 stop
 
