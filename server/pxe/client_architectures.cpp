@@ -42,6 +42,12 @@ std::string hexadecimal(unsigned code, const char* format) {
 
 std::string text_of(std::string_view text) { return std::string(text); }
 
+// A PXE ROM ignores an answer that does not say that it is for one.
+constexpr const char* pxe_rom_options =
+    "    option vendor-class-identifier \"PXEClient\";\n"
+    "    vendor-option-space PXE;\n"
+    "    option PXE.mtftp-ip 0.0.0.0;\n";
+
 // The chain of conditions inside a class: which file each architecture gets.
 std::string dhcpd_choice(Protocol protocol, const Loaders& loaders) {
   const std::string refusal =
@@ -61,8 +67,12 @@ std::string dhcpd_choice(Protocol protocol, const Loaders& loaders) {
     text += text_of(architecture.name) + "\n";
     if (file.empty()) {
       text += logged(architecture.name);
+    } else if (protocol == Protocol::http) {
+      text += "    option bootfile-name \"" + file + "\";\n";
     } else {
-      text += (protocol == Protocol::http ? "    option bootfile-name \"" : "    filename \"") + file + "\";\n";
+      text += "    filename \"" + file + "\";\n";
+      // UEFI takes an answer with such a vendor option for one without a file.
+      if (architecture.code == 0) text += pxe_rom_options;
     }
   }
   return text + "  } else {\n" + logged("an unknown one") + "  }\n";
@@ -74,13 +84,7 @@ std::string dhcpd_classes(const Loaders& loaders) {
   return "# Firmware that boots by TFTP\n"
          "class \"PXE\" {\n"
          "  match if substring(option vendor-class-identifier, 0, 9) = \"PXEClient\";\n" +
-         dhcpd_choice(Protocol::tftp, loaders) +
-         "  # A PXE client ignores an answer that does not say so.\n"
-         "  option vendor-class-identifier \"PXEClient\";\n"
-         "  vendor-option-space PXE;\n"
-         "  option PXE.mtftp-ip 0.0.0.0;\n"
-         "  next-server " +
-         loaders.server +
+         dhcpd_choice(Protocol::tftp, loaders) + "  next-server " + loaders.server +
          ";\n"
          "}\n"
          "\n"
@@ -115,7 +119,9 @@ std::string dnsmasq_boot_lines(const Loaders& loaders) {
          files + "dhcp-boot=tag:pxe,tag:!says-what-it-is," + loaders.bios + ",," + loaders.server;
 }
 
-std::string dnsmasq_proxy_lines(const Loaders& loaders) {
+std::string dnsmasq_proxy_lines(const Loaders& all) {
+  Loaders loaders = all;
+  loaders.uefi = all.uefi_by_proxy;
   std::string text;
   for (const Architecture& architecture : architectures) {
     const std::string file = boot_file(architecture, loaders);

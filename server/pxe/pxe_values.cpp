@@ -181,6 +181,7 @@ void add_loaders(PxeValues& values, const PxeRequest& request) {
   loaders.bios = "/X86PC/linux/linux.0";
   const bool uefi = request.efi_loader != "none";
   if (uefi) loaders.uefi = path_value("efi-loader", request.efi_loader);
+  if (uefi && request.efi_loader != PxeRequest().efi_loader) loaders.uefi_by_proxy = request.efi_loader;
   if (uefi && !http.empty()) loaders.uefi_http = http + "/uefi.img";
   values["DHCPD_CLASSES"] = dhcpd_classes(loaders);
   values["DNSMASQ_LINES"] = dnsmasq_boot_lines(loaders);

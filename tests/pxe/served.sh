@@ -48,7 +48,8 @@ printf '#!/bin/sh\n[ "$1" != bound ] || env > "%s/lease"\n' "$folder" > script
 chmod +x script
 ask() {  # UDHCPC-ARGUMENT…: a lease, into $folder/lease
   rm -f lease
-  ip netns exec $client busybox udhcpc -f -i eth0 -O bootfile -O 60 -n -q -t 20 -T 1 -s "$folder/script" "$@" > udhcpc.log 2>&1 ||
+  ip netns exec $client busybox udhcpc -f -i eth0 -O bootfile -O 60 -n -q -t 20 -T 1 -s "$folder/script" "$@" \
+    > udhcpc.log 2>&1 ||
     fail "no lease ($*)"
 }
 expect() { grep -qx "$1" lease || { cat lease >&2; fail "the lease lacks: $1"; }; }
@@ -64,8 +65,8 @@ gets() {
   fi
 }
 
-# What each kind of firmware gets: option 60, option 93, the file. What nothing here can start gets none, nor does a kind
-# that is not known; what does not say what it is, is a BIOS.
+# What each kind of firmware gets: option 60, option 93, the file. What nothing here can start gets none, nor does a
+# kind that is not known; what does not say what it is, is a BIOS.
 kinds() {
   ask
   for line in subnet=255.255.255.0 dns=10.88.0.2 domain=cluster.test; do expect "$line"; done

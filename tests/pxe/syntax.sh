@@ -23,7 +23,8 @@ check() {
   accepted dnsmasq.conf dnsmasq --test --conf-file="$out/dnsmasq.conf"
   accepted dnsmasq-proxy.conf dnsmasq --test --conf-file="$out/dnsmasq-proxy.conf"
   # It wants to see the interface.
-  accepted kea-dhcp4.conf unshare --net sh -c 'ip link add eth1 type veth peer name other && kea-dhcp4 -t "$1"' - "$out/kea-dhcp4.conf"
+  accepted kea-dhcp4.conf unshare --net sh -c 'ip link add eth1 type veth peer name other && kea-dhcp4 -t "$1"' - \
+    "$out/kea-dhcp4.conf"
   accepted grub.cfg grub-script-check "$out/tftpboot/grub/grub.cfg"
   accepted tftpd-hpa sh -n "$out/tftpd-hpa"
   accepted isc-dhcp-server sh -n "$out/isc-dhcp-server"
@@ -64,7 +65,7 @@ grep 'kaserver=10.0.1.1' <<< "$(label kamethod)" > /dev/null || fail "--append i
 # initrd= GRUB has as a command.
 for name in kamethod kashell; do
   of_pxelinux=$(label $name | sed -n 's/ *APPEND initrd=[^ ]*//p' | sed 's/ vga=788//')
-  of_grub=$(entry $name | sed -n "s/^  load//p" | tr -d "'")
+  of_grub=$(entry $name | sed '1d;$d' | tr -d "'\\\\\n" | sed 's/^  load//; s/  */ /g')
   [ "$of_pxelinux" = "$of_grub" ] || fail "$name: pxelinux gives$of_pxelinux, GRUB$of_grub"
 done
 grep -qx 'PROMPT 0' "$menu" && ! grep -qx 'TIMEOUT 0' "$menu" || fail "--timeout 0 waits for ever"

@@ -29,7 +29,7 @@ class Bios:
 class Uefi:
     """OVMF, with its own network drivers: shim does not start from iPXE's ROM under Secure Boot."""
     code: str  # below /usr/share/OVMF
-    variables: str  # what the NVRAM of a new machine holds; under Secure Boot the keys of Microsoft, by whom shim is signed
+    variables: str  # what the NVRAM of a new machine holds; under Secure Boot the keys by which shim is signed
     secure: bool
 
     def arguments(self, nvram: Path) -> list[str]:
