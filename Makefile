@@ -73,13 +73,13 @@ update: image-packages
 	@$(MAKE) images
 
 # Each, given to make, is an option of ka-server pxe-config; what the environment calls DOMAIN is not.
-PXE_OPTIONS = INTERFACE SERVER SUBNET RANGE GATEWAY DNS DOMAIN HOST_PREFIX TFTP_ROOT EFI_LOADER DEFAULT TIMEOUT SERIAL \
-  APPEND VALUES
+PXE_OPTIONS = INTERFACE SERVER SUBNET RANGE GATEWAY DNS DOMAIN HOST_PREFIX TFTP_ROOT EFI_LOADER HTTP DEFAULT TIMEOUT \
+  SERIAL APPEND VALUES
 lower = $(shell echo '$1' | tr A-Z_ a-z-)
 
 pxe-config: initramfs pxe-packages
 	@build/musl-static/server/ka-server pxe-config --templates pxe-config --output build/pxe-config \
-	  --install-boot-files --boot-files build \
+	  --install-boot-files --boot-files build --packages build/unpacked \
 	  $(foreach option,$(PXE_OPTIONS),\
 	    $(if $(findstring command,$(origin $(option))),--$(call lower,$(option)) '$($(option))'))
 

@@ -23,6 +23,8 @@ constexpr Packages packages[] = {
     {"dumpe2fs", "e2fsprogs", "e2fsprogs", "e2fsprogs"},
     {"tar", "tar", "tar", "tar"},
     {"zstd", "zstd", "zstd", "zstd"},
+    {"mformat", "mtools", "mtools", "mtools"},
+    {"mcopy", "mtools", "mtools", "mtools"},
     {"mksquashfs", "squashfs-tools", "squashfs-tools", "squashfs"},
 };
 

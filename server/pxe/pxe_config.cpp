@@ -13,6 +13,7 @@
 #include "base/files.h"
 #include "server/options/option_table.h"
 #include "server/options/options.h"
+#include "server/pxe/uefi_ramdisk.h"
 
 namespace ka::server {
 
@@ -20,14 +21,16 @@ namespace {
 
 // The KA method's layout below a TFTP root.
 constexpr const char* linux_folder = "/X86PC/linux";
-constexpr const char* pxelinux_config = "/pxelinux.cfg/default";
+constexpr const char* pxelinux_config = "/X86PC/linux/pxelinux.cfg/default";
+// Where the GRUB that Debian has signed for the network looks for it.
+constexpr const char* grub_config = "/grub/grub.cfg";
 
 struct TemplateFile {
   std::string_view name;    ///< in the templates' folder
   std::string_view output;  ///< below the output folder
 };
 
-constexpr std::string_view pxelinux_template = "pxelinux.default";
+constexpr std::string_view pxelinux_template = "pxelinux.default", grub_template = "grub.cfg";
 
 constexpr TemplateFile template_files[] = {
     {"readme", "README"},
@@ -35,11 +38,13 @@ constexpr TemplateFile template_files[] = {
     {"isc-dhcp-server", "isc-dhcp-server"},
     {"dnsmasq.conf", "dnsmasq.conf"},
     {"dnsmasq-proxy.conf", "dnsmasq-proxy.conf"},
+    {"kea-dhcp4.conf", "kea-dhcp4.conf"},
     {"tftpd-hpa", "tftpd-hpa"},
     {"ka-tftp.service", "ka-tftp.service"},
     {"xinetd-tftp", "xinetd-tftp"},
     {"pxe.conf", "pxe.conf"},
     {pxelinux_template, "tftpboot/X86PC/linux/pxelinux.cfg/default"},
+    {grub_template, "tftpboot/grub/grub.cfg"},
     {"messages", "tftpboot/X86PC/linux/messages"},
     {"help.txt", "tftpboot/X86PC/linux/help.txt"},
 };
@@ -67,7 +72,10 @@ void add_value_options(OptionTable& table, PxeRequest& v) {
   table.text("--host-prefix", v.host_prefix, "NAME",
              "A node without a name is called NAME and the last number of its address; or none");
   table.text("--tftp-root", v.tftp_root, "DIR", "What the TFTP server serves");
-  table.text_or_nothing("--efi-loader", v.efi_loader, "PATH", "Boot file for UEFI machines, below the TFTP root");
+  table.text("--efi-loader", v.efi_loader, "PATH", "Boot file for UEFI machines, below the TFTP root; or none");
+  table.text_or_nothing("--http", v.http, "URL",
+                        "Where a web server gives what is below the TFTP root, too: http://ADDRESS[:PORT][/PATH], or a "
+                        "port of this server");
   table.text("--default", v.default_label, "LABEL", "What boots when nobody chooses: local, kamethod, kashell");
   table.text("--timeout", v.timeout, "SECONDS", "How long machines wait for a choice; 0: they do not ask");
   table.text_or_nothing("--serial", v.serial, "'PORT SPEED'",
@@ -81,6 +89,10 @@ int run_pxe_config(CLI::App& app, Request& request) {
   PxeValues values = pxe_values(request.values, network_facts(request.values.interface));
   FileContents files = pxe_config_files(request.templates, request.output, values);
   if (request.with_boot_files) {
+    const std::string ramdisk = request.templates + "/grub-ramdisk.cfg";
+    request.boot_files.uefi = request.values.efi_loader != "none";
+    request.boot_files.http = !values["HTTP"].empty();
+    request.boot_files.ramdisk_config = fill_template(read_file(ramdisk), values, ramdisk);
     FileContents boot = boot_files(request.boot_files, request.output + "/tftpboot");
     files.insert(files.end(), std::make_move_iterator(boot.begin()), std::make_move_iterator(boot.end()));
   }
@@ -89,6 +101,18 @@ int run_pxe_config(CLI::App& app, Request& request) {
   std::printf("%s: boot servers on %s (%s), nodes get %s to %s; %s/README says which file goes where\n",
               request.output.c_str(), values["SERVER"].c_str(), values["INTERFACE"].c_str(), values["FIRST"].c_str(),
               values["LAST"].c_str(), request.output.c_str());
+  return 0;
+}
+
+// Both loaders' or, where one of them was not set up, the other's.
+int change_default(const std::string& tftp_root, const std::string& label) {
+  FileContents files;
+  const std::string pxelinux = tftp_root + pxelinux_config, grub = tftp_root + grub_config;
+  if (const auto text = read_file_if_any(pxelinux)) files.emplace_back(pxelinux, with_default_label(*text, label));
+  if (const auto text = read_file_if_any(grub)) files.emplace_back(grub, with_default_entry(*text, label));
+  if (files.empty()) throw Error("change the default label", "there is neither " + pxelinux + " nor " + grub);
+  write_files(files);
+  for (const auto& [path, content] : files) std::printf("%s: %s\n", path.c_str(), label.c_str());
   return 0;
 }
 
@@ -120,20 +144,37 @@ FileContents pxe_config_files(const std::string& templates, const std::string& o
     std::string content = fill_template(read_file(source), values, source);
     // A default that no label has would leave every machine at the prompt.
     if (file.name == pxelinux_template) content = with_default_label(content, values.at("DEFAULT"));
+    if (file.name == grub_template) content = with_default_entry(content, values.at("DEFAULT"));
     files.emplace_back(output + "/" + std::string(file.output), std::move(content));
   }
   return files;
 }
 
 FileContents boot_files(const BootFiles& files, const std::string& tftp_root) {
-  const std::string folder = tftp_root + linux_folder;
+  const std::string folder = tftp_root + linux_folder, remedy = "make initramfs makes it, make install installs it";
+  const std::string kernel = boot_file(files.images + "/vmlinuz", remedy);
+  const std::string initramfs = boot_file(files.images + "/all.rdz", remedy);
+  const auto loader = [&files](const std::string& path, const std::string& package) {
+    const std::string unpacked = files.packages + path;
+    return boot_file(::access(unpacked.c_str(), F_OK) == 0 ? unpacked : path, "it is in Debian's package " + package);
+  };
   FileContents contents;
-  contents.emplace_back(folder + "/linux.0", boot_file(files.pxelinux, "it is in Debian's package pxelinux"));
-  contents.emplace_back(folder + "/ldlinux.c32", boot_file(files.ldlinux, "it is in Debian's package syslinux-common"));
-  for (const std::string image : {"vmlinuz", "all.rdz"}) {
-    contents.emplace_back(folder + "/images/" + image,
-                          boot_file(files.images + "/" + image, "make initramfs makes it, make install installs it"));
-  }
+  contents.emplace_back(folder + "/linux.0", loader(files.http ? files.lpxelinux : files.pxelinux, "pxelinux"));
+  contents.emplace_back(folder + "/ldlinux.c32", loader(files.ldlinux, "syslinux-common"));
+  contents.emplace_back(folder + "/images/vmlinuz", kernel);
+  contents.emplace_back(folder + "/images/all.rdz", initramfs);
+  if (!files.uefi) return contents;
+  const std::string shim = loader(files.shim, "shim-signed");
+  const std::string grub = loader(files.grub, "grub-efi-amd64-signed");
+  // Not in a folder of their own: shim looks for GRUB beside itself only if the DHCP answer has its name in the header.
+  contents.emplace_back(tftp_root + "/shimx64.efi", shim);
+  contents.emplace_back(tftp_root + "/grubx64.efi", grub);
+  if (!files.http) return contents;
+  contents.emplace_back(tftp_root + "/uefi.img", uefi_ramdisk({{"EFI/BOOT/BOOTX64.EFI", shim},
+                                                               {"EFI/BOOT/grubx64.efi", grub},
+                                                               {"grub/grub.cfg", files.ramdisk_config},
+                                                               {"X86PC/linux/images/vmlinuz", kernel},
+                                                               {"X86PC/linux/images/all.rdz", initramfs}}));
   return contents;
 }
 
@@ -173,25 +214,23 @@ void add_pxe_config_command(CLI::App& app, std::function<int()>& chosen) {
   table.text("--templates", request->templates, "DIR", "Where the templates are")->configurable(false);
   add_value_options(table, request->values);
   table.flag("--install-boot-files", request->with_boot_files,
-             "Also fill DIR/tftpboot with pxelinux, kernel and all.rdz");
+             "Also fill DIR/tftpboot with pxelinux, shim, GRUB, kernel and all.rdz");
+  table
+      .text("--packages", request->boot_files.packages, "DIR",
+            "Where Debian's packages of shim and GRUB were unpacked, if they are not installed")
+      ->configurable(false);
   table.text("--boot-files", request->boot_files.images, "DIR", "Where vmlinuz and all.rdz are");
   config->callback(
       [config, request, &chosen] { chosen = [config, request] { return run_pxe_config(*config, *request); }; });
 
   auto label = std::make_shared<std::string>();
-  auto file = std::make_shared<std::string>(PxeRequest().tftp_root + linux_folder + pxelinux_config);
+  auto root = std::make_shared<std::string>(PxeRequest().tftp_root);
   CLI::App* change = app.add_subcommand("pxe-default", "Change what machines boot when nobody chooses");
   add_help_and_version(*change);
   OptionTable words(*change);
-  words.text("LABEL", *label, "", "local, kamethod, or another label of the file")->required();
-  words.text("--file", *file, "FILE", "Configuration of pxelinux");
-  change->callback([label, file, &chosen] {
-    chosen = [label, file] {
-      write_file(*file, with_default_label(read_file(*file), *label));
-      std::printf("%s: DEFAULT %s\n", file->c_str(), label->c_str());
-      return 0;
-    };
-  });
+  words.text("LABEL", *label, "", "local, kamethod, or another label of the files")->required();
+  words.text("--tftp-root", *root, "DIR", "What the TFTP server serves");
+  change->callback([label, root, &chosen] { chosen = [label, root] { return change_default(*root, *label); }; });
 }
 
 }  // namespace ka::server

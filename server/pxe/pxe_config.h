@@ -25,11 +25,17 @@ using FileContents = std::vector<std::pair<std::string, std::string>>;
 /// Every template of `templates` (installed: share/ka/pxe-config), filled, for the folder `output`. Throws Error.
 FileContents pxe_config_files(const std::string& templates, const std::string& output, const PxeValues& values);
 
-/// Where boot files come from: pxelinux of Debian's packages, the kernel and all.rdz of `make initramfs`.
+/// Where boot files come from: loaders of Debian's packages, the kernel and all.rdz of `make initramfs`.
 struct BootFiles {
-  std::string pxelinux = "/usr/lib/PXELINUX/pxelinux.0";
+  std::string pxelinux = "/usr/lib/PXELINUX/pxelinux.0", lpxelinux = "/usr/lib/PXELINUX/lpxelinux.0";
   std::string ldlinux = "/usr/lib/syslinux/modules/bios/ldlinux.c32";
+  std::string shim = "/usr/lib/shim/shimx64.efi.signed";
+  std::string grub = "/usr/lib/grub/x86_64-efi-signed/grubnetx64.efi.signed";
+  std::string packages;  ///< folder in which packages of Debian's were unpacked; looked into before /
   std::string images = installed("lib/ka/boot");  ///< directory of vmlinuz and all.rdz
+  bool uefi = true;                               ///< shim and GRUB, too
+  bool http = false;                              ///< loaders that can use HTTP
+  std::string ramdisk_config;                     ///< of GRUB in the image for UEFI HTTP boot
 };
 
 /// The files that the configuration names, for `tftp_root`. Throws Error, with the package that a missing one is in.

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "server/pxe/client_architectures.h"
 
 namespace ka::server {
 
@@ -84,6 +85,33 @@ std::string path_value(std::string_view name, const std::string& text) {
   return text;
 }
 
+/// "http://ADDRESS[:PORT][/PATH]" without a slash at its end.
+std::string http_value(std::string text, const std::string& server) {
+  if (text.empty()) return {};
+  const std::uint64_t port = parse_unsigned(text).value_or(0);
+  if (port > 0 && port < 65536) return "http://" + server + (port == 80 ? "" : ":" + std::to_string(port));
+  while (text.ends_with('/')) text.pop_back();
+  const std::string_view scheme = "http://";
+  if (!text.starts_with(scheme) || text.size() == scheme.size() || !made_of(text, "/.:_+-") ||
+      text.find("//", scheme.size()) != std::string::npos)
+    refuse("http", text, "http://ADDRESS[:PORT][/PATH], or a port of this server");
+  return text;
+}
+
+/// "(http,10.0.1.1:8080)/path", as GRUB names it.
+std::string grub_device(const std::string& url) {
+  if (url.empty()) return {};
+  const std::size_t start = url.find("//") + 2, slash = std::min(url.find('/', start), url.size());
+  return "(http," + url.substr(start, slash - start) + ")" + url.substr(slash);
+}
+
+/// Words as GRUB has to be given them: what is between ' stays as it is.
+std::string grub_words(const std::string& text) {
+  std::string quoted;
+  for (const std::string_view word : words(text)) quoted += " '" + std::string(word) + "'";
+  return quoted;
+}
+
 std::string serial_value(const std::string& text) {
   if (text.empty()) return {};
   std::vector<std::string_view> parts = words(text);
@@ -143,6 +171,24 @@ void add_network(PxeValues& values, const PxeRequest& request, const std::option
   values["DNS_LIST"] = dns.empty() ? "" : "," + joined(dns, ",");
 }
 
+void add_loaders(PxeValues& values, const PxeRequest& request) {
+  const std::string http = http_value(request.http, values["SERVER"]);
+  values["HTTP"] = http;
+  values["GRUB_HTTP"] = grub_device(http);
+  values["IMAGES"] = http.empty() ? "images" : http + "/X86PC/linux/images";
+  Loaders loaders;
+  loaders.server = values["SERVER"];
+  loaders.bios = "/X86PC/linux/linux.0";
+  const bool uefi = request.efi_loader != "none";
+  if (uefi) loaders.uefi = path_value("efi-loader", request.efi_loader);
+  if (uefi && request.efi_loader != PxeRequest().efi_loader) loaders.uefi_by_proxy = request.efi_loader;
+  if (uefi && !http.empty()) loaders.uefi_http = http + "/uefi.img";
+  values["DHCPD_CLASSES"] = dhcpd_classes(loaders);
+  values["DNSMASQ_LINES"] = dnsmasq_boot_lines(loaders);
+  values["DNSMASQ_PROXY_LINES"] = dnsmasq_proxy_lines(loaders);
+  values["KEA_CLASSES"] = kea_classes(loaders);
+}
+
 }  // namespace
 
 PxeValues pxe_values(const PxeRequest& request, const std::optional<NetworkFacts>& facts) {
@@ -164,8 +210,8 @@ PxeValues pxe_values(const PxeRequest& request, const std::optional<NetworkFacts
 
   values["TFTP_ROOT"] = path_value("tftp-root", request.tftp_root);
   const bool usual_root = request.tftp_root == PxeRequest().tftp_root;
-  values["FILE_OPTION"] = usual_root ? "" : " --file " + request.tftp_root + "/X86PC/linux/pxelinux.cfg/default";
-  values["EFI_LOADER"] = request.efi_loader.empty() ? "" : path_value("efi-loader", request.efi_loader);
+  values["ROOT_OPTION"] = usual_root ? "" : " --tftp-root " + request.tftp_root;
+  add_loaders(values, request);
 
   if (request.default_label.empty() || !made_of(request.default_label, "._-"))
     refuse("default", request.default_label, "the name of a label");
@@ -175,12 +221,18 @@ PxeValues pxe_values(const PxeRequest& request, const std::optional<NetworkFacts
   // To pxelinux, no tenth of a second means that it waits for ever.
   values["PROMPT"] = *seconds == 0 ? "0" : "1";
   values["TIMEOUT"] = *seconds == 0 ? "1" : std::to_string(*seconds * 10);
-  values["SERIAL"] = serial_value(request.serial);
+  values["SECONDS"] = std::to_string(*seconds);
+  const std::string serial = serial_value(request.serial);
+  values["SERIAL"] = serial;
+  values["SERIAL_PORT"] = serial.substr(0, serial.find(' '));
+  values["SERIAL_SPEED"] = serial.substr(std::min(serial.size(), serial.find(' ') + 1));
+  values["GRUB_SERIAL"] = serial.empty() ? "" : "serial";
   values["CONSOLES"] = console_words(values["SERIAL"]);
 
   if (!made_of(request.append, " !#$%&()*+,-./:;<=>?@[]^_{|}~"))
     refuse("append", request.append, "words for the kernel without quotes, backslashes or line ends");
   values["APPEND"] = request.append.empty() ? "" : " " + request.append;
+  values["GRUB_APPEND"] = grub_words(request.append);
   return values;
 }
 
@@ -215,31 +267,60 @@ std::string fill_template(std::string_view text, const PxeValues& values, const 
   return result;
 }
 
-std::string with_default_label(std::string_view pxelinux_config, std::string_view label) {
+namespace {
+
+/// `config` line by line, with the one for which `is_default` holds replaced by `now`. `label_of` gives the label that
+/// a line starts, or nothing; `what` is what a file without a default lacks.
+template <typename LabelOf, typename IsDefault>
+std::string with_default(std::string_view config, std::string_view label, const std::string& now, const char* what,
+                         LabelOf label_of, IsDefault is_default) {
   std::string result;
   std::vector<std::string> labels;
   bool replaced = false;
-  for (std::string_view rest = pxelinux_config; !rest.empty();) {
+  for (std::string_view rest = config; !rest.empty();) {
     std::string_view line = rest.substr(0, rest.find('\n'));
     rest.remove_prefix(std::min(rest.size(), line.size() + 1));
-    std::vector<std::string_view> parts = words(line);
-    std::string keyword(parts.empty() ? "" : parts[0]);
-    std::transform(keyword.begin(), keyword.end(), keyword.begin(), ::tolower);
-    if (keyword == "label" && parts.size() > 1) labels.emplace_back(parts[1]);
-    if (keyword == "default") {
-      result += "DEFAULT " + std::string(label) + "\n";
-      replaced = true;
-    } else {
-      result += std::string(line) + "\n";
-    }
+    const std::vector<std::string_view> parts = words(line);
+    if (std::string_view found = label_of(parts); !found.empty()) labels.emplace_back(found);
+    const bool is_it = is_default(parts);
+    replaced |= is_it;
+    result += (is_it ? now : std::string(line)) + "\n";
   }
-  if (!replaced) throw Error("change the default label", "there is no DEFAULT line");
+  if (!replaced) throw Error("change the default label", std::string("there is no ") + what + " line");
   if (std::find(labels.begin(), labels.end(), label) == labels.end()) {
     std::string known;
     for (const std::string& name : labels) known += " " + name;
     throw Error("change the default label", "no label " + escape_bytes(label) + "; there are:" + known);
   }
   return result;
+}
+
+bool same_keyword(std::string_view word, std::string_view keyword) {
+  return std::equal(word.begin(), word.end(), keyword.begin(), keyword.end(),
+                    [](char a, char b) { return ::tolower(a) == b; });
+}
+
+}  // namespace
+
+std::string with_default_label(std::string_view pxelinux_config, std::string_view label) {
+  using Words = std::vector<std::string_view>;
+  return with_default(
+      pxelinux_config, label, "DEFAULT " + std::string(label), "DEFAULT",
+      [](const Words& line) {
+        return line.size() > 1 && same_keyword(line[0], "label") ? line[1] : std::string_view();
+      },
+      [](const Words& line) { return !line.empty() && same_keyword(line[0], "default"); });
+}
+
+std::string with_default_entry(std::string_view grub_config, std::string_view label) {
+  using Words = std::vector<std::string_view>;
+  return with_default(
+      grub_config, label, "set default=" + std::string(label), "set default=",
+      [](const Words& line) {
+        const auto id = std::find(line.begin(), line.end(), "--id");
+        return !line.empty() && line[0] == "menuentry" && line.end() - id > 1 ? id[1] : std::string_view();
+      },
+      [](const Words& line) { return line.size() == 2 && line[0] == "set" && line[1].starts_with("default="); });
 }
 
 }  // namespace ka::server

@@ -14,8 +14,8 @@ namespace ka::server {
 
 using Address = asio::ip::address_v4;
 
-/// As the operator gave them; an empty string means: derive it, or do without. "none" for gateway, dns and domain
-/// means: do without, though this machine has one.
+/// As the operator gave them; an empty string means: derive it, or do without. "none" for gateway, dns, domain
+/// and efi_loader means: do without, though there is one.
 struct PxeRequest {
   std::string interface;  ///< of the boot server
   std::string server;     ///< its address there
@@ -26,7 +26,8 @@ struct PxeRequest {
   std::string domain;
   std::string host_prefix = "node";  ///< a node without a name gets this one and the last number of its address
   std::string tftp_root = "/var/lib/tftpboot";
-  std::string efi_loader;  ///< path below tftp_root; empty: UEFI machines get no boot file
+  std::string efi_loader = "/shimx64.efi";  ///< path below tftp_root; "none": UEFI machines get no boot file
+  std::string http;  ///< "http://10.0.1.1" or a port of the server: the same files by HTTP; empty: TFTP only
   std::string default_label = "local";
   std::string timeout = "5";  ///< seconds at pxelinux's prompt; 0: no prompt
   std::string serial;         ///< "0 115200": port and speed of a console on a serial line
@@ -59,5 +60,8 @@ std::string fill_template(std::string_view text, const PxeValues& values, const 
 
 /// pxelinux.cfg/default with DEFAULT changed to `label`. Throws Error if there is no such label, or no DEFAULT.
 std::string with_default_label(std::string_view pxelinux_config, std::string_view label);
+
+/// The same for GRUB: `set default=` changed to the --id of a menu entry.
+std::string with_default_entry(std::string_view grub_config, std::string_view label);
 
 }  // namespace ka::server

@@ -1,5 +1,5 @@
 #!/bin/bash
-# What clients get from dhcpd, dnsmasq and tftpd with the configuration of ka-server pxe-config, in two network
+# What clients get from dhcpd, dnsmasq, Kea and tftpd with the configuration of ka-server pxe-config, in two network
 # namespaces with a cable between them. As root.
 #   served.sh KA_SERVER TEMPLATES
 set -euo pipefail
@@ -35,7 +35,7 @@ ip -n $client link set eth0 up
 # The address, the subnet and the half for nodes come from the interface.
 mkdir "$folder/root"
 ip netns exec $server "$ka_server" pxe-config --templates "$templates" --output "$folder/out" --interface lan0 \
-  --dns 10.88.0.2 --domain cluster.test --efi-loader /X86PC/linux/bootx64.efi \
+  --dns 10.88.0.2 --domain cluster.test --http 8080 \
   --tftp-root "$folder/out/tftpboot" > /dev/null
 cd "$folder"
 
@@ -48,38 +48,70 @@ printf '#!/bin/sh\n[ "$1" != bound ] || env > "%s/lease"\n' "$folder" > script
 chmod +x script
 ask() {  # UDHCPC-ARGUMENT…: a lease, into $folder/lease
   rm -f lease
-  ip netns exec $client busybox udhcpc -f -i eth0 -n -q -t 20 -T 1 -s "$folder/script" "$@" > udhcpc.log 2>&1 ||
+  ip netns exec $client busybox udhcpc -f -i eth0 -O bootfile -O 60 -n -q -t 20 -T 1 -s "$folder/script" "$@" \
+    > udhcpc.log 2>&1 ||
     fail "no lease ($*)"
 }
 expect() { grep -qx "$1" lease || { cat lease >&2; fail "the lease lacks: $1"; }; }
 expect_no() { ! grep "^$1=" lease || fail "the lease must not have $1"; }
 
-bios=(-V PXEClient:Arch:00000 -x 93:0000)
-uefi=(-V PXEClient:Arch:00007 -x 93:0007)
+# gets FILE: in the header of the answer, or in its option 67; nothing: in neither.
+gets() {
+  if [ -n "$1" ]; then
+    grep -qxE "(boot_file|bootfile)=$1" lease || { cat lease >&2; fail "not told to load $1"; }
+  else
+    expect_no boot_file
+    expect_no bootfile
+  fi
+}
+
+# What each kind of firmware gets: option 60, option 93, the file. What nothing here can start gets none, nor does a
+# kind that is not known; what does not say what it is, is a BIOS.
+kinds() {
+  ask
+  for line in subnet=255.255.255.0 dns=10.88.0.2 domain=cluster.test; do expect "$line"; done
+  gets ""
+  expect_no router
+  ask -V PXEClient
+  gets /X86PC/linux/linux.0
+  expect siaddr=10.88.0.1
+  while read -r vendor code file; do
+    ask -V "$vendor:Arch:000$((16#$code)):UNDI:003000" -x "93:$code"
+    gets "$file"
+  done << 'END'
+PXEClient 0000 /X86PC/linux/linux.0
+PXEClient 0006
+PXEClient 0007 /shimx64.efi
+PXEClient 0009 /shimx64.efi
+PXEClient 000b
+PXEClient 0029
+HTTPClient 000f
+HTTPClient 0010 http://10.88.0.1:8080/uefi.img
+END
+  expect vendor=HTTPClient
+}
 
 : > leases
 serve dhcpd -4 -f -d -cf "$folder/out/dhcpd.conf" -lf "$folder/leases" -pf "$folder/pid" lan0
+kinds
 ask
-for line in subnet=255.255.255.0 dns=10.88.0.2 domain=cluster.test siaddr=10.88.0.1; do expect "$line"; done
+expect siaddr=10.88.0.1
 address=$(sed -n 's/^ip=//p' lease)
 expect "hostname=node${address##*.}"
 [ "${address##*.}" -ge 128 ] || fail "$address is not in the half of the subnet without the server"
-expect_no router
-expect_no boot_file
-ask "${bios[@]}"
-expect boot_file=/X86PC/linux/linux.0
-expect siaddr=10.88.0.1
-ask "${uefi[@]}"
-expect boot_file=/X86PC/linux/bootx64.efi
+stop
+grep -q 'KA has no boot file for a machine of this kind (uefi-arm-64): ' dhcpd.log || fail "dhcpd's log says nothing"
+
+mkdir kea
+# Its leases are Debian's /var/lib/kea's elsewhere.
+sed "s|\"type\": \"memfile\"|&, \"name\": \"$folder/kea/leases\"|" out/kea-dhcp4.conf > kea/kea-dhcp4.conf
+serve env KEA_PIDFILE_DIR="$folder/kea" KEA_LOCKFILE_DIR="$folder/kea" kea-dhcp4 -c "$folder/kea/kea-dhcp4.conf"
+kinds
 stop
 
 serve dnsmasq -k --user=root -C "$folder/out/dnsmasq.conf" --log-facility=- --dhcp-leasefile="$folder/leases.dnsmasq" \
   --pid-file="$folder/pid.dnsmasq"
-ask "${bios[@]}"
-for line in boot_file=/X86PC/linux/linux.0 siaddr=10.88.0.1 dns=10.88.0.2 domain=cluster.test; do expect "$line"; done
-expect_no router
-ask "${uefi[@]}"
-expect boot_file=/X86PC/linux/bootx64.efi
+kinds
 
 # The same file names below the root of either TFTP server.
 ip -n $client addr add 10.88.0.200/24 dev eth0
@@ -91,7 +123,8 @@ fetch() {
 }
 fetch X86PC/linux/pxelinux.cfg/default
 fetch /X86PC/linux/help.txt
+fetch grub/grub.cfg
 stop
 serve in.tftpd --listen --foreground --ipv4 --address 10.88.0.1:69 --secure "$folder/out/tftpboot"
 fetch /X86PC/linux/pxelinux.cfg/default
-echo "dhcpd, dnsmasq and tftpd give a BIOS, a UEFI and a plain client what each needs"
+echo "dhcpd, dnsmasq, Kea and tftpd give each kind of firmware and a plain client what it needs"

@@ -22,6 +22,10 @@ check() {
   accepted dhcpd.conf dhcpd -t -4 -cf "$out/dhcpd.conf"
   accepted dnsmasq.conf dnsmasq --test --conf-file="$out/dnsmasq.conf"
   accepted dnsmasq-proxy.conf dnsmasq --test --conf-file="$out/dnsmasq-proxy.conf"
+  # It wants to see the interface.
+  accepted kea-dhcp4.conf unshare --net sh -c 'ip link add eth1 type veth peer name other && kea-dhcp4 -t "$1"' - \
+    "$out/kea-dhcp4.conf"
+  accepted grub.cfg grub-script-check "$out/tftpboot/grub/grub.cfg"
   accepted tftpd-hpa sh -n "$out/tftpd-hpa"
   accepted isc-dhcp-server sh -n "$out/isc-dhcp-server"
   if command -v systemd-analyze > /dev/null; then
@@ -35,8 +39,9 @@ check() {
 net=(--interface eth1 --server 10.0.1.1 --subnet 10.0.1.0/24)
 check bare "${net[@]}" --gateway none --dns none --domain none --host-prefix none
 check full "${net[@]}" --range 10.0.1.30,10.0.1.40 --gateway 10.0.1.254 --dns 10.0.1.2,10.0.1.3 \
-  --domain guibland.com --efi-loader /X86PC/linux/bootx64.efi --serial '0 115200' --append 'kaserver=10.0.1.1 quiet' \
-  --default kamethod --timeout 0
+  --domain guibland.com --efi-loader /bootx64.efi --serial '0 115200' --append 'kaserver=10.0.1.1 a=$b;{c}' \
+  --default kamethod --timeout 0 --http 8080
+check biosonly "${net[@]}" --efi-loader none
 
 # Values from a file, one of them overruled.
 printf 'interface = eth1\nserver = 10.0.1.1\nsubnet = 10.0.1.0/24\nrange = 10.0.1.30,10.0.1.40\n' > "$folder/values"
@@ -44,14 +49,25 @@ check file --values "$folder/values" --range 10.0.1.50,10.0.1.60
 grep -q 'range 10.0.1.50 10.0.1.60;' "$folder/file/dhcpd.conf" || fail "the command line does not win over --values"
 
 # The KA method's own words are in what machines boot.
-menu=$folder/full/tftpboot/X86PC/linux/pxelinux.cfg/default
+menu=$folder/file/tftpboot/X86PC/linux/pxelinux.cfg/default
 words='ramdisk_size=64000 vga=788 automatic=method:ka,interface:eth0,network:dhcp root=/dev/ram3 rw rescue kamethod'
 grep -q "APPEND initrd=images/all.rdz $words" "$menu" || fail "the KA method's command line is not in $menu"
 
 # --append is for kamethod only; with --timeout 0 nobody is asked, and nothing waits for ever.
+menu=$folder/full/tftpboot/X86PC/linux/pxelinux.cfg/default grub=$folder/full/tftpboot/grub/grub.cfg
 label() { sed -n "/^label $1\$/,/IPAPPEND/p" "$menu"; }
-label kamethod | grep -q 'kaserver=10.0.1.1' || fail "--append is not in kamethod"
-! label kashell | grep 'kaserver=10.0.1.1' || fail "--append is in kashell"
+entry() { sed -n "/^menuentry .*--id $1 {/,/^}/p" "$grub"; }
+grep 'kaserver=10.0.1.1' <<< "$(label kamethod)" > /dev/null || fail "--append is not in kamethod"
+! grep 'kaserver=10.0.1.1' <<< "$(label kashell)" || fail "--append is in kashell"
+! grep 'kaserver=10.0.1.1' <<< "$(entry kashell)" || fail "--append is in GRUB's kashell"
+
+# Both loaders give the kernel the same words; to GRUB $ and ; mean nothing there. vga= is a BIOS's, and pxelinux's
+# initrd= GRUB has as a command.
+for name in kamethod kashell; do
+  of_pxelinux=$(label $name | sed -n 's/ *APPEND initrd=[^ ]*//p' | sed 's/ vga=788//')
+  of_grub=$(entry $name | sed '1d;$d' | tr -d "'\\\\\n" | sed 's/^  load//; s/  */ /g')
+  [ "$of_pxelinux" = "$of_grub" ] || fail "$name: pxelinux gives$of_pxelinux, GRUB$of_grub"
+done
 grep -qx 'PROMPT 0' "$menu" && ! grep -qx 'TIMEOUT 0' "$menu" || fail "--timeout 0 waits for ever"
 grep -qx 'PROMPT 1' "$folder/bare/tftpboot/X86PC/linux/pxelinux.cfg/default" || fail "nobody is asked"
 
@@ -60,7 +76,9 @@ check moved "${net[@]}" --tftp-root "$folder/srv/tftp"
 mkdir -p "$folder/srv/tftp"
 cp -r "$folder/moved/tftpboot/." "$folder/srv/tftp"
 command=$(sed -n 's/^Before.*ka-server \(pxe-default .*\)/\1/p' "$folder/moved/README")
+# shellcheck disable=SC2086
 "$ka_server" $command > /dev/null || fail "the README's command does not work: $command"
+grep -qx 'set default=kamethod' "$folder/srv/tftp/grub/grub.cfg" || fail "GRUB's default stayed: $command"
 menu_there=$folder/srv/tftp/X86PC/linux/pxelinux.cfg/default
 grep -qx 'DEFAULT kamethod' "$menu_there" || fail "the README's command changed another file: $command"
 # The boot screen says nothing that is no longer true then.
@@ -91,7 +109,15 @@ if "$ka_server" pxe-config --templates "$templates" --output "$folder/none" "${n
   fail "--default nosuch was accepted"
 fi
 [ ! -e "$folder/none" ] || fail "a refused configuration was written"
-"$ka_server" pxe-default local --file "$menu" > /dev/null
-grep -qx 'DEFAULT local' "$menu" || fail "pxe-default did not change $menu"
-if "$ka_server" pxe-default nosuch --file "$menu" 2> /dev/null; then fail "pxe-default nosuch was accepted"; fi
-echo "pxe-config: dhcpd, dnsmasq and systemd accept what is written"
+# pxe-default: both loaders, or neither; one alone where the other was not set up.
+root=$folder/full/tftpboot
+"$ka_server" pxe-default local --tftp-root "$root" > /dev/null
+grep -qx 'DEFAULT local' "$menu" && grep -qx 'set default=local' "$grub" || fail "pxe-default did not change both"
+if "$ka_server" pxe-default nosuch --tftp-root "$root" 2> /dev/null; then fail "pxe-default nosuch was accepted"; fi
+sed -i 's/--id kashell/--id shell/' "$grub"
+if "$ka_server" pxe-default kashell --tftp-root "$root" 2> /dev/null; then fail "GRUB has no kashell any more"; fi
+grep -qx 'DEFAULT local' "$menu" || fail "pxelinux's default was changed, GRUB's could not be"
+rm "$grub"
+"$ka_server" pxe-default kashell --tftp-root "$root" > /dev/null || fail "pxe-default without a grub.cfg"
+if "$ka_server" pxe-default local --tftp-root "$folder" 2> /dev/null; then fail "there is nothing in $folder"; fi
+echo "pxe-config: dhcpd, dnsmasq, Kea, GRUB and systemd accept what is written"

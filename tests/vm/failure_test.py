@@ -95,6 +95,35 @@ class Refused(OnARack):
         self.assertNotIn("I want", output)
 
 
+class Uefi(OnARack):
+    """Machines whose firmware is UEFI, one of them under Secure Boot: by shim, GRUB and a file of their own that says
+    kamethod they come as far as the server, and are refused what boots by BIOS only."""
+
+    def test(self):
+        self.rack.serve(label="local", append="loglevel=7")  # the kernel's own words on the console
+        golden = TinyGolden(self.rack)
+        nodes = [self.node(1, (64, "nvme"), firmware="secure-boot"), self.node(2, (64, "ahci"), firmware="uefi")]
+        for node in nodes:
+            self.rack.choose(node, "kamethod")
+            node.start()  # it takes longer than the golden machine
+        golden.start()
+        golden.serve(2)
+        for node, secure in zip(nodes, ["enabled", "disabled"], strict=True):
+            node.console.wait(rf"Command line: .* BOOTIF=01-{node.mac}")
+            node.console.wait(rf"Secure boot {secure}")
+            node.console.wait(r"Server IP is 10\.77\.0\.")
+            node.console.wait(r"started by UEFI, and what the golden machine sends starts by BIOS only")
+            node.console.wait(r"Rebooting in \d+ sec")
+            node.wait_end()
+            self.assert_untouched(node)
+        golden.interrupt()
+        self.assertNotEqual(golden.exit_status(), 0)
+        rows = golden.outcome()
+        for node in nodes:
+            self.assertEqual(rows[node.mac]["result"], "failed")
+            self.assertIn("switch the firmware of this machine to legacy", rows[node.mac]["reason"])
+
+
 class Shell(OnARack):
     """kashell, with a server that waits for a node: a shell from stage2, and not one byte on the disk."""
 

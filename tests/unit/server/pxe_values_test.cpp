@@ -140,6 +140,11 @@ TEST(PxeValuesTest, WhatCannotWorkIsRefusedByName) {
       {&PxeRequest::tftp_root, "tftpboot", "tftp-root"},
       {&PxeRequest::tftp_root, "/srv/tftp boot", "tftp-root"},
       {&PxeRequest::efi_loader, "/x/../y", "efi-loader"},
+      {&PxeRequest::efi_loader, "", "efi-loader"},
+      {&PxeRequest::http, "https://10.0.1.1", "http"},
+      {&PxeRequest::http, "http://", "http"},
+      {&PxeRequest::http, "http://10.0.1.1//tftp", "http"},
+      {&PxeRequest::http, "65536", "http"},
       {&PxeRequest::default_label, "", "default"},
       {&PxeRequest::default_label, "a b", "default"},
       {&PxeRequest::timeout, "-1", "timeout"},
@@ -208,11 +213,41 @@ TEST(PxeValuesTest, ATimeoutOfZeroAsksNobody) {
   EXPECT_EQ(pxe_values(request(), std::nullopt)["PROMPT"], "1");
 }
 
-TEST(PxeValuesTest, TheReadmesCommandNamesTheFileWhereItIs) {
+TEST(PxeValuesTest, TheReadmesCommandNamesTheFolder) {
   PxeRequest r = request();
-  EXPECT_EQ(pxe_values(r, std::nullopt)["FILE_OPTION"], "");
+  EXPECT_EQ(pxe_values(r, std::nullopt)["ROOT_OPTION"], "");
   r.tftp_root = "/srv/tftp";
-  EXPECT_EQ(pxe_values(r, std::nullopt)["FILE_OPTION"], " --file /srv/tftp/X86PC/linux/pxelinux.cfg/default");
+  EXPECT_EQ(pxe_values(r, std::nullopt)["ROOT_OPTION"], " --tftp-root /srv/tftp");
+}
+
+TEST(PxeValuesTest, HttpAsEachLoaderNamesIt) {
+  PxeRequest r = request();
+  EXPECT_EQ(pxe_values(r, std::nullopt)["IMAGES"], "images");
+  EXPECT_EQ(pxe_values(r, std::nullopt)["GRUB_HTTP"], "");
+  r.http = "8080";
+  EXPECT_EQ(pxe_values(r, std::nullopt)["IMAGES"], "http://10.0.1.1:8080/X86PC/linux/images");
+  EXPECT_EQ(pxe_values(r, std::nullopt)["GRUB_HTTP"], "(http,10.0.1.1:8080)");
+  r.http = "http://boot.example.org/ka/";  // a doubled slash is not found by every server
+  EXPECT_EQ(pxe_values(r, std::nullopt)["IMAGES"], "http://boot.example.org/ka/X86PC/linux/images");
+  EXPECT_EQ(pxe_values(r, std::nullopt)["GRUB_HTTP"], "(http,boot.example.org)/ka");
+}
+
+// What $ and ; mean to GRUB they do not mean there.
+TEST(PxeValuesTest, GrubGetsTheMoreWordsInQuotes) {
+  PxeRequest r = request();
+  r.append = "kaserver=10.0.1.1 a=$b;c";
+  EXPECT_EQ(pxe_values(r, std::nullopt)["GRUB_APPEND"], " 'kaserver=10.0.1.1' 'a=$b;c'");
+}
+
+TEST(DefaultEntryTest, OnlyGrubsDefaultChanges) {
+  const std::string config =
+      "#   set default=ka\nset default=local\nif [ $x ]; then\n  set default_x=1\nfi\n"
+      "menuentry 'to the disk' --id local {\n}\nmenuentry 'clone' --id ka {\n}\n";
+  std::string changed = config;
+  changed.replace(changed.find("\nset default=local"), 18, "\nset default=ka");
+  EXPECT_EQ(with_default_entry(config, "ka"), changed);
+  EXPECT_THROW(with_default_entry(config, "kb"), Error);
+  EXPECT_THROW(with_default_entry("menuentry 'clone' --id ka {\n}\n", "ka"), Error);
 }
 
 }  // namespace

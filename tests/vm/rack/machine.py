@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .console import Console
+from .firmware import FIRMWARES
 from .network import Network
 from .odd_disk import OddDisk
 from .sandbox import CommandFailed
@@ -72,6 +73,7 @@ class Machine:
     disks: list[Disk] = field(default_factory=list)
     nic: str = "virtio-net-pci"
     memory: int = 512  # MiB
+    firmware: str = "bios"  # of FIRMWARES: "bios", "uefi", "secure-boot"
     cable: AlteringCable | None = None  # instead of a tap on the bridge
     console: Console = field(init=False)
 
@@ -85,11 +87,13 @@ class Machine:
         return f"52:54:00:77:00:{self.number:02x}"
 
     def start(self, boot: str = "network", reboots: bool = False) -> "Machine":
-        """boot: "network" (PXE, as the BIOS finds it) or "disk" (no boot ROM on the NIC at all). With reboots=False a
+        """boot: "network" (PXE, as the firmware finds it) or "disk" (no boot ROM on the NIC at all); of a UEFI machine
+        also "http" (UEFI HTTP boot), and "nvram": in the order that its own boot entries have. With reboots=False a
         reboot of the guest ends the machine, so that its disks stand still."""
         socket = f"/run/{self.name}.console"
-        # graphics=off: the BIOS and the boot ROM speak on the serial line too.
-        command = ["qemu-system-x86_64", "-name", self.name, "-accel", accelerator(), "-M", "pc,graphics=off",
+        firmware = FIRMWARES[self.firmware]
+        command = ["qemu-system-x86_64", "-name", self.name, "-accel", accelerator(),
+                   *firmware.arguments(self.nvram),
                    "-m", str(self.memory), "-smp", "1", "-display", "none", "-monitor", "none", "-no-user-config",
                    "-nodefaults", "-vga", "std", "-rtc", "base=utc",
                    "-chardev", f"socket,id=serial0,path={socket},server=on,wait=on,"
@@ -97,8 +101,8 @@ class Machine:
                    "-serial", "chardev:serial0",
                    "-object", "rng-random,id=rng0,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=rng0",
                    "-netdev", f"{self._netdev()},id=n0",
-                   "-device", f"{self.nic},netdev=n0,mac={self.mac}" + (",romfile=" if boot == "disk" else ""),
-                   "-boot", "n" if boot == "network" else "c"]
+                   "-device", f"{self.nic},netdev=n0,mac={self.mac}" + firmware.network_card(boot),
+                   *firmware.boot_order(boot)]
         if not reboots:
             command.append("-no-reboot")
         for n, disk in enumerate(self.disks):
@@ -108,7 +112,8 @@ class Machine:
                 file = f"nbd:unix:{disk.odd.address},werror=report,rerror=report"
             command += ["-drive", f"if=none,id=d{n},format=raw,cache=unsafe,"
                                   f"read-only={'on' if disk.read_only else 'off'},file={file}"]
-            for device in CONTROLLERS[disk.controller]:
+            *controllers, drive = CONTROLLERS[disk.controller]
+            for device in [*controllers, drive + firmware.disk(boot, n)]:
                 command += ["-device", device.format(n=n)]
         errors = (self.directory / f"{self.name}.qemu").open("ab")
         Path(socket).unlink(missing_ok=True)
@@ -117,6 +122,15 @@ class Machine:
         self._connect(socket)
         self.started = time.monotonic()
         return self
+
+    @property
+    def nvram(self) -> Path:
+        """What a UEFI machine remembers from start to start: its boot entries, its Secure Boot keys."""
+        return self.directory / f"{self.name}.nvram"
+
+    def reset_nvram(self) -> None:
+        """As a new battery does: the next start finds what the firmware came with."""
+        self.nvram.unlink(missing_ok=True)
 
     def _netdev(self) -> str:
         if self.cable:

@@ -72,6 +72,20 @@ def dhcpd(configuration: Path, directory: Path) -> Daemon:
                             BRIDGE], directory / "dhcpd.log")
 
 
+def kea(configuration: Path, directory: Path) -> Daemon:
+    """Kea, with its files in /run."""
+    here = Path("/run/kea-dhcp4.conf")
+    memfile = '"type": "memfile"'
+    here.write_text(configuration.read_text().replace(memfile, memfile + ', "name": "/run/kea.leases"'))
+    return Daemon("Kea", ["env", "KEA_PIDFILE_DIR=/run", "KEA_LOCKFILE_DIR=/run", "kea-dhcp4", "-c", here],
+                  directory / "kea.log")
+
+
+def httpd(root: Path, directory: Path) -> Daemon:
+    """A web server: busybox's."""
+    return Daemon("httpd", ["busybox", "httpd", "-f", "-vv", "-p", f"{SERVER}:80", "-h", root], directory / "httpd.log")
+
+
 def tftpd(root: Path, directory: Path) -> Daemon:
     """tftpd-hpa."""
     return Daemon("in.tftpd", ["in.tftpd", "-L", "-4", "-a", f"{SERVER}:69", "-P", "/run/tftpd.pid", "-s", root],

@@ -36,20 +36,25 @@ class Rack:
         for image in self.directory.glob("*.img"):
             image.unlink()
 
-    def serve(self, programs: str = "isc", label: str = "kamethod", append: str = "") -> None:
-        """Boot servers with the configuration that `ka-server pxe-config` writes: "isc" (dhcpd and tftpd-hpa),
-        "dnsmasq", or "proxy" (dnsmasq beside a dhcpd that knows nothing of PXE). label: what boots; append: words for
-        the kernel's command line."""
+    def serve(self, programs: str = "isc", label: str = "kamethod", append: str = "", http: bool = False) -> None:
+        """Boot servers with the configuration that `ka-server pxe-config` writes: "isc" (dhcpd and tftpd-hpa), "kea"
+        (with tftpd-hpa), "dnsmasq", or "proxy" (dnsmasq beside a dhcpd that knows nothing of PXE). label: what boots;
+        append: words for the kernel's command line; http: with a web server."""
         pxe = self.directory / "pxe"
         run(KA_SERVER, "pxe-config", "--templates", ROOT / "pxe-config", "--output", pxe, "--interface", network.BRIDGE,
             "--range", "10.77.0.100,10.77.0.200", "--gateway", "none", "--dns", "none", "--domain", "none",
-            *(["--append", append] if append else []), "--default", label, "--timeout", "1",
-            "--serial", "0 115200", "--tftp-root", pxe / "tftpboot", "--install-boot-files",
-            "--boot-files", ROOT / "build")
+            *(["--append", append] if append else []), *(["--http", "80"] if http else []),
+            "--default", label, "--timeout", "1", "--serial", "0 115200", "--tftp-root", pxe / "tftpboot",
+            "--install-boot-files", "--boot-files", ROOT / "build", "--packages", ROOT / "build/unpacked")
         self.dhcp_configuration = pxe / "dhcpd.conf"
+        if http:
+            self.web = network.httpd(pxe / "tftpboot", self.directory)
         if programs == "isc":
             self.tftp = network.tftpd(pxe / "tftpboot", self.directory)
             self.start_dhcp()
+        elif programs == "kea":
+            self.tftp = network.tftpd(pxe / "tftpboot", self.directory)
+            self.dhcp = network.kea(pxe / "kea-dhcp4.conf", self.directory)
         elif programs == "dnsmasq":
             self.tftp = self.dhcp = network.dnsmasq(pxe / "dnsmasq.conf", self.directory)
         else:
@@ -58,6 +63,11 @@ class Rack:
             self.dhcp_configuration = plain
             self.tftp = network.dnsmasq(pxe / "dnsmasq-proxy.conf", self.directory)
             self.start_dhcp()
+
+    def choose(self, machine: Machine, label: str) -> None:
+        """A file of GRUB's for this machine alone: it boots `label`."""
+        own = self.directory / f"pxe/tftpboot/grub/grub.cfg-01-{machine.mac.replace(':', '-')}"
+        own.write_text(f"source $prefix/grub.cfg\nset default={label}\n")
 
     def start_dhcp(self) -> None:
         self.dhcp = network.dhcpd(self.dhcp_configuration, self.directory)
