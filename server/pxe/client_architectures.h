@@ -11,9 +11,9 @@ namespace ka::server {
 
 /// Where boot files are. An empty one: machines that would load it get none.
 struct Loaders {
-  std::string server;     ///< address, of TFTP
-  std::string bios;       ///< path below the TFTP root
-  std::string uefi;       ///< path below the TFTP root
+  std::string server;  ///< address, of TFTP
+  std::string bios;    ///< path below the TFTP root
+  std::string uefi;    ///< path below the TFTP root
   /// The same from a proxyDHCP server. GRUB as Debian 12 has signed it would end at its prompt: it reads the other
   /// server's answer only, which does not say where the files are.
   std::string uefi_by_proxy;
