@@ -24,7 +24,8 @@ closed=$(find "$folder/root" \( -type d ! -perm -755 -o -type f ! -perm -644 \) 
 
 # With nothing named, templates and boot files come from there, and a TFTP server can read what is made of them.
 "$top/sbin/ka-server" pxe-config --interface eth1 --server 10.0.1.1 --subnet 10.0.1.0/24 --install-boot-files \
-  --output "$folder/pxe" > /dev/null || fail "ka-server does not find its files below its prefix"
+  --packages "$source/build/unpacked" --output "$folder/pxe" > /dev/null ||
+  fail "ka-server does not find its files below its prefix"
 cmp "$top/lib/ka/boot/all.rdz" "$folder/pxe/tftpboot/X86PC/linux/images/all.rdz"
 closed=$(find "$folder/pxe" \( -type d ! -perm -755 -o -type f ! -perm -644 \) -print)
 [ -z "$closed" ] || fail "a TFTP server cannot read: $closed"

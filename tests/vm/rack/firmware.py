@@ -50,7 +50,8 @@ class Uefi:
         return [word for name in off for word in ("-fw_cfg", f"name=opt/org.tianocore/{name},string=n")]
 
     def disk(self, boot: str, number: int) -> str:
-        return f",bootindex={number}" if boot == "disk" else ""
+        # OVMF shows a loader only the devices that are in its boot order.
+        return {"disk": f",bootindex={number}", "nvram": ""}.get(boot, f",bootindex={number + 1}")
 
 
 FIRMWARES = {
