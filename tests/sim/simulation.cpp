@@ -12,6 +12,7 @@ namespace ka::sim {
 namespace {
 
 constexpr Time time_limit = 1h;
+constexpr Time operators_patience = 30min;  // with machines that never come
 constexpr Time tick_every = 50ms;
 constexpr Time sink_limit = 10s;
 constexpr Time time_to_end = 45s;  // a node hears nothing for 10 s, another is frozen for 30
@@ -34,6 +35,10 @@ Simulation::Simulation(Scenario scenario, bool log)
   if (scenario_.stopped_at) {
     after(*scenario_.stopped_at, [this] { at_server([this] { machine_->stop(now_); }); });
   }
+  after(operators_patience, [this] {
+    auto runs = [](const auto& node) { return node->running; };
+    if (std::none_of(nodes_.begin(), nodes_.end(), runs)) at_server([this] { machine_->stop(now_); });
+  });
   if (scenario_.server_pauses_at) after(*scenario_.server_pauses_at, [this] { server_pauses(); });
   if (scenario_.server_dies_at) after(*scenario_.server_dies_at, [this] { server_dies(); });
   after(Time{0}, [this] { tick(); });
