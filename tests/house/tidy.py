@@ -41,7 +41,7 @@ def main():
 
         def check(path):
             # wire/ does not know Asio; <netinet/tcp.h>, which Asio includes, and <linux/tcp.h> exclude each other.
-            alone = path.parent == top / "wire" or path.name == "tcp_busy.cpp"
+            alone = path.is_relative_to(top / "wire") or path.name == "tcp_busy.cpp"
             words = sources[path] + ([] if alone else ["-include-pch", precompiled])
             ended = subprocess.run(["clang-tidy", "--quiet", str(path), "--", "-Wno-everything", *words], cwd=top,
                                    capture_output=True, text=True)
