@@ -3,7 +3,8 @@
 
 Most of what a source costs is Asio's headers: clang reads them once, and every source begins from there.
 
-    tidy.py SOURCE BUILD [FILE…]     BUILD has a compile_commands.json; without FILEs, all sources of the products
+    tidy.py SOURCE BUILD [PATH…]     BUILD has a compile_commands.json; PATHs are files or folders in SOURCE, without
+                                     any: all sources of the products
 """
 import json
 import os
@@ -31,7 +32,8 @@ def commands(top, build):
 def main():
     top, build = Path(sys.argv[1]).resolve(), Path(sys.argv[2]).resolve()
     sources = commands(top, build)
-    wanted = [Path(name).resolve() for name in sys.argv[3:]] or sorted(sources)
+    paths = [top / name for name in sys.argv[3:]] or [top]
+    wanted = [source for source in sorted(sources) if any(source.is_relative_to(path) for path in paths)]
     if len(sources) < 50:
         sys.exit(f"{build} knows only {len(sources)} sources of the products: configure it again")
     with tempfile.TemporaryDirectory() as folder:
