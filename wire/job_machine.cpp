@@ -158,6 +158,7 @@ std::optional<std::size_t> JobMachine::known_row(const Node& node) const {
 }
 
 void JobMachine::join(NodeId id, Node& node, const Join& join, Time now) {
+  if (finished_) return;  // its connection is about to end, and it looks for a server again
   auto named = [&](const JobRules::Session& session) { return session.name == join.session; };
   auto found = std::find_if(rules_.sessions.begin(), rules_.sessions.end(), named);
   if (found == rules_.sessions.end()) {
