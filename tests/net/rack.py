@@ -102,6 +102,8 @@ class Rack:
 
     def start(self, name, *words, **options):
         options.setdefault("stderr", subprocess.PIPE)
+        # What a killed program leaves running must not hold this test's output open: CTest waits for its end.
+        options.setdefault("stdout", subprocess.DEVNULL)
         process = subprocess.Popen(["ip", "netns", "exec", self.space(name), *words], start_new_session=True, text=True,
                                    **options)
         self.processes.append(process)

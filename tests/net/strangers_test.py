@@ -295,6 +295,8 @@ def a_server_that_sends_crumbs_is_dropped():
         fate = liar.stdout.readline()
         check(fate != "", "the liar itself failed")
         watch.expect_little("the node")
+        client.terminate()  # which ends its command, too
+        finish(client)
         check("lost" in fate, f"the node took it all: {fate}")
 
 
