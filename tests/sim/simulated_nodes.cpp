@@ -162,7 +162,7 @@ void Simulation::ask_to_write(Node& node) {
 void Simulation::may_write(Node& node, std::uint64_t question) {
   if (node.question != question) return;
   node.question.reset();
-  if (server_up_ && connections_.count(node.connection) != 0) {
+  if (!node.lies && server_up_ && connections_.count(node.connection) != 0) {
     const Said& said = said_[node.connection];
     if (said.yes != question && !said.no) violation("node " + std::to_string(node.index) + " writes without a yes");
   }
