@@ -176,6 +176,7 @@ DiscoveryServer::DiscoveryServer(asio::io_context& io, asio::ip::address_v4 addr
 
 DiscoveryServer::~DiscoveryServer() {
   boost::system::error_code ignored;
+  state_->door.guards(-1);
   state_->socket.close(ignored);
   state_->pause.cancel();
 }

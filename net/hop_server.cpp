@@ -108,6 +108,7 @@ HopServer::HopServer(asio::io_context& io, asio::ip::address_v4 address, std::ui
 HopServer::~HopServer() {
   detach();
   boost::system::error_code ignored;
+  state_->door.guards(-1);
   state_->acceptor.close(ignored);
   while (!state_->unopened.empty()) state_->forget_oldest();
 }

@@ -174,7 +174,12 @@ void Proof::copied() {
   struct timespec now {};
   const struct timespec moment { 0, 1'000'000 };
   ::clock_gettime(CLOCK_REALTIME, &now);
-  while (::clock_gettime(CLOCK_REALTIME_COARSE, &copied_), at_or_after(now, copied_)) ::nanosleep(&moment, nullptr);
+  // A tick takes milliseconds. A clock that is set back meanwhile would be waited for; then files count as changed.
+  for (int waited = 0; waited < 1000; ++waited) {
+    ::clock_gettime(CLOCK_REALTIME_COARSE, &copied_);
+    if (!at_or_after(now, copied_)) return;
+    ::nanosleep(&moment, nullptr);
+  }
 }
 
 std::size_t Proof::memory() const {
