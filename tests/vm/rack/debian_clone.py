@@ -1,4 +1,5 @@
-"""The main job, whole: a golden Debian machine clones itself onto two blank machines that PXE-boot.
+"""The main job, whole: a golden Debian machine clones itself onto two blank machines that PXE-boot. Two such machines
+are known, one as they were and one as they are today.
 
 The stages are methods, called in their order by the main test (which only looks at the outcome) and by the demo (which
 shows what goes on). Each raises with a reason when something is not as it must be.
@@ -12,11 +13,39 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Callable
 
-from . import compare, disk, golden
+from . import compare, debian13, disk, golden
+from .firmware import FIRMWARES
 from .machine import Disk, Machine
+from .nvram import Nvram
 from .rack import Rack
 
-COMMAND = "ka-server -n 2 -p sda /root/desc -x /srv/excluded -r grub --json /run/ka.json"
+COMMAND = "ka-server -n 2 {} -x /srv/excluded -r grub --json /run/ka.json"
+
+
+@dataclass(frozen=True)
+class System:
+    """A golden machine and those that it is cloned onto."""
+    image: Callable[[], Path]
+    size_mib: int
+    mounts: dict[int, str]
+    options: str  # of ka-server
+    nodes: tuple[tuple[str, str], ...]  # controller and network card of each
+    controller: str = "virtio-scsi"
+    firmware: str = "bios"
+    memory: int = 512
+    esp: int = 0  # the EFI system partition; 0: none
+    swap: int = 0  # the swap space; 0: none
+
+    @property
+    def command(self) -> str:
+        return COMMAND.format(self.options)
+
+
+DEBIAN12 = System(golden.debian, golden.SIZE_MIB, golden.MOUNTS, "-p sda /root/desc",
+                  (("virtio-blk", "virtio-net-pci"), ("ahci", "e1000")), swap=5)
+DEBIAN13 = System(debian13.debian13, debian13.SIZE_MIB, debian13.MOUNTS, "",
+                  (("nvme", "virtio-net-pci"), ("ahci", "virtio-net-pci")), controller="nvme", firmware="secure-boot",
+                  memory=1024, esp=debian13.ESP)
 
 # What may differ between the golden disk and a clone's, and why. "mtime" allows a directory only its time, because
 # something in it is listed here. All else must be the same to the nanosecond.
@@ -75,42 +104,62 @@ STAGES = {
 
 
 class DebianClone:
-    def __init__(self, rack: Rack, say: Callable[[str], None] = lambda text: None):
+    def __init__(self, rack: Rack, say: Callable[[str], None] = lambda text: None, system: System = DEBIAN12,
+                 boot_servers: str = "isc"):
         self.rack = rack
         self.say = say
+        self.system = system
+        self.boot_servers = boot_servers  # as Rack.serve calls them; "http": isc, from which UEFI boots by HTTP
         self.nodes: list[Node] = []
 
     def build(self) -> None:
         """The golden machine's disk, and the two blank ones."""
         self.say("Putting KA into a copy of the golden Debian's disk (make install)")
-        image = disk.copy(golden.debian(), self.rack.directory / "golden.img")
-        with disk.mounted(image, golden.MOUNTS, self.rack.directory / "mnt", read_only=False) as root:
+        system = self.system
+        image = disk.copy(system.image(), self.rack.directory / "golden.img")
+        with disk.mounted(image, system.mounts, self.rack.directory / "mnt", read_only=False) as root:
             golden.install(root)
-        self.golden = self.rack.machine("golden", 9, disks=[Disk(image, "virtio-scsi")], memory=512)
-        for number, (controller, nic) in enumerate([("virtio-blk", "virtio-net-pci"), ("ahci", "e1000")], start=1):
+        parts = {"memory": system.memory, "firmware": system.firmware}
+        self.golden = self.rack.machine("golden", 9, disks=[Disk(image, system.controller)], **parts)
+        if system.esp:
+            self._add_boot_entry(image)
+        for number, (controller, nic) in enumerate(system.nodes, start=1):
             name = f"node{number}"
-            blank = self.rack.blank_disk(name, golden.SIZE_MIB, controller)
-            machine = self.rack.machine(name, number, disks=[blank], nic=nic, memory=512)
+            blank = self.rack.blank_disk(name, system.size_mib, controller)
+            machine = self.rack.machine(name, number, disks=[blank], nic=nic, **parts)
             self.nodes.append(Node(machine, controller))
+
+    def _add_boot_entry(self, image: Path) -> None:
+        """As Debian's installer leaves it in the golden machine's NVRAM."""
+        FIRMWARES[self.golden.firmware].arguments(self.golden.nvram)  # makes it
+        (esp,) = (one for one in disk.partitions(image) if one.number == self.system.esp)
+        Nvram(self.golden.nvram).add_boot_entry(0, "debian", esp.number, esp.offset // 512, esp.size // 512, esp.guid,
+                                                "\\EFI\\debian\\shimx64.efi")
+
+    @property
+    def _from_disk(self) -> str:
+        """How a machine starts from its own disk: under UEFI by its own boot entries."""
+        return "nvram" if self.system.esp else "disk"
 
     def start_golden(self) -> None:
         """The golden machine boots; the operator logs in and types the command."""
-        self.rack.serve()
+        http = self.boot_servers == "http"
+        self.rack.serve("isc" if http else self.boot_servers, http=http)
         self.say("The golden machine boots from its disk")
-        self.golden.start("disk")
+        self.golden.start(self._from_disk)
         console = self.golden.console
         console.wait(r"root@golden:~# ", 900)
-        self.say(f"The operator types: {COMMAND}")
+        self.say(f"The operator types: {self.system.command}")
         # What is compared later is what is on the disk now.
         console.command("systemctl is-system-running --wait; sync", 300)
-        console.type(f"{COMMAND}; echo 'ka-server: exit' status $?\n")
+        console.type(f"{self.system.command}; echo 'ka-server: exit' status $?\n")
         console.wait(r"Listening on TCP|^ka-server: ", 120)
 
     def clone(self) -> None:
         """Both nodes boot by PXE, are cloned, and reboot, which here ends them."""
         self.say("Two blank machines are switched on; they boot from the network")
         for node in self.nodes:
-            node.machine.start("network")
+            node.machine.start("http" if self.boot_servers == "http" else "network")
         for node in self.nodes:
             node.machine.console.wait(r"This machine is cloned", 1500)
         for node in self.nodes:
@@ -132,14 +181,14 @@ class DebianClone:
         """Every file of each clone with the golden one; file systems and partition tables too."""
         self.say("Comparing every file of both clones with the golden disk")
         image = self.golden.disks[0].path
-        with disk.mounted(image, golden.MOUNTS, self.rack.directory / "golden", read_only=False) as root:
+        with disk.mounted(image, self.system.mounts, self.rack.directory / "golden", read_only=False) as root:
             original = compare.Tree.read(root)
             self.golden_identity = {name: (root / file).read_text().split()[field]
                                     for name, (file, field) in IDENTITY.items()}
         for node in self.nodes:
             clone = node.machine.disks[0].path
             self._compare_tables(node, image, clone)
-            with disk.mounted(clone, golden.MOUNTS, self.rack.directory / "clone") as root:
+            with disk.mounted(clone, self.system.mounts, self.rack.directory / "clone") as root:
                 copy = compare.Tree.read(root)
                 self._excluded_is_empty(root)
             wrong = [f"{_printable(path)}: {what}" for path, what in compare.differences(original, copy)
@@ -148,6 +197,7 @@ class DebianClone:
                 (self.rack.directory / f"{node.machine.name}.differences").write_text("\n".join(wrong) + "\n")
                 raise Failed(f"{node.machine.name}: {len(wrong)} differences from the golden disk:\n  " +
                              "\n  ".join(wrong[:40]))
+            self._compare_esps(node, image, clone)
             node.result = f"{len(copy.entries)} files equal"
 
     def _compare_tables(self, node: Node, image: Path, clone: Path) -> None:
@@ -156,6 +206,19 @@ class DebianClone:
             if (ours.number, ours.type, ours.uuid, ours.file_system, ours.label) != (
                     theirs.number, theirs.type, theirs.uuid, theirs.file_system, theirs.label):
                 raise Failed(f"{node.machine.name}: partition {ours} became {theirs}")
+
+    def _compare_esps(self, node: Node, golden_image: Path, clone: Path) -> None:
+        """Every file of the EFI system partition; nothing but the removable path is added."""
+        if not self.system.esp:
+            return
+        ours, theirs = ({str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*")
+                         if file.is_file()}
+                        for folder in (disk.fat_files(image, self.system.esp, self.rack.directory / "esp")
+                                       for image in (golden_image, clone)))
+        wrong = [name for name in ours if theirs.get(name) != ours[name]]
+        wrong += [name for name in theirs if name not in ours and not name.startswith("EFI/BOOT/")]
+        if wrong:
+            raise Failed(f"{node.machine.name}: not as in the golden EFI system partition: {', '.join(wrong)}")
 
     def _excluded_is_empty(self, root: Path) -> None:
         excluded = root / "srv/excluded"
@@ -166,7 +229,7 @@ class DebianClone:
         """Both boot from their own disk, with no boot ROM on their network cards, and tell who they are."""
         self.say("Both clones boot from their own disks; there is no boot ROM on their network cards any more")
         for node in self.nodes:
-            node.machine.start("disk")
+            node.machine.start(self._from_disk)
         for node in self.nodes:
             console = node.machine.console
             console.wait(r"root@\S+:~# ", 900)
@@ -177,9 +240,11 @@ class DebianClone:
                 raise Failed(f"{node.machine.name}: systemd is {state}: {failed}")
             for name, (file, word) in IDENTITY.items():
                 node.identity[name] = console.command(f"cat /{file}")[1].split()[word]
-            for name, command in {"running name": "hostname", "/": "findmnt -no UUID /",
-                                  "/var": "findmnt -no UUID /var",
-                                  "swap": "swapon --noheadings --show=UUID"}.items():
+            commands = {"running name": "hostname", "swap": "swapon --noheadings --show=UUID"}
+            commands |= {point: f"findmnt -no UUID {point}" for point in self.system.mounts.values()}
+            if self.system.firmware == "secure-boot":
+                commands["Secure Boot"] = "dmesg | grep -o 'Secure boot enabled'"
+            for name, command in commands.items():
                 node.identity[name] = console.command(command)[1].strip()
         self._check_identities()
         for node in self.nodes:
@@ -198,8 +263,12 @@ class DebianClone:
         for identity in clones:
             if identity["running name"] != identity["host name"]:
                 raise Failed(f"a clone calls itself {identity['running name']}, not {identity['host name']}")
-            if [identity["/"], identity["/var"], identity["swap"]] != [uuids[1], uuids[6], uuids[5]]:
-                raise Failed(f"a clone mounted {identity}, the golden disk has {uuids}")
+            wanted = {point: uuids[number] for number, point in self.system.mounts.items()}
+            wanted["swap"] = uuids.get(self.system.swap, "")
+            if self.system.firmware == "secure-boot":
+                wanted["Secure Boot"] = "Secure boot enabled"
+            if any(identity[name] != value for name, value in wanted.items()):
+                raise Failed(f"a clone has {identity}, which should be {wanted}")
 
 
 def _allowed(path: bytes, what: str) -> bool:

@@ -71,42 +71,44 @@ def prepare(*which: str) -> None:
 
 def debian() -> Path:
     """The disk image of the Debian golden machine."""
-    system = cached("debian.tar", repr(PACKAGES) + inspect.getsource(_bootstrap), _bootstrap)
-    key = "".join(map(inspect.getsource, (_debian_disk, _configure, awkward))) + TABLE + str(system.stat().st_mtime_ns)
+    system = cached("debian.tar", repr(PACKAGES) + inspect.getsource(bootstrap),
+                    lambda tarball: bootstrap(tarball, "bookworm", PACKAGES))
+    key = "".join(map(inspect.getsource, (_debian_disk, configure, awkward))) + TABLE + str(system.stat().st_mtime_ns)
     return cached("debian.img", key, lambda image: _debian_disk(image, system))
 
 
-def _bootstrap(tarball: Path) -> None:
+def bootstrap(tarball: Path, suite: str, include: list[str]) -> None:
     """Debian's packages, unpacked and configured; the packages themselves are kept for the next time."""
     packages = CACHE / "packages"
     packages.mkdir(exist_ok=True)
     os.chmod(packages, 0o755)
-    sources = _debian_sources()
+    sources = _debian_sources(suite)
     try:
         run("mmdebstrap", "--mode=root", "--variant=minbase", "--format=tar", "--skip=essential/unlink",
             *(f"--dpkgopt=path-exclude=/usr/share/{what}/*" for what in ("man", "locale", "doc", "info")),
             '--setup-hook=mkdir -p "$1/var/cache/apt/archives"',
             f"--setup-hook=sync-in {packages} /var/cache/apt/archives",
             f"--customize-hook=sync-out /var/cache/apt/archives {packages}",
-            f"--include={','.join(PACKAGES)}", "bookworm", tarball, *sources)
+            f"--include={','.join(include)}", suite, tarball, *sources)
     finally:
         for leftover in ("lock", "partial"):
             path = packages / leftover
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
 
-def _debian_sources() -> list[str]:
-    """Debian's own among this machine's package sources (a mirror, perhaps); else the public ones."""
+def _debian_sources(suite: str) -> list[str]:
+    """Where this machine gets Debian from (a mirror, perhaps), for this suite; else the public ones. Both have all
+    suites at one address."""
     try:
         lines = run("apt-get", "indextargets", "--format", "$(ORIGIN) $(REPO_URI) $(RELEASE) $(COMPONENT)",
                     "Created-By: Packages")
     except (CommandFailed, FileNotFoundError):
         lines = ""
-    found = [f"deb {uri} {release} {component}" for origin, uri, release, component in
+    found = [f"deb {uri} {release.replace('bookworm', suite)} {component}" for origin, uri, release, component in
              (line.split() for line in lines.splitlines() if len(line.split()) == 4)
              if origin == "Debian" and release.startswith("bookworm") and component == "main"]
-    return found or ["deb http://deb.debian.org/debian bookworm main",
-                     "deb http://deb.debian.org/debian-security bookworm-security main"]
+    return found or [f"deb http://deb.debian.org/debian {suite} main",
+                     f"deb http://deb.debian.org/debian-security {suite}-security main"]
 
 
 def _debian_disk(image: Path, system: Path) -> None:
@@ -121,7 +123,11 @@ def _debian_disk(image: Path, system: Path) -> None:
     with disk.mounted(image, MOUNTS, image.with_suffix(".mnt"), read_only=False) as root:
         run("tar", "--extract", "--file", system, "--directory", root, "--numeric-owner", "--xattrs",
             "--xattrs-include=*")
-        _configure(root, {part.number: part.uuid for part in disk.partitions(image)})
+        uuids = {part.number: part.uuid for part in disk.partitions(image)}
+        configure(root, f"UUID={uuids[1]} / ext4 errors=remount-ro 0 1\n"
+                        f"UUID={uuids[5]} none swap sw 0 0\n"
+                        f"UUID={uuids[6]} /var ext4 defaults 0 2\n")
+        (root / "root/desc").write_text(DESC)
         awkward.populate(root)
         awkward.flag(root)
     with disk.attached(image) as device:
@@ -140,22 +146,20 @@ def _debian_disk(image: Path, system: Path) -> None:
     image.with_suffix(".mnt").rmdir()
 
 
-def _configure(root: Path, uuids: dict[int, str]) -> None:
+def configure(root: Path, fstab: str) -> None:
+    """What an installer would have asked for; root is logged in on the serial line."""
     def write(path: str, text: str) -> None:
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(text)
 
     write("etc/hostname", "golden\n")
     write("etc/hosts", "127.0.0.1 localhost\n127.0.1.1 golden\n")
-    write("etc/fstab", f"UUID={uuids[1]} / ext4 errors=remount-ro 0 1\n"
-                       f"UUID={uuids[5]} none swap sw 0 0\n"
-                       f"UUID={uuids[6]} /var ext4 defaults 0 2\n")
+    write("etc/fstab", fstab)
     write("etc/systemd/network/wired.network", "[Match]\nType=ether\n\n[Network]\nDHCP=ipv4\nLinkLocalAddressing=no\n")
     write("etc/systemd/system/serial-getty@ttyS0.service.d/autologin.conf",
           "[Service]\nExecStart=\nExecStart=-/sbin/agetty --autologin root --keep-baud 115200 - $TERM\n")
     write("etc/default/grub", 'GRUB_TIMEOUT=0\nGRUB_TERMINAL="serial console"\n'
                               'GRUB_CMDLINE_LINUX="console=ttyS0,115200"\nGRUB_DISABLE_OS_PROBER=true\n')
-    write("root/desc", DESC)
     # A prompt that no program's output is mistaken for; no history, so that looking does not change the disk.
     write("root/.bashrc", "PS1='\\u@\\h:\\w# '\nunset HISTFILE\n")
     run("chroot", root, "systemd-machine-id-setup")
