@@ -13,6 +13,7 @@
 #include "base/network_cards.h"
 #include "server/golden/block_devices.h"
 #include "server/golden/mounts.h"
+#include "wire/boot/trace.h"
 #include "wire/grub.h"
 #include "wire/storage/sfdisk.h"
 
@@ -69,6 +70,7 @@ struct Golden {
   GoldenBoot boot;
   std::vector<NeededFile> needed;
   std::set<std::string> modules;      ///< of all kernels here, with _ for -
+  boot::Files files;                  ///< of this machine as it is, for the boot that is followed through them
   std::vector<std::string> warnings;  ///< what did not answer while it was looked at
 };
 
@@ -86,6 +88,8 @@ ExtHeader parse_dumpe2fs(std::string_view text);
 GoldenBoot read_golden_boot(const std::string& root);
 std::vector<NeededFile> read_needed_files(const std::string& root, const GoldenBoot& boot);
 std::set<std::string> read_modules(const std::string& root);
+/// Of no more than 16 MiB each; what cannot be read is not there.
+boot::Files files_of(const std::string& root);
 
 /// The value after `name` and blanks on the line of `text` that begins with it; empty: there is no such line.
 std::string_view field_of(std::string_view text, std::string_view name);

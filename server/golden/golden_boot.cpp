@@ -92,4 +92,20 @@ std::set<std::string> read_modules(const std::string& root) {
   return modules;
 }
 
+boot::Files files_of(const std::string& root) {
+  boot::Files files;
+  files.size = [root](const std::string& path) -> std::optional<std::uint64_t> {
+    struct stat status {};
+    if (::stat((root + path).c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return std::nullopt;
+    return static_cast<std::uint64_t>(status.st_size);
+  };
+  files.read = [root, size = files.size](const std::string& path) -> std::optional<std::string> {
+    constexpr std::size_t largest = 16 << 20;
+    const auto bytes = size(path);
+    return bytes && *bytes <= largest ? read_file_if_any(root + path, largest) : std::nullopt;
+  };
+  files.list = [root](const std::string& path) { return list_directory(root + path); };
+  return files;
+}
+
 }  // namespace ka::server

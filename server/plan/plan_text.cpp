@@ -105,6 +105,7 @@ std::string plan_text(const Plan& plan, const PlanInput& input) {
   for (const wire::Hook& hook : manifest.hooks) hooks.push_back(hook.name);
   if (!hooks.empty()) text += "+ Hooks : " + joined(hooks) + "\n";
   if (manifest.boot_loader) text += "+ Bootloader is: " + boot_loader_text(*manifest.boot_loader) + "\n";
+  for (const boot::Trail& trail : plan.boots) text += "+ The clones start : " + trail.summary() + "\n";
   text += "+ Nodes : " +
           (input.options.only.empty()
                ? "any machine that boots the PXE label becomes one (--only FILE names those that may)"

@@ -59,6 +59,7 @@ TEST_F(ServerPlan, ThePlanInTheWordsOfTheKaMethod) {
             "+ Not cloned :\n"
             "     /mnt/ka (loop0, squashfs): not a drive\n"
             "+ Bootloader is: grub --with=jfs --with=ata_piix (on sda)\n"
+            "+ The clones start : \"Debian\", /boot/vmlinuz-6.1, /boot/initrd.img-6.1, root sda5:fs\n"
             "+ Nodes : any machine that boots the PXE label becomes one (--only FILE names those that may)\n");
 }
 
@@ -273,6 +274,20 @@ TEST_F(ServerPlan, BootCodeTakesTheBootLoadersPlaceAndKeepsTheDiskIdentifier) {
             std::string("xx\x27\x14\xbe\x59xx"));
   input_.options.boot_loader = "grub";
   EXPECT_THAT(refusal(), HasSubstr("-r grub and -m/-M both write the boot code of sda"));
+}
+
+TEST_F(ServerPlan, ABootThatLeadsNowhereIsRefusedByFileAndLine) {
+  files_.erase("/boot/initrd.img-6.1");
+  EXPECT_THAT(refusal(), HasSubstr("the clones would not start: /boot/grub/grub.cfg:3: initrd /boot/initrd.img-6.1: "
+                                   "there is no such file"));
+  files_["/boot/initrd.img-6.1"] = "content";
+  input_.options.excluded = {"/boot/vmlinuz-6.1"};  // here, and not in the stream
+  EXPECT_THAT(refusal(), HasSubstr("kernel /boot/vmlinuz-6.1: there is no such file"));
+  input_.options.excluded.clear();
+  files_["/boot/grub/grub.cfg"] = "menuentry other {\n  chainloader +1\n}\n";
+  EXPECT_THAT(refusal(), HasSubstr("/boot/grub/grub.cfg:2: entry \"other\": not understood"));
+  input_.options.boot_loader = "none";
+  EXPECT_EQ(refusal(), "no refusal");
 }
 
 TEST_F(ServerPlan, BootLoadersThatAreNotThere) {
