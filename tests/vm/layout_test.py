@@ -50,6 +50,7 @@ class GptBios(unittest.TestCase):
         server.serve(1, options)
         name = f"node{number}"
         node = self.rack.machine(name, number, disks=[self.rack.blank_disk(name, mib, "virtio-blk")]).start()
+        node.console.wait(r'This clone will boot: "golden", /boot/vmlinuz, /boot/initrd, root sda\d:fs')
         node.console.wait(r"This machine is cloned")
         node.wait_end()
         self.assertEqual(server.exit_status(), 0)
