@@ -6,10 +6,10 @@
 #include <algorithm>
 #include <map>
 
-#include "agent/bootable/boot_loader.h"
 #include "agent/bootable/device_names.h"
 #include "agent/bootable/disk_drivers.h"
 #include "agent/bootable/initrd.h"
+#include "agent/bootable/loaders.h"
 #include "agent/clone/boot_proof.h"
 #include "agent/clone/build.h"
 #include "agent/clone/inodes.h"
@@ -163,9 +163,7 @@ class Clone {
     std::vector<std::string> programs = build_.programs();
     programs.emplace_back("tar");
     if (!manifest_.tar_compression.empty()) programs.push_back(manifest_.tar_compression);
-    if (loader() == wire::BootLoader::Kind::lilo)
-      throw Error("install the boot loader", "lilo is not supported yet; start ka-server with -r grub");
-    if (loader() == wire::BootLoader::Kind::grub) programs.push_back("grub-install");
+    if (const BiosLoader* bios = bios_loader(loader()); bios && bios->program) programs.push_back(bios->program);
     for (const std::string& program : programs)
       if (!stage2_.has_program(program)) throw Error("look for programs in stage2", "there is no " + program);
   }
@@ -395,15 +393,17 @@ class Clone {
       code.resize(boot_code_size, '\0');
       boot_code_[target.disk.name] = code;
     }
-    if (loader() == wire::BootLoader::Kind::none) {
+    const BiosLoader* bios = bios_loader(loader());
+    if (!bios) {
       log_.line(" - No boot loader is installed");
       co_return;
     }
     stage("installing the boot loader");
     const std::string& disk = disk_here(manifest_.boot_loader->disk);
-    correct_grub_names(clone_, log_, disk);
-    GrubPlace where(clone_, stage2_, disk);
-    boot_code_[disk] = co_await install_grub(machine_, log_, where);
+    const storage::Storage& storage = manifest_.storage;
+    const storage::Node* table = storage::table_on(storage, storage.at(manifest_.boot_loader->disk));
+    LoaderPlace where{clone_, stage2_, disk, table && storage::as<storage::Table>(*table).label == storage::Label::gpt};
+    boot_code_[disk] = co_await bios->install(machine_, log_, where);
   }
 
   // ---- The end ----

@@ -13,6 +13,7 @@
 #include "base/network_cards.h"
 #include "server/golden/block_devices.h"
 #include "server/golden/mounts.h"
+#include "wire/boot/extlinux_place.h"
 #include "wire/boot/trace.h"
 #include "wire/grub.h"
 #include "wire/storage/sfdisk.h"
@@ -42,7 +43,8 @@ struct GoldenBoot {
   std::optional<wire::GrubInstallation> grub;  ///< nullopt: no grub.cfg
   bool grub_program = false;                   ///< grub-install or grub2-install
   bool grub_legacy = false;                    ///< a menu.lst or grub.conf
-  bool lilo = false;
+  bool lilo = false, lilo_conf = false;
+  std::optional<boot::ExtlinuxPlace> extlinux;  ///< nullopt: no configuration of it
   bool makes_initrds = false;        ///< there is a tool that does
   std::uint64_t largest_initrd = 0;  ///< bytes, in /boot
 };

@@ -50,6 +50,8 @@ GoldenBoot read_golden_boot(const std::string& root) {
   for (const char* file : {"/boot/grub/menu.lst", "/boot/grub/grub.conf", "/grub/menu.lst"})
     boot.grub_legacy |= here(file);
   boot.lilo = program("lilo");
+  boot.lilo_conf = here("/etc/lilo.conf");
+  boot.extlinux = boot::find_extlinux(here, program);
   for (const char* tool : {"update-initramfs", "dracut", "mkinitcpio", "mkinitrd"}) boot.makes_initrds |= program(tool);
   for (const std::string& name : list_directory(root + "/boot")) {
     struct stat status {};

@@ -74,7 +74,7 @@ std::string drives_text(const Plan& plan, const PlanInput& input) {
 }
 
 std::string boot_loader_text(const wire::BootLoader& loader) {
-  std::string text = loader.kind == wire::BootLoader::Kind::none ? "none" : "grub";
+  std::string text = wire::loader_names[static_cast<std::size_t>(loader.kind)];
   for (const std::string& module : loader.modules) text += " --with=" + module;
   if (loader.kind != wire::BootLoader::Kind::none) text += " (on " + loader.disk + ")";
   return text;

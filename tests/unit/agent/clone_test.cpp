@@ -30,6 +30,7 @@ using testing::IsEmpty;
 using testing::Not;
 using testing::StartsWith;
 
+using namespace std::string_literals;
 using storage::boot_code_size;
 
 const std::vector<std::string> golden_initrd = {"kernel/drivers/block/virtio_blk.ko"};
@@ -50,6 +51,7 @@ class FakeMachine final : public Machine {
       throw Error("run sfdisk", "it cannot say this");
     if (program == "sfdisk") partition(command.argv[4], command.argv[5]);
     if (program == "grub-install") devices["/dev/vda"].replace(0, 4, "GRUB");
+    if (program == "lilo") devices["/dev/vda"].replace(0, 4, "LILO");
     if (program == "ssh-keygen") {
       target_.file(command.argv.back(), "new");
       target_.file(command.argv.back() + ".pub", "ssh-ed25519 NEW root@node7\n");
@@ -277,6 +279,12 @@ class FakeMachine final : public Machine {
     target_.file("/boot/grub/grub.cfg",
                  "menuentry golden {\nlinux /boot/vmlinuz-6.1 root=/dev/sda1 ro\ninitrd /boot/initrd.img-6.1\n}\n");
     target_.file("/boot/vmlinuz-6.1", "kernel");
+    target_.file("/boot/extlinux/extlinux.conf",
+                 "default l0\nlabel l0\nlinux ../vmlinuz-6.1\ninitrd ../initrd.img-6.1\nappend root=/dev/sda1\n");
+    target_.file("/usr/bin/extlinux", "", 0755);
+    target_.file("/usr/lib/syslinux/mbr/mbr.bin", "SYSMBR");
+    target_.file("/etc/lilo.conf", "boot = /dev/sda\nimage = /boot/vmlinuz-6.1\ninitrd = /boot/initrd.img-6.1\n");
+    target_.file("/usr/sbin/lilo", "", 0755);
     target_.file("/boot/initrd.img-6.1", cpio_of(initrd_));
     target_.file("/lib/modules/6.1/modules.dep", "kernel/drivers/block/virtio_blk.ko:\nkernel/fs/jfs/jfs.ko:\n");
     target_.directory("/run");
@@ -583,6 +591,24 @@ TEST(CloneTest, ACloneThatWouldNotBootHasFailed) {
   }
 }
 
+// The boot code of extlinux is a file of the clone; LILO writes its own, where lilo.conf says.
+TEST(CloneTest, OtherLoadersOfBiosMachines) {
+  wire::Manifest manifest = sample();
+  manifest.boot_loader->kind = wire::BootLoader::Kind::extlinux;
+  {
+    Attempt attempt(manifest);
+    ASSERT_EQ(attempt.run(), "");
+    EXPECT_THAT(attempt.machine.calls, Contains("run extlinux --install /boot/extlinux"));
+    EXPECT_EQ(attempt.machine.boot_code().substr(0, 7), "SYSMBR\0"s);
+    EXPECT_THAT(attempt.log.lines, Contains(HasSubstr("This clone will boot: \"l0\"")));
+  }
+  manifest.boot_loader->kind = wire::BootLoader::Kind::lilo;
+  Attempt attempt(manifest);
+  ASSERT_EQ(attempt.run(), "");
+  EXPECT_EQ(attempt.target.content("/etc/lilo.conf").substr(0, 15), "boot =/dev/vda\n");
+  EXPECT_EQ(attempt.machine.boot_code().substr(0, 4), "LILO");
+}
+
 TEST(CloneTest, AnInitrdThatHasAllDriversIsKept) {
   wire::Manifest manifest = sample();
   manifest.boot_loader->modules.clear();
@@ -855,13 +881,6 @@ TEST_F(RefusedTest, AFileSystemThatTheKernelLacks) {
   attempt.proc.file("/filesystems", "nodev\tproc\n");
   expect_refused(attempt, "mount ext4: this kernel has no such file system");
   EXPECT_THAT(attempt.modules, ElementsAre("fs-ext4"));
-}
-
-TEST_F(RefusedTest, Lilo) {
-  wire::Manifest manifest = sample();
-  manifest.boot_loader->kind = wire::BootLoader::Kind::lilo;
-  Attempt attempt(manifest);
-  expect_refused(attempt, "lilo is not supported yet");
 }
 
 TEST_F(RefusedTest, AStage2WithoutATool) {
