@@ -322,7 +322,7 @@ TEST_F(ServerPlan, BootLoadersThatAreNotThere) {
   input_.options.boot_loader = "grub -v";
   EXPECT_THAT(refusal(), HasSubstr("-r: \"-v\" is not understood; --with=MODULE is"));
   input_.options.boot_loader = "loadlin";
-  EXPECT_THAT(refusal(), HasSubstr("-r: no boot loader \"loadlin\"; grub and none are known"));
+  EXPECT_THAT(refusal(), HasSubstr("-r: no boot loader \"loadlin\"; grub, extlinux, lilo and none are known"));
 }
 
 TEST_F(ServerPlan, Targets) {
