@@ -12,14 +12,14 @@ std::vector<boot::Start> boot_starts(const Manifest& manifest, const boot::Files
   auto no_program = [](const std::string&) { return false; };
   switch (manifest.boot_loader->kind) {
     case BootLoader::Kind::none: return {};
-    case BootLoader::Kind::lilo: return {{"lilo", "/etc/lilo.conf", false}};
+    case BootLoader::Kind::lilo: return {{"lilo", "/etc/lilo.conf", false, {}}};
     case BootLoader::Kind::extlinux: {
       const auto found = boot::find_extlinux(exists, no_program);
-      return {{"extlinux", found ? found->config : "/boot/extlinux/extlinux.conf", false}};
+      return {{"extlinux", found ? found->config : "/boot/extlinux/extlinux.conf", false, {}}};
     }
     case BootLoader::Kind::grub: {
       const auto found = find_grub(exists, no_program);
-      return {{"grub", (found ? found->directory : "/boot/grub") + "/grub.cfg", false}};
+      return {{"grub", (found ? found->directory : "/boot/grub") + "/grub.cfg", false, {}}};
     }
   }
   return {};

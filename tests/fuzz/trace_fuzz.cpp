@@ -37,7 +37,7 @@ void follow(const std::string& loader, const std::string& text) {
   question.find = [](std::string_view name) -> std::optional<storage::Id> {
     return name.size() % 2 ? std::optional<storage::Id>("sda1:fs") : std::nullopt;
   };
-  const boot::Trail trail = boot::trace(question, {loader, "/boot/x", false});
+  const boot::Trail trail = boot::trace(question, {loader, "/boot/x", false, text});
   if (trail.boots() != (trail.fault().empty() && !trail.kernel.empty())) std::abort();
   for (const boot::Link& link : trail.links) static_cast<void>(link.text());
 }

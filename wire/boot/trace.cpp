@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "wire/boot/efi_stub.h"
 #include "wire/boot/grub_config.h"
 #include "wire/boot/lilo.h"
 #include "wire/boot/loader_conf.h"
@@ -18,10 +19,8 @@ struct Loader {
 };
 
 constexpr Loader loaders[] = {
-    {"grub", follow_grub},
-    {"systemd-boot", follow_systemd_boot},
-    {"extlinux", follow_extlinux},
-    {"lilo", follow_lilo},
+    {"grub", follow_grub}, {"systemd-boot", follow_systemd_boot}, {"extlinux", follow_extlinux},
+    {"lilo", follow_lilo}, {"efi-stub", follow_efi_stub},
 };
 
 }  // namespace

@@ -46,6 +46,7 @@ struct Start {
   std::string loader;  ///< a name of known_loaders()
   std::string file;    ///< its first configuration, as a path in the tree: "/boot/grub/grub.cfg"
   bool uefi = false;
+  std::string arguments;  ///< of an entry of the firmware's, as it has them
 };
 
 /// Never throws: what cannot be followed is a link that says so. A loader that is not known is refused by its name.

@@ -40,7 +40,7 @@ class Boot : public testing::Test {
       auto found = names_.find(std::string(name));
       return found == names_.end() ? std::nullopt : std::optional(found->second);
     };
-    return trace(question, {loader, file, false});
+    return trace(question, {loader, file, false, arguments_});
   }
   std::string fault(const std::string& config) {
     files_["/boot/grub/grub.cfg"] = config;
@@ -55,6 +55,7 @@ class Boot : public testing::Test {
   storage::Storage storage_;
   std::vector<Mounted> mounts_;
   std::map<std::string, std::string> names_, files_;
+  std::string arguments_;
 };
 
 // In the form of grub-mkconfig.
@@ -317,6 +318,16 @@ TEST_F(Boot, ExtlinuxWithItsIncludedFile) {
   EXPECT_EQ(trail(conf, "extlinux").fault(), conf + ": default \"vesamenu.c32\": there is no such label");
   files_[conf] = "DEFAULT x\nLABEL x\nKERNEL chain.c32\nAPPEND hd0\n";
   EXPECT_EQ(trail(conf, "extlinux").fault(), conf + ":3: chain.c32: not understood: it is no Linux kernel");
+}
+
+TEST_F(Boot, AKernelThatTheFirmwareStarts) {
+  files_["/boot/efi/vmlinuz.efi"] = files_["/boot/efi/EFI/initrd"] = "content";
+  for (const char c : std::string(R"(root=UUID=root ro initrd=\EFI\initrd)")) arguments_ += c, arguments_ += '\0';
+  EXPECT_EQ(trail("/boot/efi/vmlinuz.efi", "efi-stub").summary(),
+            "\"vmlinuz.efi\", /boot/efi/vmlinuz.efi, /boot/efi/EFI/initrd, root sda3:fs");
+  arguments_ = "root=UUID=gone";
+  EXPECT_EQ(trail("/boot/efi/vmlinuz.efi", "efi-stub").fault(),
+            "root=UUID=gone: no clone has a file system of that name");
 }
 
 TEST_F(Boot, LilosImages) {
