@@ -13,9 +13,10 @@ namespace ka::agent {
 
 namespace {
 
-// tail gives what lies behind the first archives to the unpacker; that one must come to its end, whatever cpio leaves.
+// tail gives what lies behind the first archives to the unpacker. cpio has to see the end of its archive; what the
+// unpacker thinks of bytes behind it is no matter.
 const char* const list_packed =
-    "set -o pipefail; tail -c +\"$1\" \"$2\" | \"$3\" -dc | { busybox cpio -t; found=$?; cat >/dev/null; exit $found; "
+    "tail -c +\"$1\" \"$2\" | \"$3\" -dc | { busybox cpio -t; found=$?; cat >/dev/null; exit $found; "
     "}";
 
 class InitrdFile {
