@@ -45,8 +45,8 @@ struct GoldenBoot {
   bool grub_legacy = false;                    ///< a menu.lst or grub.conf
   bool lilo = false, lilo_conf = false;
   std::optional<boot::ExtlinuxPlace> extlinux;  ///< nullopt: no configuration of it
-  bool makes_initrds = false;        ///< there is a tool that does
-  std::uint64_t largest_initrd = 0;  ///< bytes, in /boot
+  bool makes_initrds = false;                   ///< there is a tool that does
+  std::uint64_t largest_initrd = 0;             ///< bytes, in /boot
 };
 
 /// A file without which a clone does not start, by the name it is known by and by its real one.
