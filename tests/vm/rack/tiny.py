@@ -41,9 +41,9 @@ GPT = Layout("tiny-gpt.img", "gpt", 62,
              'partition2: size=6MiB, type=S\n'
              'partition5: size=50MiB, type=L, name="the root", attrs="GUID:60"\n',
              "3: bios 1\n2: swap 6\n5: linux fill\n", root=5, swap=2, grub="gpt5")
-# extlinux of that age knows neither of these features; /boot is the only place that its files need.
+# What extlinux of that age does not read, or not beyond a few blocks (extents).
 EXTLINUX = Layout("tiny-extlinux.img", "dos", 58, DOS.table, DOS.desc, root=1, swap=2, grub="",
-                  format=("-O", "^64bit,^metadata_csum"))
+                  format=("-O", "^64bit,^metadata_csum,^extent"))
 LAYOUTS = {"tiny": DOS, "tiny-gpt": GPT, "tiny-extlinux": EXTLINUX}
 MOUNTS = DOS.mounts
 
@@ -113,8 +113,8 @@ _EXTLINUX = """\
 SERIAL 0 115200
 DEFAULT golden
 LABEL golden
-  LINUX ../vmlinuz
-  INITRD ../initrd
+  LINUX /boot/vmlinuz
+  INITRD /boot/initrd
   APPEND root=UUID={uuid} console=ttyS0,115200 quiet
 """
 _SYSLINUX_MBR = Path("/usr/lib/syslinux/mbr/mbr.bin")
