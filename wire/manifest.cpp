@@ -19,8 +19,6 @@ json each(const std::vector<T>& list, json (*encode)(const T&)) {
   return out;
 }
 
-const char* const loader_names[] = {"none", "grub", "lilo"};
-
 json encode(const Mount& m) {
   return {{"fs", json_text(m.fs)}, {"point", json_text(m.point)}, {"options", json_text(m.options)}};
 }

@@ -58,8 +58,10 @@ struct InodeFlags {
   std::uint32_t project = 0;
 };
 
+inline constexpr const char* loader_names[] = {"none", "grub", "lilo", "extlinux"};
+
 struct BootLoader {
-  enum class Kind { none, grub, lilo };
+  enum class Kind { none, grub, lilo, extlinux };
 
   Kind kind = Kind::grub;
   storage::Id disk;                  ///< the Disk it goes to; usually the first

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "agent/storage/unfinished.h"
+#include "agent/bootable/loaders.h"
 #include "base/error.h"
 #include "base/text.h"
 #include "wire/grub.h"
@@ -45,11 +45,7 @@ Awaitable<std::string> install_grub(Machine& machine, Log& log, GrubPlace place)
   log.line(" - Running " + command.text() + (command.root == place.clone.root() ? " in the clone" : " in stage2"));
   auto show = [&log](std::string_view line) { log.line(line); };
   co_await machine.run(command, show);
-  std::string code = machine.read_device(device, 0, storage::boot_code_size);
-  machine.write_device(device, 0, unfinished_boot_code());
-  if (code == unfinished_boot_code() || code.find_first_not_of('\0') == std::string::npos)
-    throw Error("install GRUB on " + device, "grub-install ended well but wrote no boot code");
-  co_return code;
+  co_return take_boot_code(machine, device, "grub-install");
 }
 
 void correct_grub_names(CloneTree& clone, Log& log, const std::string& disk) {

@@ -41,10 +41,13 @@ bool is_comment(std::string_view line) {
 // "root" or "resume" if the text ends with that key, "=" and perhaps a quote: their values may be tags. Programs' files
 // have them in capitals.
 std::string tagged_key(std::string_view before, DeviceReader reader) {
-  while (!before.empty() && std::string_view("\"'\\").find(before.back()) != std::string_view::npos)
-    before.remove_suffix(1);
+  auto strip = [&before](std::string_view characters) {
+    while (!before.empty() && characters.find(before.back()) != std::string_view::npos) before.remove_suffix(1);
+  };
+  strip(" \t\"'\\");  // lilo.conf has blanks around it
   if (!before.ends_with('=')) return "";
   before.remove_suffix(1);
+  strip(" \t");
   auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '.'; };
   auto begin = std::find_if_not(before.rbegin(), before.rend(), is_letter).base();
   std::string key(begin, before.end());
@@ -127,6 +130,7 @@ const Place places[] = {
     {"/etc/initramfs-tools/conf.d", "*", program, true},
     {"/etc/initramfs-tools", "initramfs.conf", program, true},
     {"/etc", "crypttab", program, true},
+    {"/etc", "lilo.conf", program},
     {"/etc", "dracut.conf", program, true},
     {"/etc/dracut.conf.d", "*.conf", program, true},
     {"/etc", "mkinitcpio.conf", program, true},

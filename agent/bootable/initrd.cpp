@@ -3,15 +3,13 @@
 #include <algorithm>
 #include <set>
 
+#include "agent/bootable/initrd_content.h"
+#include "agent/bootable/initrd_tools.h"
 #include "base/error.h"
-#include "base/text.h"
 
 namespace ka::agent {
 
 namespace {
-
-const char* const block_begin = "# KA: drivers of this machine's disks";
-const char* const block_end = "# KA: end";
 
 std::string joined(const std::vector<std::string>& words) {
   std::string text;
@@ -19,82 +17,60 @@ std::string joined(const std::vector<std::string>& words) {
   return text;
 }
 
-// One of the two programs that build initrds.
-struct Tool {
-  const char* program;
-  const char* lister;
-  std::vector<std::string> rebuild;
-  void (*configure)(CloneTree& clone, const std::vector<std::string>& modules);
-};
-
-void configure_initramfs_tools(CloneTree& clone, const std::vector<std::string>& modules) {
-  const std::string file = "/etc/initramfs-tools/modules";
-  clone.write(file, with_initramfs_modules(clone.read(file).value_or(""), modules));
+// modprobe takes both for one.
+void with_underscores(std::vector<std::string>& modules) {
+  for (std::string& module : modules) std::replace(module.begin(), module.end(), '-', '_');
 }
 
-void configure_dracut(CloneTree& clone, const std::vector<std::string>& modules) {
-  clone.write("/etc/dracut.conf.d/ka.conf",
-              std::string(block_begin) + "\nadd_drivers+=\" " + joined(modules) + " \"\n");
-}
-
-const Tool* tool_of(const CloneTree& clone) {
-  static const Tool tools[] = {
-      {"update-initramfs", "lsinitramfs", {"update-initramfs", "-u", "-k", "all"}, configure_initramfs_tools},
-      {"dracut", "lsinitrd", {"dracut", "--regenerate-all", "--force"}, configure_dracut},
-  };
-  for (const Tool& tool : tools)
-    if (clone.has_program(tool.program)) return &tool;
-  return nullptr;
+std::vector<std::string> lacking(const InstalledKernel& kernel, const std::set<std::string>& held,
+                                 const std::vector<std::string>& wanted) {
+  std::vector<std::string> result;
+  for (const std::string& module : wanted)
+    if (kernel.modules.count(module) && !held.count(module)) result.push_back(module);
+  return result;
 }
 
 class Initrds {
  public:
-  Initrds(Machine& machine, CloneTree& clone, Log& log, const Tool& tool)
-      : machine_(machine), clone_(clone), log_(log), tool_(tool) {}
+  Initrds(Machine& machine, CloneTree& clone, const CloneTree& stage2, Log& log, const InitrdTool& tool)
+      : machine_(machine), clone_(clone), stage2_(stage2), log_(log), tool_(tool) {}
 
   // The wanted modules that this kernel has and its initrd has not.
   Awaitable<std::vector<std::string>> missing(const InstalledKernel& kernel, const std::vector<std::string>& wanted) {
-    Command command({tool_.lister, kernel.initrd});
-    command.root = clone_.root();
-    std::string listing = co_await machine_.output_of(command);
-    std::set<std::string> held;
-    for (std::string_view line : split(listing, '\n')) {
-      auto fields = words(line);  // lsinitrd prints as ls -l does
-      if (!fields.empty()) held.insert(module_of(fields.back()));
-    }
-    std::vector<std::string> result;
-    for (const std::string& module : wanted)
-      if (kernel.modules.count(module) && !held.count(module)) result.push_back(module);
-    co_return result;
+    const std::set<std::string> held =
+        co_await modules_of_initrd(machine_, stage2_.root(), clone_.outside(kernel.initrd, true));
+    co_return lacking(kernel, held, wanted);
   }
 
   // Whether this initrd can stay. One that cannot be looked into cannot.
   Awaitable<bool> complete(const InstalledKernel& kernel, const std::vector<std::string>& wanted) {
     try {
-      auto lacking = co_await missing(kernel, wanted);
+      auto without = co_await missing(kernel, wanted);
       log_.line(" - " + kernel.initrd +
-                (lacking.empty() ? " has " + joined(wanted) + ": kept" : " lacks " + joined(lacking)));
-      co_return lacking.empty();
+                (without.empty() ? " has " + joined(wanted) + ": kept" : " lacks " + joined(without)));
+      co_return without.empty();
     } catch (const Error& error) {
       log_.line(" - Cannot look into " + kernel.initrd + ": " + error.what());
       co_return false;
     }
   }
 
-  Awaitable<void> rebuild(const std::vector<std::string>& modules) {
+  Awaitable<void> rebuild(const std::vector<InstalledKernel>& kernels, const std::vector<std::string>& modules) {
     tool_.configure(clone_, modules);
     log_.line(std::string(" - Running ") + tool_.program);
-    Command command(tool_.rebuild);
-    command.root = clone_.root();
     auto show = [this](std::string_view line) { log_.line(line); };
-    co_await machine_.run(command, show);
+    for (Command& command : tool_.rebuild(kernels)) {
+      command.root = clone_.root();
+      co_await machine_.run(command, show);
+    }
   }
 
  private:
   Machine& machine_;
   CloneTree& clone_;
+  const CloneTree& stage2_;
   Log& log_;
-  const Tool& tool_;
+  const InitrdTool& tool_;
 };
 
 // Those that a kernel has as modules; what it has not, or has built in, cannot go into its initrd.
@@ -113,45 +89,45 @@ std::vector<std::string> known_to(const std::vector<InstalledKernel>& kernels, c
   return known;
 }
 
-}  // namespace
-
-std::string with_initramfs_modules(std::string_view text, const std::vector<std::string>& modules) {
-  std::string result;
-  bool ours = false;
-  for (std::string_view line : split(text, '\n')) {
-    if (line == block_begin) ours = true;
-    if (!ours) result += std::string(line) + "\n";
-    if (line == block_end) ours = false;
-  }
-  result.pop_back();
-  if (!result.empty() && result.back() != '\n') result += '\n';
-  result += std::string(block_begin) + "\n";
-  for (const std::string& module : modules) result += module + "\n";
-  return result + block_end + "\n";
+// The one that is meant by a kernel's or an initrd's path; nullptr if it cannot be told.
+const InstalledKernel* kernel_of(const std::vector<InstalledKernel>& kernels, const std::vector<std::string>& paths) {
+  const InstalledKernel* found = nullptr;  // of "6.1.0-1" and "6.1.0-13" the longer one
+  for (const InstalledKernel& kernel : kernels)
+    for (const std::string& path : paths)
+      if ((path.find(kernel.version) != std::string::npos || path == kernel.initrd) &&
+          (!found || kernel.version.size() > found->version.size()))
+        found = &kernel;
+  return found || kernels.size() != 1 ? found : &kernels.front();
 }
 
-Awaitable<void> fit_initrds(Machine& machine, CloneTree& clone, Log& log, std::vector<std::string> modules, bool old) {
-  for (std::string& module : modules) std::replace(module.begin(), module.end(), '-', '_');
+}  // namespace
+
+Awaitable<void> fit_initrds(Machine& machine, CloneTree& clone, const CloneTree& stage2, Log& log, InitrdNeed need) {
+  std::vector<std::string> modules = need.modules;
+  with_underscores(modules);
   auto kernels = installed_kernels(clone);
+  for (InstalledKernel& kernel : kernels)
+    for (const std::string& used : need.used)  // whatever its name
+      if (kernel.initrd.empty() && kernel_of(kernels, {used}) == &kernel) kernel.initrd = used;
   auto without = [](const InstalledKernel& kernel) { return kernel.initrd.empty(); };
   kernels.erase(std::remove_if(kernels.begin(), kernels.end(), without), kernels.end());
-  const Tool* tool = tool_of(clone);
+  const InitrdTool* tool = initrd_tool(clone);
   if (!tool || kernels.empty()) {
-    log.line(" - WARNING: " + std::string(tool ? "no kernel with an initrd" : "neither initramfs-tools nor dracut") +
-             " in the clone: its initrd is kept as it is" + (old ? ", with the golden node's device names" : "") +
+    log.line(" - WARNING: " + std::string(tool ? "no kernel with an initrd" : "no tool that builds initrds") +
+             " in the clone: its initrd is kept as it is" + (need.old ? ", with the golden node's device names" : "") +
              ". It must have: " + joined(modules));
     co_return;
   }
   modules = known_to(kernels, modules, log);
-  Initrds initrds(machine, clone, log, *tool);
-  if (old) log.line(" - The initrds hold copies of files that were changed: made anew");
-  bool all_complete = !old;
+  Initrds initrds(machine, clone, stage2, log, *tool);
+  if (need.old) log.line(" - The initrds hold copies of files that were changed: made anew");
+  bool all_complete = !need.old;
   for (const InstalledKernel& kernel : kernels) {
     bool complete = co_await initrds.complete(kernel, modules);
     all_complete = all_complete && complete;
   }
   if (all_complete) co_return;
-  co_await initrds.rebuild(modules);
+  co_await initrds.rebuild(kernels, modules);
   for (const InstalledKernel& kernel : kernels) {
     auto missing = co_await initrds.missing(kernel, modules);
     if (!missing.empty())
@@ -159,6 +135,33 @@ Awaitable<void> fit_initrds(Machine& machine, CloneTree& clone, Log& log, std::v
                   "it still lacks " + joined(missing) + ", without which this machine may not boot");
     log.line(" - " + kernel.initrd + " has " + joined(modules));
   }
+}
+
+Awaitable<void> prove_initrds(Machine& machine, const CloneTree& clone, const CloneTree& stage2, Log& log,
+                              std::string kernel, std::vector<std::string> initrds, std::vector<std::string> modules) {
+  with_underscores(modules);
+  std::set<std::string> held;
+  for (const std::string& initrd : initrds)
+    held.merge(co_await modules_of_initrd(machine, stage2.root(), clone.outside(initrd, true)));
+  std::vector<std::string> paths = initrds;
+  paths.push_back(kernel);
+  const auto kernels = installed_kernels(clone);
+  const InstalledKernel* here = kernel_of(kernels, paths);
+  const std::string what = initrds.empty() ? kernel : joined(initrds);
+  if (!here) {
+    log.line(" - " + what + ": nothing in /lib/modules goes with it; its drivers were not looked for");
+    co_return;
+  }
+  const auto missing = lacking(*here, held, modules);
+  if (!missing.empty())
+    throw Error("find this machine's drivers in " + what,
+                "it lacks " + joined(missing) + ", without which this machine may not start");
+  std::vector<std::string> found;
+  for (const std::string& module : modules)
+    if (held.count(module)) found.push_back(module);
+  log.line("   " + what + ": " +
+           (found.empty() ? "no driver of this machine's disks is a module of kernel " + here->version
+                          : "has " + joined(found)));
 }
 
 }  // namespace ka::agent

@@ -1,8 +1,8 @@
 #pragma once
 /// An initrd that finds this machine's disk.
 
+#include <set>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "agent/bootable/disk_drivers.h"
@@ -12,14 +12,22 @@
 
 namespace ka::agent {
 
-/// Looks with the clone's own tool (initramfs-tools or dracut) into the initrd of each installed kernel. If each
-/// holds every module of `modules` that its kernel has, and none is `old` (holds copies of files that were changed
-/// since), it is kept; else the modules are added to the tool's configuration, all initrds are rebuilt, and looked into
-/// again. A clone with neither tool keeps its initrd, with a warning. Needs /proc, /sys and /dev in the clone. Throws
-/// Error if a tool fails or a module is still missing.
-Awaitable<void> fit_initrds(Machine& machine, CloneTree& clone, Log& log, std::vector<std::string> modules, bool old);
+/// Which of `modules` that a kernel has as modules its initrd must have.
+struct InitrdNeed {
+  std::vector<std::string> modules;  ///< of this machine's disks, and those that were asked for; nearest the disk first
+  bool old = false;                  ///< initrds hold copies of files that were changed since
+  std::vector<std::string> used;     ///< initrds of the entry that starts by itself: "/boot/initrd.img-6.1"
+};
 
-/// /etc/initramfs-tools/modules with our block in place of an earlier one of ours.
-std::string with_initramfs_modules(std::string_view text, const std::vector<std::string>& modules);
+/// Looks into the initrd of each installed kernel. If each holds every module that is needed and its kernel has, and
+/// none is old, it is kept; else the modules go into the configuration of the clone's tool (initrd_tools.h), all
+/// initrds are rebuilt and looked into again. A clone without a tool that is known keeps its initrds, with a warning.
+/// Needs /proc, /sys and /dev in the clone. Throws Error if a tool fails or a module is still missing.
+Awaitable<void> fit_initrds(Machine& machine, CloneTree& clone, const CloneTree& stage2, Log& log, InitrdNeed need);
+
+/// That one kernel, started with these initrds, has the drivers of this machine's disks: in them or built in. What no
+/// kernel module is called is left out. Paths are the clone's. Throws Error naming what is missing.
+Awaitable<void> prove_initrds(Machine& machine, const CloneTree& clone, const CloneTree& stage2, Log& log,
+                              std::string kernel, std::vector<std::string> initrds, std::vector<std::string> modules);
 
 }  // namespace ka::agent

@@ -6,10 +6,11 @@
 #include <algorithm>
 #include <map>
 
-#include "agent/bootable/boot_loader.h"
 #include "agent/bootable/device_names.h"
 #include "agent/bootable/disk_drivers.h"
 #include "agent/bootable/initrd.h"
+#include "agent/bootable/loaders.h"
+#include "agent/clone/boot_proof.h"
 #include "agent/clone/build.h"
 #include "agent/clone/inodes.h"
 #include "agent/clone/proof.h"
@@ -162,9 +163,7 @@ class Clone {
     std::vector<std::string> programs = build_.programs();
     programs.emplace_back("tar");
     if (!manifest_.tar_compression.empty()) programs.push_back(manifest_.tar_compression);
-    if (loader() == wire::BootLoader::Kind::lilo)
-      throw Error("install the boot loader", "lilo is not supported yet; start ka-server with -r grub");
-    if (loader() == wire::BootLoader::Kind::grub) programs.push_back("grub-install");
+    if (const BiosLoader* bios = bios_loader(loader()); bios && bios->program) programs.push_back(bios->program);
     for (const std::string& program : programs)
       if (!stage2_.has_program(program)) throw Error("look for programs in stage2", "there is no " + program);
   }
@@ -365,7 +364,9 @@ class Clone {
     write_modprobe_conf(clone_, log_, modules);
     if (manifest_.boot_loader)
       for (const std::string& module : manifest_.boot_loader->modules) add(module);
-    co_await fit_initrds(machine_, clone_, log_, modules, initrd_is_old_);
+    modules_ = modules;
+    InitrdNeed need{modules, initrd_is_old_, used_initrds(clone_, manifest_)};
+    co_await fit_initrds(machine_, clone_, stage2_, log_, need);
   }
 
   Awaitable<void> run_hooks() {
@@ -392,15 +393,17 @@ class Clone {
       code.resize(boot_code_size, '\0');
       boot_code_[target.disk.name] = code;
     }
-    if (loader() == wire::BootLoader::Kind::none) {
+    const BiosLoader* bios = bios_loader(loader());
+    if (!bios) {
       log_.line(" - No boot loader is installed");
       co_return;
     }
     stage("installing the boot loader");
     const std::string& disk = disk_here(manifest_.boot_loader->disk);
-    correct_grub_names(clone_, log_, disk);
-    GrubPlace where(clone_, stage2_, disk);
-    boot_code_[disk] = co_await install_grub(machine_, log_, where);
+    const storage::Storage& storage = manifest_.storage;
+    const storage::Node* table = storage::table_on(storage, storage.at(manifest_.boot_loader->disk));
+    LoaderPlace where{clone_, stage2_, disk, table && storage::as<storage::Table>(*table).label == storage::Label::gpt};
+    boot_code_[disk] = co_await bios->install(machine_, log_, where);
   }
 
   // ---- The end ----
@@ -480,10 +483,20 @@ class Clone {
       auto read = [proof = proof_, target = context_.target] { proof->read_back(target); };
       co_await run_beside(context_.io, std::move(read));
     }
-    mounts_.unmount_all();
     step.ok();
     log_.line(" - " + std::to_string(proof_->files()) + " files, " + format_size(proof_->bytes()) +
               " are as they were written");
+    co_await prove_that_it_boots();
+    mounts_.unmount_all();
+  }
+
+  // Through what the disk has, and not through what should be there.
+  Awaitable<void> prove_that_it_boots() {
+    stage("following the boot");
+    const std::string summary = co_await prove_boot(machine_, clone_, stage2_, log_, manifest_, modules_);
+    if (summary.empty()) co_return;
+    log_.line(" - This clone will boot: " + summary);
+    stage("will boot: " + summary);
   }
 
   // A write that failed, and that no file system spoke of.
@@ -563,6 +576,7 @@ class Clone {
   std::map<std::string, std::string> boot_code_;  // by disk of this machine
   bool initrd_is_old_ = false;
   SettledDrivers drivers_;
+  std::vector<std::string> modules_;  // that the clone's kernel must have before its root is mounted
   std::vector<std::string> changed_;  // devices of disks that were written to
 };
 

@@ -65,6 +65,15 @@ std::optional<std::string> renewed_host_id(const std::string& old) {
   return old.size() == bytes.size() ? std::optional(bytes) : std::nullopt;
 }
 
+std::optional<std::string> renewed_seed(const std::string& old) {
+  std::string bytes;
+  for (std::uint64_t bits = 0; bytes.size() < old.size(); bits >>= 8) {
+    if (bytes.size() % 8 == 0) bits = random_number();
+    bytes += static_cast<char>(bits & 0xff);
+  }
+  return bytes;
+}
+
 const char* const same_key = "holds a key that every clone has now";
 const char* const same_registration = "is the golden node's registration: the clone has to be registered by its own";
 
@@ -75,7 +84,9 @@ const BoundFile bound_files[] = {
     {"/var/lib", "random-seed"},
     {"/var/lib/misc", "random-seed"},
     {"/var/lib/seedrng", "seed.*"},
-    {"/boot/loader", "random-seed"},
+    {"/boot/loader", "random-seed", renewed_seed},  // systemd-boot's, which only it and bootctl make
+    {"/efi/loader", "random-seed", renewed_seed},
+    {"/boot/efi/loader", "random-seed", renewed_seed},
 
     {nullptr, "Removing duplicated dhcp cache"},
     // Leases and identities of DHCP clients. dhcpd.leases beside dhclient's is a server's memory, and stays.
@@ -177,8 +188,12 @@ void renew(CloneTree& clone, Log& log, const BoundFile& bound, const std::string
 void keep_entry_token(CloneTree& clone, Log& log, const std::string& machine_id) {
   const std::string token = "/etc/kernel/entry-token";
   if (machine_id.empty() || clone.exists(token)) return;
-  bool used = clone.is_directory("/boot/" + machine_id);
-  for (const std::string& entry : clone.list("/boot/loader/entries")) used = used || entry.starts_with(machine_id);
+  bool used = false;
+  for (const std::string place : {"/boot", "/efi", "/boot/efi"}) {
+    used = used || clone.is_directory(place + "/" + machine_id);
+    for (const char* folder : {"/loader/entries", "/EFI/Linux"})
+      for (const std::string& entry : clone.list(place + folder)) used = used || entry.starts_with(machine_id);
+  }
   if (!used) return;
   clone.write(token, machine_id + "\n");
   log.line(" - Wrote " + token + ": the entries of the boot loader keep their names");

@@ -137,6 +137,7 @@ Awaitable<Golden> inspect(asio::io_context& io, std::vector<std::string> drives)
   golden.boot = read_golden_boot("");
   golden.needed = read_needed_files("", golden.boot);
   golden.modules = read_modules("");
+  golden.files = files_of("");
   read_links(golden);
   measure(golden);
 

@@ -13,6 +13,8 @@
 #include "base/network_cards.h"
 #include "server/golden/block_devices.h"
 #include "server/golden/mounts.h"
+#include "wire/boot/extlinux_place.h"
+#include "wire/boot/trace.h"
 #include "wire/grub.h"
 #include "wire/storage/sfdisk.h"
 
@@ -41,9 +43,10 @@ struct GoldenBoot {
   std::optional<wire::GrubInstallation> grub;  ///< nullopt: no grub.cfg
   bool grub_program = false;                   ///< grub-install or grub2-install
   bool grub_legacy = false;                    ///< a menu.lst or grub.conf
-  bool lilo = false;
-  bool makes_initrds = false;        ///< there is a tool that does
-  std::uint64_t largest_initrd = 0;  ///< bytes, in /boot
+  bool lilo = false, lilo_conf = false;
+  std::optional<boot::ExtlinuxPlace> extlinux;  ///< nullopt: no configuration of it
+  bool makes_initrds = false;                   ///< there is a tool that does
+  std::uint64_t largest_initrd = 0;             ///< bytes, in /boot
 };
 
 /// A file without which a clone does not start, by the name it is known by and by its real one.
@@ -69,6 +72,7 @@ struct Golden {
   GoldenBoot boot;
   std::vector<NeededFile> needed;
   std::set<std::string> modules;      ///< of all kernels here, with _ for -
+  boot::Files files;                  ///< of this machine as it is, for the boot that is followed through them
   std::vector<std::string> warnings;  ///< what did not answer while it was looked at
 };
 
@@ -86,6 +90,8 @@ ExtHeader parse_dumpe2fs(std::string_view text);
 GoldenBoot read_golden_boot(const std::string& root);
 std::vector<NeededFile> read_needed_files(const std::string& root, const GoldenBoot& boot);
 std::set<std::string> read_modules(const std::string& root);
+/// Of no more than 16 MiB each; what cannot be read is not there.
+boot::Files files_of(const std::string& root);
 
 /// The value after `name` and blanks on the line of `text` that begins with it; empty: there is no such line.
 std::string_view field_of(std::string_view text, std::string_view name);

@@ -50,6 +50,8 @@ GoldenBoot read_golden_boot(const std::string& root) {
   for (const char* file : {"/boot/grub/menu.lst", "/boot/grub/grub.conf", "/grub/menu.lst"})
     boot.grub_legacy |= here(file);
   boot.lilo = program("lilo");
+  boot.lilo_conf = here("/etc/lilo.conf");
+  boot.extlinux = boot::find_extlinux(here, program);
   for (const char* tool : {"update-initramfs", "dracut", "mkinitcpio", "mkinitrd"}) boot.makes_initrds |= program(tool);
   for (const std::string& name : list_directory(root + "/boot")) {
     struct stat status {};
@@ -90,6 +92,22 @@ std::set<std::string> read_modules(const std::string& root) {
     }
   }
   return modules;
+}
+
+boot::Files files_of(const std::string& root) {
+  boot::Files files;
+  files.size = [root](const std::string& path) -> std::optional<std::uint64_t> {
+    struct stat status {};
+    if (::stat((root + path).c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return std::nullopt;
+    return static_cast<std::uint64_t>(status.st_size);
+  };
+  files.read = [root, size = files.size](const std::string& path) -> std::optional<std::string> {
+    constexpr std::size_t largest = 16 << 20;
+    const auto bytes = size(path);
+    return bytes && *bytes <= largest ? read_file_if_any(root + path, largest) : std::nullopt;
+  };
+  files.list = [root](const std::string& path) { return list_directory(root + path); };
+  return files;
 }
 
 }  // namespace ka::server

@@ -88,6 +88,8 @@ Plan make_plan(const Golden& golden, const PlanInput& input) {
   add_targets(draft);
   check_fstab(draft);
   draft.stop_if_refused();
+  follow_boot(draft);
+  draft.stop_if_refused();
   add_needs(draft);
 
   Plan& plan = draft.plan;

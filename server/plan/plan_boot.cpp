@@ -1,7 +1,9 @@
 // How the clones start: boot loader, modules of the initrd, and which disk is which.
 #include <algorithm>
+#include <utility>
 
 #include "base/text.h"
+#include "server/golden/paths.h"
 #include "server/plan/plan_draft.h"
 
 namespace ka::server {
@@ -20,7 +22,8 @@ std::string found_loader(const PlanDraft& draft, const std::string& drive) {
   if (draft.boot_code.count(drive)) return "none";
   const GoldenBoot& boot = draft.golden.boot;
   bool grub = boot.grub || boot.grub_program || boot.grub_legacy;
-  return grub ? "grub" : boot.lilo ? "lilo" : "none";
+  if (grub) return "grub";
+  return boot.extlinux ? "extlinux" : boot.lilo && boot.lilo_conf ? "lilo" : "none";
 }
 
 // On a DOS disk it lies in front of the first partition; a GPT has a partition for it.
@@ -59,6 +62,52 @@ void check_grub(PlanDraft& draft, const std::string& drive) {
   if (draft.golden.uefi) draft.warn("this machine was booted by UEFI; the clones are made to boot by BIOS");
 }
 
+// The boot code of its disk starts the partition that is marked, and extlinux is on the one with its folder.
+void check_extlinux(PlanDraft& draft, const std::string& drive) {
+  const auto& extlinux = draft.golden.boot.extlinux;
+  const storage::Storage& storage = draft.plan.manifest.storage;
+  if (!extlinux || !extlinux->program) {
+    draft.refuse(extlinux
+                     ? "the program extlinux is not here, with which " + extlinux->directory + " is set up; install it"
+                     : "there is no configuration of extlinux, such as /boot/extlinux/extlinux.conf");
+    return;
+  }
+  const storage::Node* table = storage.find(drive) ? storage::table_on(storage, storage.at(drive)) : nullptr;
+  const bool gpt = table && storage::as<storage::Table>(*table).label == storage::Label::gpt;
+  if ((gpt ? extlinux->gpt_code : extlinux->dos_code).empty())
+    draft.refuse(std::string("the boot code that goes with extlinux is not here (") + (gpt ? "gptmbr.bin" : "mbr.bin") +
+                 "); install syslinux-common (Debian), syslinux (others)");
+  const wire::Mount* holder = nullptr;
+  for (const wire::Mount& mount : draft.plan.manifest.mounts)
+    if (lies_in(extlinux->directory, mount.point) && (!holder || mount.point.size() > holder->point.size()))
+      holder = &mount;
+  const storage::Node* device = holder ? storage.find(storage.at(holder->fs).on.front()) : nullptr;
+  const auto* partition = storage::get<storage::Partition>(device);
+  constexpr std::uint64_t legacy_boot = 4;
+  if (partition && !(gpt ? (partition->attributes & legacy_boot) != 0 : partition->active))
+    draft.refuse("extlinux is on " + device->id + ", which is not marked as " +
+                 (gpt ? "LegacyBIOSBootable" : "bootable") + " in the partition table: no BIOS would start it");
+}
+
+void check_lilo(PlanDraft& draft) {
+  if (!draft.golden.boot.lilo || !draft.golden.boot.lilo_conf)
+    draft.refuse("there is no " + std::string(draft.golden.boot.lilo ? "/etc/lilo.conf" : "program lilo") +
+                 " here; -r grub installs GRUB, -r none nothing");
+}
+
+// Loaders whose files cannot be followed, by their names.
+void name_strange_loader(PlanDraft& draft) {
+  static const std::pair<const char*, const char*> strange[] = {{"/boot/limine.conf", "Limine"},
+                                                                {"/boot/limine.cfg", "Limine"},
+                                                                {"/boot/limine/limine.conf", "Limine"},
+                                                                {"/boot/burg/burg.cfg", "BURG"}};
+  for (const auto& [file, name] : strange)
+    if (draft.golden.files.size(file))
+      draft.refuse(std::string("this machine starts by ") + name + " (" + file +
+                   "), which cannot be set up on clones; " +
+                   "install GRUB 2 here, or give -r none and make the clones start by a script in --hooks");
+}
+
 // A module may be written with - or _; the kernel takes both for one.
 std::string module_name(std::string name) {
   std::replace(name.begin(), name.end(), '-', '_');
@@ -89,13 +138,16 @@ void add_boot_loader(PlanDraft& draft) {
   auto asked = words(draft.options.boot_loader);
   std::string kind = asked.empty() ? found_loader(draft, loader.disk) : std::string(asked.front());
   if (kind == "grub2") kind = "grub";
-  if (kind == "lilo") {
-    draft.refuse("the boot loader lilo cannot be set up on clones so far; grub can (-r grub), or none (-r none)");
-  } else if (kind != "grub" && kind != "none") {
-    draft.refuse("-r: no boot loader \"" + escape_bytes(kind) + "\"; grub and none are known");
+  const auto* known = std::find(std::begin(wire::loader_names), std::end(wire::loader_names), kind);
+  if (known == std::end(wire::loader_names)) {
+    draft.refuse("-r: no boot loader \"" + escape_bytes(kind) + "\"; grub, extlinux, lilo and none are known");
+    known = wire::loader_names;
   }
   add_modules(draft, loader, asked);
-  loader.kind = kind == "none" ? wire::BootLoader::Kind::none : wire::BootLoader::Kind::grub;
+  loader.kind = static_cast<wire::BootLoader::Kind>(known - wire::loader_names);
+  if (asked.empty() && kind == "none" && !draft.boot_code.count(loader.disk)) name_strange_loader(draft);
+  if (kind == "extlinux") check_extlinux(draft, loader.disk);
+  if (kind == "lilo") check_lilo(draft);
   if (kind == "grub") check_grub(draft, loader.disk);
   if (kind == "none" && !draft.boot_code.count(loader.disk))
     draft.warn("no boot loader: the clones cannot boot from " + loader.disk + " by themselves");

@@ -54,6 +54,8 @@ void add_drives(PlanDraft& draft);
 /// Boot loader and modules; whether a clone could start; --target. (plan_boot.cpp)
 void add_boot_loader(PlanDraft& draft);
 void add_targets(PlanDraft& draft);
+/// That what a clone gets leads from its boot loader to its root. (plan_trace.cpp)
+void follow_boot(PlanDraft& draft);
 /// What fstab says that a clone would wait for, or would have empty. (plan_fstab.cpp)
 void check_fstab(PlanDraft& draft);
 

@@ -74,7 +74,7 @@ std::string drives_text(const Plan& plan, const PlanInput& input) {
 }
 
 std::string boot_loader_text(const wire::BootLoader& loader) {
-  std::string text = loader.kind == wire::BootLoader::Kind::none ? "none" : "grub";
+  std::string text = wire::loader_names[static_cast<std::size_t>(loader.kind)];
   for (const std::string& module : loader.modules) text += " --with=" + module;
   if (loader.kind != wire::BootLoader::Kind::none) text += " (on " + loader.disk + ")";
   return text;
@@ -105,6 +105,7 @@ std::string plan_text(const Plan& plan, const PlanInput& input) {
   for (const wire::Hook& hook : manifest.hooks) hooks.push_back(hook.name);
   if (!hooks.empty()) text += "+ Hooks : " + joined(hooks) + "\n";
   if (manifest.boot_loader) text += "+ Bootloader is: " + boot_loader_text(*manifest.boot_loader) + "\n";
+  for (const boot::Trail& trail : plan.boots) text += "+ The clones start : " + trail.summary() + "\n";
   text += "+ Nodes : " +
           (input.options.only.empty()
                ? "any machine that boots the PXE label becomes one (--only FILE names those that may)"

@@ -124,6 +124,36 @@ class Uefi(OnARack):
             self.assertIn("switch the firmware of this machine to legacy", rows[node.mac]["reason"])
 
 
+class BootLeadsNowhere(OnARack):
+    """A golden grub.cfg that names an initrd which is not there is refused before a node waits, by file and line. A
+    clone whose initrd is lost after the copy (a hook removes it) has failed, with that name, and does not boot."""
+
+    LOST = r"/boot/grub/grub\.cfg:7: initrd /boot/initrd: there is no such file"
+
+    def test(self):
+        self.rack.serve()
+        golden = TinyGolden(self.rack)
+        golden.start()
+        golden.console.command("mv /boot/initrd /boot/kept")
+        status, output = golden.console.command(f"ka-server -n 1 {OPTIONS}")
+        self.assertNotEqual(status, 0)
+        self.assertRegex(output.replace("\r", ""), "the clones would not start: " + self.LOST)
+        golden.console.command("mv /boot/kept /boot/initrd; mkdir /root/hooks; cd /root/hooks")
+        golden.console.command("printf '#!/bin/sh\\nrm /boot/initrd\\n' >50-spoil; chmod 755 50-spoil; cd")
+        golden.serve(1, OPTIONS + " --hooks /root/hooks")
+        node = self.node(1, (64, "virtio-blk")).start()
+        node.console.wait("follow the boot of this clone: " + self.LOST)
+        node.console.wait(r"Rebooting in \d+ sec")
+        node.wait_end()
+        with node.disks[0].path.open("rb") as disk_start:
+            self.assertIn(b"the clone on this disk is not finished", disk_start.read(440))
+        golden.interrupt()
+        self.assertNotEqual(golden.exit_status(), 0)
+        row = golden.outcome()[node.mac]
+        self.assertEqual(row["result"], "failed")
+        self.assertRegex(row["reason"], self.LOST)
+
+
 class Shell(OnARack):
     """kashell, with a server that waits for a node: a shell from stage2, and not one byte on the disk."""
 

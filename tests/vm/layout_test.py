@@ -50,6 +50,7 @@ class GptBios(unittest.TestCase):
         server.serve(1, options)
         name = f"node{number}"
         node = self.rack.machine(name, number, disks=[self.rack.blank_disk(name, mib, "virtio-blk")]).start()
+        node.console.wait(r'This clone will boot: "golden", /boot/vmlinuz, /boot/initrd, root sda\d:fs')
         node.console.wait(r"This machine is cloned")
         node.wait_end()
         self.assertEqual(server.exit_status(), 0)
@@ -71,8 +72,26 @@ class GptBios(unittest.TestCase):
         return [found for pair in zip(*trees, strict=True) for found in compare.differences(*pair)]
 
 
+class Extlinux(unittest.TestCase):
+    """A machine that starts by extlinux: its second stage and its boot code are made anew on another disk."""
+
+    def test(self):
+        rack = self.enterContext(Rack(type(self).__name__))
+        rack.serve()
+        server = TinyGolden(rack, tiny.EXTLINUX)
+        server.start()
+        server.serve(1, OPTIONS.replace("-r grub", "-r extlinux"))
+        node = rack.machine("node1", 1, disks=[rack.blank_disk("node1", 64, "virtio-blk")]).start()
+        node.console.wait(r'This clone will boot: "golden", /boot/vmlinuz, /boot/initrd, root sda1:fs')
+        node.console.wait(r"This machine is cloned")
+        node.wait_end()
+        self.assertEqual(server.exit_status(), 0)
+        node.start("disk")
+        node.console.wait(r"system is up: (?!golden)\S+")
+
+
 if __name__ == "__main__":
-    golden.prepare("tiny-gpt")
+    golden.prepare("tiny-gpt", "tiny-extlinux")
     sandbox.enter()
     sandbox.need(*machine.programs())
     unittest.main(verbosity=2)

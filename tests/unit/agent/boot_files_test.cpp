@@ -4,7 +4,7 @@
 
 #include "agent/bootable/boot_loader.h"
 #include "agent/bootable/disk_drivers.h"
-#include "agent/bootable/initrd.h"
+#include "agent/bootable/initrd_tools.h"
 #include "agent/machine/linux_machine.h"
 #include "tests/unit/scratch.h"
 
@@ -47,12 +47,50 @@ TEST(InstalledKernelsTest, EachWithItsModulesAndItsInitrd) {
   EXPECT_EQ(kernels[0].initrd, "/boot/initrd.img-6.1.0-13-amd64");
 }
 
-TEST(InitramfsModulesTest, OurBlockReplacesAnEarlierOneOfOurs) {
-  std::string once = with_initramfs_modules("# List\nraid1\n", {"ahci", "sd_mod"});
+TEST(InitrdToolsTest, OurBlockReplacesAnEarlierOneOfOurs) {
+  std::string once = with_block("# List\nraid1\n", "ahci\nsd_mod");
   EXPECT_EQ(once, "# List\nraid1\n# KA: drivers of this machine's disks\nahci\nsd_mod\n# KA: end\n");
-  EXPECT_EQ(with_initramfs_modules(once, {"nvme"}),
-            "# List\nraid1\n# KA: drivers of this machine's disks\nnvme\n# KA: end\n");
-  EXPECT_EQ(with_initramfs_modules("", {"nvme"}), "# KA: drivers of this machine's disks\nnvme\n# KA: end\n");
+  EXPECT_EQ(with_block(once, "nvme"), "# List\nraid1\n# KA: drivers of this machine's disks\nnvme\n# KA: end\n");
+  EXPECT_EQ(with_block("", "nvme"), "# KA: drivers of this machine's disks\nnvme\n# KA: end\n");
+}
+
+TEST(InitrdToolsTest, BoosterHasOneListOfModules) {
+  EXPECT_EQ(with_booster_modules("compression: zstd\nmodules: nvme, ahci\nuniversal: false\n", {"ahci", "sd_mod"}),
+            "compression: zstd\nuniversal: true\nmodules: nvme,ahci,sd_mod\n");
+  EXPECT_EQ(with_booster_modules("", {"nvme"}), "universal: true\nmodules: nvme\n");
+}
+
+// Each tool is told of the drivers where it looks, and builds the images that are there and no others.
+TEST(InitrdToolsTest, EachToolHasItsOwnConfigurationAndImages) {
+  struct Case {
+    const char *program, *file, *content, *command;
+  };
+  const Case cases[] = {
+      {"update-initramfs", "/etc/initramfs-tools/modules", "ahci\nnvme\n", "update-initramfs -u -k all"},
+      {"dracut", "/etc/dracut.conf.d/ka.conf", "add_drivers+=\" ahci nvme \"\n",
+       "dracut --force --no-hostonly /boot/initramfs-6.1.img 6.1"},
+      {"mkinitcpio", "/etc/mkinitcpio.conf", "MODULES+=(ahci nvme)\n", "mkinitcpio -P"},
+      {"booster", "/etc/booster.yaml", "modules: ahci,nvme\n",
+       "booster build --force --kernel-version 6.1 /boot/initramfs-6.1.img"},
+  };
+  asio::io_context io;
+  LinuxMachine machine(io);
+  for (const Case& one : cases) {
+    Scratch root;
+    CloneTree tree(machine, root.root());
+    EXPECT_EQ(initrd_tool(tree), nullptr);
+    root.file(std::string("/usr/bin/") + one.program, "", 0755);
+    const InitrdTool* tool = initrd_tool(tree);
+    ASSERT_NE(tool, nullptr);
+    tool->configure(tree, {"ahci", "nvme"});
+    EXPECT_THAT(root.content(one.file), testing::HasSubstr(one.content));
+    InstalledKernel kernel;
+    kernel.version = "6.1";
+    kernel.initrd = "/boot/initramfs-6.1.img";
+    const auto commands = tool->rebuild({kernel});
+    ASSERT_EQ(commands.size(), 1u);
+    EXPECT_EQ(commands[0].text(), one.command);
+  }
 }
 
 TEST(InstallDeviceTest, OnlyWholeDisksChange) {

@@ -6,6 +6,7 @@
 #include <sys/mount.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <map>
 #include <set>
 
@@ -13,6 +14,7 @@
 #include "agent/storage/unfinished.h"
 #include "base/error.h"
 #include "base/text.h"
+#include "tests/unit/cpio.h"
 #include "tests/unit/scratch.h"
 #include "wire/desc.h"
 #include "wire/manifest.h"
@@ -28,9 +30,10 @@ using testing::IsEmpty;
 using testing::Not;
 using testing::StartsWith;
 
+using namespace std::string_literals;
 using storage::boot_code_size;
 
-const char* const golden_initrd = "kernel/drivers/block/virtio_blk.ko\n";
+const std::vector<std::string> golden_initrd = {"kernel/drivers/block/virtio_blk.ko"};
 
 // Files are real, below a scratch directory; mounts, devices and programs are not.
 class FakeMachine final : public Machine {
@@ -48,18 +51,23 @@ class FakeMachine final : public Machine {
       throw Error("run sfdisk", "it cannot say this");
     if (program == "sfdisk") partition(command.argv[4], command.argv[5]);
     if (program == "grub-install") devices["/dev/vda"].replace(0, 4, "GRUB");
+    if (program == "lilo") devices["/dev/vda"].replace(0, 4, "LILO");
     if (program == "ssh-keygen") {
       target_.file(command.argv.back(), "new");
       target_.file(command.argv.back() + ".pub", "ssh-ed25519 NEW root@node7\n");
     }
-    if (program == "update-initramfs") initrd_ += "kernel/drivers/block/jfs.ko\n";
+    if (program == "update-initramfs") {
+      initrd_.push_back("kernel/drivers/block/jfs.ko");
+      target_.file("/boot/initrd.img-6.1", cpio_of(initrd_));
+    }
+    if (program == spoiling_hook) std::filesystem::remove(target_.at(spoiled_file));
     co_return;
   }
   Awaitable<std::string> output_of(const Command& command) override {
     const bool looks_at_a_disk = command.argv[0] == "lsblk" || command.argv[0] == "sfdisk";
     call("output_of " + command.text(), !looks_at_a_disk);
     if (command.argv[0] == "sfdisk") co_return table_made;
-    co_return looks_at_a_disk ? on_the_disk : initrd_;
+    co_return looks_at_a_disk ? on_the_disk : "";
   }
 
   class CopySink final : public Sink {
@@ -186,6 +194,7 @@ class FakeMachine final : public Machine {
   std::vector<std::string> calls;
   std::vector<std::string> mounted;
   std::map<std::string, std::string> devices;
+  std::string spoiling_hook, spoiled_file;   // what a hook removes
   std::string lost_write;                    // a file of the clone that is another one when its disk is mounted again
   std::map<std::string, DeviceFacts> facts;  // by path
   std::map<std::string, bool> open_disks;    // and whether nobody else may have them
@@ -267,15 +276,23 @@ class FakeMachine final : public Machine {
     target_.file("/usr/sbin/update-initramfs", "", 0755);
     target_.file("/usr/sbin/grub-install", "", 0755);
     target_.file("/usr/lib/grub/i386-pc/boot.img", "");
-    target_.file("/boot/grub/grub.cfg", "linux /vmlinuz root=/dev/sda1 ro\n");
-    target_.file("/boot/initrd.img-6.1", "");
+    target_.file("/boot/grub/grub.cfg",
+                 "menuentry golden {\nlinux /boot/vmlinuz-6.1 root=/dev/sda1 ro\ninitrd /boot/initrd.img-6.1\n}\n");
+    target_.file("/boot/vmlinuz-6.1", "kernel");
+    target_.file("/boot/extlinux/extlinux.conf",
+                 "default l0\nlabel l0\nlinux ../vmlinuz-6.1\ninitrd ../initrd.img-6.1\nappend root=/dev/sda1\n");
+    target_.file("/usr/bin/extlinux", "", 0755);
+    target_.file("/usr/lib/syslinux/mbr/mbr.bin", "SYSMBR");
+    target_.file("/etc/lilo.conf", "boot = /dev/sda\nimage = /boot/vmlinuz-6.1\ninitrd = /boot/initrd.img-6.1\n");
+    target_.file("/usr/sbin/lilo", "", 0755);
+    target_.file("/boot/initrd.img-6.1", cpio_of(initrd_));
     target_.file("/lib/modules/6.1/modules.dep", "kernel/drivers/block/virtio_blk.ko:\nkernel/fs/jfs/jfs.ko:\n");
     target_.directory("/run");
   }
 
   LinuxMachine files_;
   Scratch &sys_, &stage2_, &target_;
-  std::string initrd_ = golden_initrd;
+  std::vector<std::string> initrd_ = golden_initrd;
 };
 
 class FakeLink final : public ServerLink {
@@ -472,12 +489,11 @@ TEST(CloneTest, DoesWhatTheDesignSaysInThatOrder) {
                   "mount /dev/vda6 T/var ext4 errors=remount-ro,data_err=abort,noinit_itable",
                   "watch_writes T/var /dev/vda6", "start tar", "mount proc T/proc proc ", "mount sysfs T/sys sysfs ",
                   "mount devtmpfs T/dev devtmpfs ", "mount tmpfs T/run tmpfs mode=0755", "run ssh-keygen",
-                  "output_of lsinitramfs /boot/initrd.img-6.1", "run update-initramfs",
-                  "output_of lsinitramfs /boot/initrd.img-6.1", "run /run/ka-hooks/10-first",
-                  "run /run/ka-hooks/20-second", "run grub-install", "write_device /dev/vda 0+440", "unmount T/run",
-                  "unmount T/dev", "unmount T/sys", "unmount T/proc", "write_back T", "write_back T/var",
-                  "unmount T/var", "unmount T", "finish_writes /dev/vda1", "run e2fsck", "finish_writes /dev/vda6",
-                  "run e2fsck", "finish_writes /dev/vda1", "finish_writes /dev/vda6", "mount /dev/vda1 T ext4 ",
+                  "run update-initramfs", "run /run/ka-hooks/10-first", "run /run/ka-hooks/20-second",
+                  "run grub-install", "write_device /dev/vda 0+440", "unmount T/run", "unmount T/dev", "unmount T/sys",
+                  "unmount T/proc", "write_back T", "write_back T/var", "unmount T/var", "unmount T",
+                  "finish_writes /dev/vda1", "run e2fsck", "finish_writes /dev/vda6", "run e2fsck",
+                  "finish_writes /dev/vda1", "finish_writes /dev/vda6", "mount /dev/vda1 T ext4 ",
                   "mount /dev/vda6 T/var ext4 ", "unmount T/var", "unmount T", "claim_disk /dev/vda",
                   "write_device /dev/vda 0+440", "close_disks"));
   EXPECT_THAT(attempt.machine.written_early, IsEmpty());
@@ -496,7 +512,9 @@ TEST(CloneTest, LeavesAMachineOfItsOwn) {
   EXPECT_EQ(clone.content("/etc/hostname"), "node7\n");
   EXPECT_EQ(clone.content("/etc/machine-id"), "");
   EXPECT_EQ(clone.content("/etc/ssh/ssh_host_ed25519_key"), "new");
-  EXPECT_EQ(clone.content("/boot/grub/grub.cfg"), "linux /vmlinuz root=UUID=11111111-1111-1111-1111-111111111111 ro\n");
+  EXPECT_EQ(clone.content("/boot/grub/grub.cfg"),
+            "menuentry golden {\nlinux /boot/vmlinuz-6.1 root=UUID=11111111-1111-1111-1111-111111111111 ro\n"
+            "initrd /boot/initrd.img-6.1\n}\n");
   EXPECT_THAT(clone.content("/etc/modprobe.d/ka.conf"), HasSubstr("alias scsi_hostadapter virtio_blk"));
   EXPECT_THAT(clone.content("/etc/initramfs-tools/modules"), HasSubstr("jfs"));
   EXPECT_EQ(clone.status("/tmp").st_mode & 07777, 01777u);
@@ -550,6 +568,45 @@ TEST(CloneTest, HooksRunInTheOrderOfTheirNames) {
   for (const std::string& call : attempt.machine.calls)
     if (call.find("run /run/ka-hooks/") == 0) hooks.push_back(call.substr(18));
   EXPECT_THAT(hooks, ElementsAre("10-first", "20-second"));
+}
+
+TEST(CloneTest, SaysHowTheCloneWillBoot) {
+  Attempt attempt(sample());
+  ASSERT_EQ(attempt.run(), "");
+  EXPECT_THAT(attempt.log.lines,
+              Contains(" - This clone will boot: \"golden\", /boot/vmlinuz-6.1, /boot/initrd.img-6.1, root sda1:fs"));
+  EXPECT_THAT(attempt.log.lines, Contains("   /boot/initrd.img-6.1: has virtio_blk jfs"));
+  EXPECT_THAT(attempt.link.stages, Contains(StartsWith("will boot: ")));
+}
+
+TEST(CloneTest, ACloneThatWouldNotBootHasFailed) {
+  for (const char* lost : {"/boot/vmlinuz-6.1", "/boot/initrd.img-6.1"}) {
+    Attempt attempt(sample());
+    attempt.machine.spoiling_hook = "/run/ka-hooks/10-first";
+    attempt.machine.spoiled_file = lost;
+    const std::string why = attempt.run();
+    EXPECT_THAT(why, AllOf(HasSubstr("/boot/grub/grub.cfg:"), HasSubstr(lost), HasSubstr("there is no such file")));
+    EXPECT_EQ(attempt.machine.boot_code(), unfinished_boot_code().substr(0, boot_code_size));
+    EXPECT_THAT(attempt.machine.mounted, IsEmpty());
+  }
+}
+
+// The boot code of extlinux is a file of the clone; LILO writes its own, where lilo.conf says.
+TEST(CloneTest, OtherLoadersOfBiosMachines) {
+  wire::Manifest manifest = sample();
+  manifest.boot_loader->kind = wire::BootLoader::Kind::extlinux;
+  {
+    Attempt attempt(manifest);
+    ASSERT_EQ(attempt.run(), "");
+    EXPECT_THAT(attempt.machine.calls, Contains("run extlinux --install /boot/extlinux"));
+    EXPECT_EQ(attempt.machine.boot_code().substr(0, 7), "SYSMBR\0"s);
+    EXPECT_THAT(attempt.log.lines, Contains(HasSubstr("This clone will boot: \"l0\"")));
+  }
+  manifest.boot_loader->kind = wire::BootLoader::Kind::lilo;
+  Attempt attempt(manifest);
+  ASSERT_EQ(attempt.run(), "");
+  EXPECT_EQ(attempt.target.content("/etc/lilo.conf").substr(0, 15), "boot =/dev/vda\n");
+  EXPECT_EQ(attempt.machine.boot_code().substr(0, 4), "LILO");
 }
 
 TEST(CloneTest, AnInitrdThatHasAllDriversIsKept) {
@@ -824,13 +881,6 @@ TEST_F(RefusedTest, AFileSystemThatTheKernelLacks) {
   attempt.proc.file("/filesystems", "nodev\tproc\n");
   expect_refused(attempt, "mount ext4: this kernel has no such file system");
   EXPECT_THAT(attempt.modules, ElementsAre("fs-ext4"));
-}
-
-TEST_F(RefusedTest, Lilo) {
-  wire::Manifest manifest = sample();
-  manifest.boot_loader->kind = wire::BootLoader::Kind::lilo;
-  Attempt attempt(manifest);
-  expect_refused(attempt, "lilo is not supported yet");
 }
 
 TEST_F(RefusedTest, AStage2WithoutATool) {

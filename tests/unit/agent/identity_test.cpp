@@ -104,6 +104,24 @@ TEST_F(IdentityTest, ANameThatTheKernelDoesNotTakeIsCutToItsFirstPart) {
   EXPECT_EQ(root_.content("/etc/hostname"), "node7\n");
 }
 
+TEST_F(IdentityTest, SystemdBootsSeedOnTheEspIsAnotherOneOfTheSameSize) {
+  for (const char* folder : {"/boot/loader", "/efi/loader", "/boot/efi/loader"}) {
+    const std::string file = std::string(folder) + "/random-seed", old(32, 'g');
+    root_.file(file, old);
+    renew("node7");
+    EXPECT_EQ(root_.content(file).size(), old.size());
+    EXPECT_NE(root_.content(file), old);
+  }
+}
+
+TEST_F(IdentityTest, EntriesOnTheEspKeepTheirNamesToo) {
+  const std::string id = "0123456789abcdef0123456789abcdef";
+  root_.file("/etc/machine-id", id + "\n");
+  root_.file("/boot/efi/EFI/Linux/" + id + "-6.1.efi", "");
+  renew("node7");
+  EXPECT_EQ(root_.content("/etc/kernel/entry-token"), id + "\n");
+}
+
 TEST_F(IdentityTest, CloudInitGetsTheNameToo) {
   root_.file("/etc/hostname", "golden\n");
   root_.file("/etc/cloud/cloud.cfg.d/99-installer.cfg", "preserve_hostname: true\nhostname: golden\n");

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "server/golden/paths.h"
 #include "server/plan/plan.h"
+#include "tests/unit/file_map.h"
 #include "wire/desc.h"
 
 namespace ka::server {
@@ -72,6 +73,12 @@ class ServerPlan : public testing::Test {
     golden_.boot.grub = {"/boot/grub", "grub-install", "/usr/lib/grub/i386-pc"};
     golden_.boot.grub_program = true;
     golden_.modules = {"jfs", "ata_piix"};
+    files_["/boot/grub/grub.cfg"] =
+        "menuentry Debian {\n  linux /boot/vmlinuz-6.1 root=UUID=0001 ro\n  initrd /boot/initrd.img-6.1\n}\n";
+    files_["/boot/grub2/grub.cfg"] = files_["/boot/grub/grub.cfg"];
+    files_["/etc/fstab"] = "UUID=0001 / ext4 defaults 0 1\n";
+    files_["/boot/vmlinuz-6.1"] = files_["/boot/initrd.img-6.1"] = "content";
+    golden_.files = files_of_map(files_);
   }
 
   static ExtHeader ext(std::uint32_t block_size, std::uint32_t inode_size, std::vector<std::string> features) {
@@ -112,6 +119,7 @@ class ServerPlan : public testing::Test {
 
   Golden golden_;
   PlanInput input_;
+  std::map<std::string, std::string> files_;  // of the golden machine, as far as its boot is followed
 };
 
 }  // namespace ka::server

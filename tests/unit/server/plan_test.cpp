@@ -59,6 +59,7 @@ TEST_F(ServerPlan, ThePlanInTheWordsOfTheKaMethod) {
             "+ Not cloned :\n"
             "     /mnt/ka (loop0, squashfs): not a drive\n"
             "+ Bootloader is: grub --with=jfs --with=ata_piix (on sda)\n"
+            "+ The clones start : \"Debian\", /boot/vmlinuz-6.1, /boot/initrd.img-6.1, root sda5:fs\n"
             "+ Nodes : any machine that boots the PXE label becomes one (--only FILE names those that may)\n");
 }
 
@@ -275,13 +276,53 @@ TEST_F(ServerPlan, BootCodeTakesTheBootLoadersPlaceAndKeepsTheDiskIdentifier) {
   EXPECT_THAT(refusal(), HasSubstr("-r grub and -m/-M both write the boot code of sda"));
 }
 
+TEST_F(ServerPlan, ExtlinuxWithAllThatItNeeds) {
+  golden_.boot.grub.reset();
+  golden_.boot.grub_program = false;
+  files_.erase("/boot/grub/grub.cfg");
+  golden_.boot.extlinux = {"/boot/extlinux/extlinux.conf", "/boot/extlinux", true, "/usr/lib/syslinux/mbr/mbr.bin", ""};
+  files_["/boot/extlinux/extlinux.conf"] =
+      "default l0\nlabel l0\n  linux /boot/vmlinuz-6.1\n  initrd /boot/initrd.img-6.1\n  append root=UUID=0001\n";
+  EXPECT_EQ(plan().manifest.boot_loader->kind, wire::BootLoader::Kind::extlinux);
+  EXPECT_EQ(plan().boots.at(0).summary(), "\"l0\", /boot/vmlinuz-6.1, /boot/initrd.img-6.1, root sda5:fs");
+  golden_.tables["sda"].partitions[2].active = false;
+  EXPECT_THAT(refusal(), HasSubstr("extlinux is on sda5, which is not marked as bootable"));
+  golden_.boot.extlinux->dos_code.clear();
+  EXPECT_THAT(refusal(), HasSubstr("mbr.bin"));
+  golden_.boot.extlinux->program = false;
+  EXPECT_THAT(refusal(), HasSubstr("the program extlinux is not here"));
+}
+
+TEST_F(ServerPlan, ALoaderThatNobodyKnowsIsNamed) {
+  golden_.boot.grub.reset();
+  golden_.boot.grub_program = false;
+  files_["/boot/limine.conf"] = "/Linux\n";
+  EXPECT_THAT(refusal(), HasSubstr("this machine starts by Limine (/boot/limine.conf)"));
+}
+
+TEST_F(ServerPlan, ABootThatLeadsNowhereIsRefusedByFileAndLine) {
+  files_.erase("/boot/initrd.img-6.1");
+  EXPECT_THAT(refusal(), HasSubstr("the clones would not start: /boot/grub/grub.cfg:3: initrd /boot/initrd.img-6.1: "
+                                   "there is no such file"));
+  files_["/boot/initrd.img-6.1"] = "content";
+  input_.options.excluded = {"/boot/vmlinuz-6.1"};  // here, and not in the stream
+  EXPECT_THAT(refusal(), HasSubstr("kernel /boot/vmlinuz-6.1: there is no such file"));
+  input_.options.excluded.clear();
+  files_["/boot/grub/grub.cfg"] = "menuentry other {\n  chainloader +1\n}\n";
+  EXPECT_THAT(refusal(), HasSubstr("/boot/grub/grub.cfg:2: entry \"other\": not understood"));
+  input_.options.boot_loader = "none";
+  EXPECT_EQ(refusal(), "no refusal");
+}
+
 TEST_F(ServerPlan, BootLoadersThatAreNotThere) {
   input_.options.boot_loader = "lilo";
-  EXPECT_THAT(refusal(), HasSubstr("lilo cannot be set up on clones so far"));
+  EXPECT_THAT(refusal(), HasSubstr("there is no program lilo here"));
+  input_.options.boot_loader = "extlinux";
+  EXPECT_THAT(refusal(), HasSubstr("there is no configuration of extlinux"));
   input_.options.boot_loader = "grub -v";
   EXPECT_THAT(refusal(), HasSubstr("-r: \"-v\" is not understood; --with=MODULE is"));
   input_.options.boot_loader = "loadlin";
-  EXPECT_THAT(refusal(), HasSubstr("-r: no boot loader \"loadlin\"; grub and none are known"));
+  EXPECT_THAT(refusal(), HasSubstr("-r: no boot loader \"loadlin\"; grub, extlinux, lilo and none are known"));
 }
 
 TEST_F(ServerPlan, Targets) {

@@ -104,8 +104,8 @@ def _boot_files(image: Path, root: Path, boot_uuid: str) -> None:
 
 def _esp(image: Path, root: Path, boot_uuid: str) -> None:
     partition = next(one for one in disk.partitions(image) if one.number == ESP)
-    run("mkfs.fat", "-F", "32", "-s", "1", "-i", _ESP_ID.replace("-", ""), "-n", "ESP", f"--offset={partition.offset // 512}",
-        image, partition.size >> 10)
+    run("mkfs.fat", "-F", "32", "-s", "1", "-i", _ESP_ID.replace("-", ""), "-n", "ESP",
+        f"--offset={partition.offset // 512}", image, partition.size >> 10)
     folder = image.with_suffix(".esp")
     shutil.rmtree(folder, ignore_errors=True)
     debian = folder / "EFI/debian"

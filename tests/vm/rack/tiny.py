@@ -25,7 +25,8 @@ class Layout:
     desc: str
     root: int  # the partition of / ...
     swap: int  # ... and of the swap space
-    grub: str  # GRUB's name of the root partition
+    grub: str  # GRUB's name of the root partition; "": it starts by extlinux
+    format: tuple[str, ...] = ()  # more words for mke2fs
 
     @property
     def mounts(self) -> dict[int, str]:
@@ -40,8 +41,13 @@ GPT = Layout("tiny-gpt.img", "gpt", 62,
              'partition2: size=6MiB, type=S\n'
              'partition5: size=50MiB, type=L, name="the root", attrs="GUID:60"\n',
              "3: bios 1\n2: swap 6\n5: linux fill\n", root=5, swap=2, grub="gpt5")
+# What extlinux of that age does not read, or not beyond a few blocks (extents).
+EXTLINUX = Layout("tiny-extlinux.img", "dos", 58, DOS.table, DOS.desc, root=1, swap=2, grub="",
+                  format=("-O", "^64bit,^metadata_csum,^extent"))
+LAYOUTS = {"tiny": DOS, "tiny-gpt": GPT, "tiny-extlinux": EXTLINUX}
 MOUNTS = DOS.mounts
 
+UNPACKED_EXTLINUX = ROOT / "build/unpacked/usr/bin/extlinux"
 TOOLS = ["tar", "blkid", "sfdisk", "dumpe2fs"]
 MODULES = ["virtio_pci", "virtio_blk", "virtio_scsi", "virtio_net", "virtio_rng", "ahci", "ata_piix", "sd_mod",
            "sym53c8xx", "megaraid_sas", "mptsas", "vmw_pvscsi", "e1000", "ext4", "crc32c_generic", "squashfs", "loop"]
@@ -103,6 +109,16 @@ menuentry golden {{
 }}
 """
 
+_EXTLINUX = """\
+SERIAL 0 115200
+DEFAULT golden
+LABEL golden
+  LINUX /boot/vmlinuz
+  INITRD /boot/initrd
+  APPEND root=UUID={uuid} console=ttyS0,115200 quiet
+"""
+_SYSLINUX_MBR = Path("/usr/lib/syslinux/mbr/mbr.bin")
+
 
 def tiny(layout: Layout = DOS) -> Path:
     """The disk image of the tiny golden machine."""
@@ -119,16 +135,34 @@ def _build(image: Path, layout: Layout, kernel: Path) -> None:
     _system(tree, kernel)
     root_uuid, swap_uuid = str(uuid.uuid4()), str(uuid.uuid4())
     _write(tree / "etc/fstab", f"UUID={root_uuid} / ext4 defaults 0 1\nUUID={swap_uuid} none swap sw 0 0\n")
-    _write(tree / "boot/grub/grub.cfg", _GRUB.format(uuid=root_uuid))
+    if layout.grub:
+        _write(tree / "boot/grub/grub.cfg", _GRUB.format(uuid=root_uuid))
+    else:
+        _extlinux_files(tree, root_uuid)
     _write(tree / "root/desc", layout.desc)
     disk.write_table(image, layout.size_mib, layout.table, layout.label)
     there = {partition.number: partition for partition in disk.partitions(image)}
     root = there[layout.root]
-    run("mke2fs", "-q", "-t", "ext4", "-L", "tiny-root", "-U", root_uuid, "-d", tree, "-E", f"offset={root.offset}",
-        image, f"{root.size >> 10}k")
+    run("mke2fs", "-q", "-t", "ext4", *layout.format, "-L", "tiny-root", "-U", root_uuid, "-d", tree, "-E",
+        f"offset={root.offset}", image, f"{root.size >> 10}k")
     _swap_space(image, there[layout.swap], swap_uuid)
-    disk.write_grub(image, f"(,{layout.grub})/boot/grub")
+    if layout.grub:
+        disk.write_grub(image, f"(,{layout.grub})/boot/grub")
+    else:
+        with disk.mounted(image, layout.mounts, image.with_suffix(".mnt"), read_only=False) as top:
+            run(UNPACKED_EXTLINUX, "--install", top / "boot/extlinux")
+        with image.open("r+b") as file:
+            file.write(_SYSLINUX_MBR.read_bytes())
     shutil.rmtree(tree)
+
+
+def _extlinux_files(tree: Path, root_uuid: str) -> None:
+    shutil.rmtree(tree / "boot/grub")
+    (tree / "boot/extlinux").mkdir()
+    _write(tree / "boot/extlinux/extlinux.conf", _EXTLINUX.format(uuid=root_uuid))
+    install_program(tree, UNPACKED_EXTLINUX, Path("/usr/bin/extlinux"))
+    (tree / str(_SYSLINUX_MBR.parent).lstrip("/")).mkdir(parents=True, exist_ok=True)
+    shutil.copy(_SYSLINUX_MBR, tree / str(_SYSLINUX_MBR).lstrip("/"))
 
 
 def _swap_space(image: Path, partition: disk.Partition, identity: str) -> None:
@@ -178,14 +212,14 @@ def _busybox(tree: Path) -> None:
             (tree / "bin" / applet).symlink_to("busybox")
 
 
-def install_program(tree: Path, program: Path) -> None:
-    """A program of this machine and the libraries that ldd names, at their own paths."""
+def install_program(tree: Path, program: Path, place: Path | None = None) -> None:
+    """A program of this machine (at `place`) and the libraries that ldd names, at their own paths."""
     needed = [program]
     for word in run("sh", "-c", 'ldd "$1" || true', "sh", program).split():
         if word.startswith("/"):
             needed.append(Path(word))
     for file in needed:
-        target = tree / str(file).lstrip("/")
+        target = tree / str(place if place and file == program else file).lstrip("/")
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(file, target)
 
