@@ -1,30 +1,77 @@
 #include "server/golden/kinds.h"
 
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "wire/storage/kinds.h"
+
 namespace ka::server {
 
 namespace {
 
-storage::What read_ext(const Reader& reader, const Probe& probe, const ExtHeader* header) {
-  storage::Ext ext;
-  if (header) ext = header->ext;
+Reading read_ext(const Reader& reader, const Probe& probe, const Answers& answers) {
+  Reading reading;
+  if (answers.program.empty())
+    reading.what = storage::Ext();
+  else
+    reading = parse_dumpe2fs(answers.program);
+  auto& ext = std::get<storage::Ext>(reading.what);
   ext.version = reader.type;
   // What blkid was sure of is what fstab goes by.
-  if (!header || probe.error.empty()) {
+  if (answers.program.empty() || probe.error.empty()) {
     ext.uuid = probe.uuid;
     ext.label = probe.label;
   }
-  return ext;
+  return reading;
 }
 
-storage::What read_swap(const Reader&, const Probe& probe, const ExtHeader*) {
-  return storage::Swap{probe.uuid, probe.label};
+Reading read_swap(const Reader&, const Probe& probe, const Answers&) {
+  return {storage::Swap{probe.uuid, probe.label}, {}};
 }
 
-const Reader readers[] =
-    {
-        {"ext2", read_ext, "acl,user_xattr"}, {"ext3", read_ext, "acl,user_xattr"},
-        {"ext4", read_ext, "acl,user_xattr"}, {"swap", read_swap, nullptr},
-        {"swsuspend", read_swap, nullptr},  // the swap space of a machine that hibernated
+// What its superblock says, which must be there.
+Reading read_superblock(const Reader& reader, const Probe& probe, const Answers& answers) {
+  if (answers.superblock.empty())
+    throw Error(std::string("read the superblock of a ") + reader.type,
+                probe.error.empty() ? "it was not looked at" : probe.error);
+  return {reader.kind.read(answers.superblock), {}};
+}
+
+// The label lies in the root directory, too, and what is there is what fstab and people go by.
+Reading read_fat(const Reader& reader, const Probe& probe, const Answers& answers) {
+  Reading reading = read_superblock(reader, probe, answers);
+  auto& fat = std::get<storage::Fat>(reading.what);
+  if (probe.error.empty()) fat.label = probe.label;
+  auto writable = [](char c) {
+    return c >= ' ' && c < 0x7f && std::string_view("*?.,;:/\\|+=<>[]\"").find(c) == std::string_view::npos;
+  };
+  if (!std::all_of(fat.label.begin(), fat.label.end(), writable)) {
+    reading.not_kept.push_back("mkfs.fat cannot write the label " + escape_bytes(fat.label) +
+                               ": the clones get none (fatlabel)");
+    fat.label.clear();
+  }
+  return reading;
+}
+
+// Those of the golden mount that say how names are written.
+std::string fat_options(std::string_view golden) {
+  std::string kept;
+  for (std::string_view option : split(golden, ','))
+    for (std::string_view known : {"codepage=", "iocharset=", "shortname=", "utf8", "uni_xlate"})
+      if (option.starts_with(known)) kept += (kept.empty() ? "" : ",") + std::string(option);
+  return kept;
+}
+
+std::string ext_options(std::string_view) { return "acl,user_xattr"; }
+
+const Reader readers[] = {
+    {"ext2", storage::ext_rule, {"dumpe2fs", "-h"}, read_ext, ext_options},
+    {"ext3", storage::ext_rule, {"dumpe2fs", "-h"}, read_ext, ext_options},
+    {"ext4", storage::ext_rule, {"dumpe2fs", "-h"}, read_ext, ext_options},
+    {"vfat", storage::fat_rule, {}, read_fat, fat_options},
+    {"swap", storage::swap_rule, {}, read_swap, nullptr},
+    {"swsuspend", storage::swap_rule, {}, read_swap, nullptr},  // the swap space of a machine that hibernated
 };
 
 }  // namespace

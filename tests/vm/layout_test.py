@@ -71,8 +71,37 @@ class GptBios(unittest.TestCase):
         return [found for pair in zip(*trees, strict=True) for found in compare.differences(*pair)]
 
 
+class Kinds(unittest.TestCase):
+    """A golden disk with a file system of each kind, onto a larger one: as they were, with all files and features."""
+
+    def setUp(self):
+        self.rack = self.enterContext(Rack(type(self).__name__))
+
+    def test(self):
+        layout = tiny.KINDS
+        self.rack.serve()
+        server = TinyGolden(self.rack, layout)
+        server.start()
+        for content in layout.extra:
+            content.fill(server.console)
+        golden = {content.point: content.digest(server.console) for content in layout.extra}
+        server.serve(1, OPTIONS.replace("-p sda /root/desc ", ""))
+        node = self.rack.machine("node1", 1, disks=[self.rack.blank_disk("node1", layout.size_mib + 40, "virtio-blk")],
+                                 memory=512).start()
+        node.console.wait(r"This machine is cloned", 400)
+        node.wait_end()
+        self.assertEqual(server.exit_status(), 0)
+        server.machine.cut_power()
+        ours, theirs = (disk.partitions(one.disks[0].path) for one in (server.machine, node))
+        self.assertEqual([(p.uuid, p.label, p.file_system) for p in ours],
+                         [(p.uuid, p.label, p.file_system) for p in theirs])
+        node.start("disk")
+        node.console.wait(r"system is up: (?!golden)\S+")
+        self.assertEqual({content.point: content.digest(node.console) for content in layout.extra}, golden)
+
+
 if __name__ == "__main__":
-    golden.prepare("tiny-gpt")
+    golden.prepare("tiny-kinds" if "Kinds" in sys.argv[1:] else "tiny-gpt")
     sandbox.enter()
     sandbox.need(*machine.programs())
     unittest.main(verbosity=2)

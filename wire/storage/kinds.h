@@ -5,6 +5,6 @@
 
 namespace ka::storage {
 
-extern const Rule disk_rule, table_rule, partition_rule, ext_rule, swap_rule, blocks_rule;
+extern const Rule disk_rule, table_rule, partition_rule, ext_rule, fat_rule, swap_rule, blocks_rule;
 
 }  // namespace ka::storage

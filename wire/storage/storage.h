@@ -142,6 +142,24 @@ struct Ext {
   }
 };
 
+/// FAT12, FAT16, FAT32.
+struct Fat {
+  std::uint32_t width = 32;  ///< bits of an entry: 12, 16, 32
+  std::string uuid, label;   ///< the volume id: "7A1C-99E2"
+  Usage used;
+  std::uint32_t cluster_size = 0;  ///< bytes
+  std::uint32_t clusters = 0;      ///< of the golden one
+  std::uint32_t tables = 2;        ///< copies of the file allocation table
+  std::uint32_t root_entries = 0;  ///< of FAT12 and FAT16: what the root directory can hold
+
+  bool operator==(const Fat&) const = default;
+  template <typename Self, typename F>
+  static void each(Self& s, F& f) {
+    f("width", s.width), f("uuid", s.uuid), f("label", s.label), f("used", s.used), f("cluster_size", s.cluster_size),
+        f("clusters", s.clusters), f("tables", s.tables), f("root_entries", s.root_entries);
+  }
+};
+
 struct Swap {
   std::string uuid, label;
 
@@ -165,7 +183,7 @@ struct Blocks {
 };
 
 /// A new kind is a struct above, a word here, and a line in each side's table.
-using What = std::variant<Disk, Table, Partition, Ext, Swap, Blocks>;
+using What = std::variant<Disk, Table, Partition, Ext, Fat, Swap, Blocks>;
 
 struct Node {
   Id id;

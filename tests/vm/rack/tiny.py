@@ -10,7 +10,8 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import disk
+from . import contents, disk
+from .contents import Content
 from .golden import ROOT, cached
 from .sandbox import run, run_bytes
 
@@ -26,6 +27,8 @@ class Layout:
     root: int  # the partition of / ...
     swap: int  # ... and of the swap space
     grub: str  # GRUB's name of the root partition
+    extra: tuple[Content, ...] = ()  # beside / and the swap space
+    modules: tuple[str, ...] = ()  # of the kernel, for them
 
     @property
     def mounts(self) -> dict[int, str]:
@@ -40,6 +43,12 @@ GPT = Layout("tiny-gpt.img", "gpt", 62,
              'partition2: size=6MiB, type=S\n'
              'partition5: size=50MiB, type=L, name="the root", attrs="GUID:60"\n',
              "3: bios 1\n2: swap 6\n5: linux fill\n", root=5, swap=2, grub="gpt5")
+# A file system of each kind; those that this machine cannot mount are filled and looked at by the machines themselves.
+KINDS = Layout("tiny-kinds.img", "gpt", 62 + contents.size_mib(contents.KINDS),
+               'start=1MiB, size=1MiB, type=' + disk.BIOS_BOOT + '\nsize=6MiB, type=S\n' +
+               "".join(f"size={c.mib}MiB, type={c.type}\n" for c in contents.KINDS) + 'type=L, name="the root"\n',
+               "", root=3 + len(contents.KINDS), swap=2, grub=f"gpt{3 + len(contents.KINDS)}", extra=contents.KINDS,
+               modules=contents.MODULES)
 MOUNTS = DOS.mounts
 
 TOOLS = ["tar", "blkid", "sfdisk", "dumpe2fs"]
@@ -49,7 +58,7 @@ MODULES = ["virtio_pci", "virtio_blk", "virtio_scsi", "virtio_net", "virtio_rng"
 _INITRD_INIT = """\
 #!/bin/sh
 mount -t devtmpfs dev /dev; mount -t proc proc /proc; mount -t sysfs sys /sys
-modprobe -a ext4 crc32c_generic squashfs loop
+modprobe -a ext4 crc32c_generic squashfs loop $(cat /modules)
 for pass in 1 2 3; do
   find /sys -name modalias | xargs cat | sort -u | xargs modprobe -q -a -b 2>/dev/null
   modprobe -q -a sd_mod virtio_rng
@@ -67,6 +76,9 @@ mount -t tmpfs -o mode=755 run /run
 mount -t tmpfs -o mode=1777 tmp /tmp
 hostname "$(cat /etc/hostname)"
 swapon -a
+while read -r spec point type options rest; do
+  [ $point = / ] || [ $type = swap ] || mount -t $type -o $options $(blkid -U ${spec#UUID=}) $point
+done < /etc/fstab
 ip link set lo up
 for nic in /sys/class/net/e*; do
   ip link set ${nic##*/} up
@@ -109,16 +121,17 @@ def tiny(layout: Layout = DOS) -> Path:
     kernel = ROOT / "build/kernel"
     if not (kernel / "vmlinuz").exists():
         run(ROOT / "initramfs/debian-kernel", kernel)
-    key = inspect.getsource(inspect.getmodule(tiny)) + os.readlink(kernel / "vmlinuz")
+    key = inspect.getsource(inspect.getmodule(tiny)) + inspect.getsource(contents) + os.readlink(kernel / "vmlinuz")
     return cached(layout.image, key, lambda image: _build(image, layout, kernel))
 
 
 def _build(image: Path, layout: Layout, kernel: Path) -> None:
     tree = image.with_suffix(".tree")
     shutil.rmtree(tree, ignore_errors=True)
-    _system(tree, kernel)
+    _system(tree, kernel, layout)
     root_uuid, swap_uuid = str(uuid.uuid4()), str(uuid.uuid4())
-    _write(tree / "etc/fstab", f"UUID={root_uuid} / ext4 defaults 0 1\nUUID={swap_uuid} none swap sw 0 0\n")
+    fstab = "".join(f"UUID={c.uuid} {c.point} {c.file_system} {c.options} 0 2\n" for c in layout.extra)
+    _write(tree / "etc/fstab", f"UUID={root_uuid} / ext4 defaults 0 1\nUUID={swap_uuid} none swap sw 0 0\n" + fstab)
     _write(tree / "boot/grub/grub.cfg", _GRUB.format(uuid=root_uuid))
     _write(tree / "root/desc", layout.desc)
     disk.write_table(image, layout.size_mib, layout.table, layout.label)
@@ -127,6 +140,8 @@ def _build(image: Path, layout: Layout, kernel: Path) -> None:
     run("mke2fs", "-q", "-t", "ext4", "-L", "tiny-root", "-U", root_uuid, "-d", tree, "-E", f"offset={root.offset}",
         image, f"{root.size >> 10}k")
     _swap_space(image, there[layout.swap], swap_uuid)
+    for number, content in enumerate(layout.extra, start=layout.swap + 1):
+        content.make(image, there[number])
     disk.write_grub(image, f"(,{layout.grub})/boot/grub")
     shutil.rmtree(tree)
 
@@ -142,16 +157,18 @@ def _swap_space(image: Path, partition: disk.Partition, identity: str) -> None:
     header.unlink()
 
 
-def _system(tree: Path, kernel: Path) -> None:
+def _system(tree: Path, kernel: Path, layout: Layout) -> None:
     for name in ("bin", "sbin", "usr/bin", "usr/sbin", "etc", "dev", "proc", "sys", "run", "mnt/ka", "root", "var/log",
                  "var/lib", "boot/grub", "srv/data", "srv/excluded", "lib64"):
         (tree / name).mkdir(parents=True)
+    for content in layout.extra:
+        (tree / content.point.lstrip("/")).mkdir(parents=True)
     (tree / "tmp").mkdir(mode=0o1777)
     _busybox(tree)
     for tool in TOOLS:
         install_program(tree, Path(shutil.which(tool)))
     shutil.copy(kernel / "vmlinuz", tree / "boot/vmlinuz")
-    busybox_initrd(tree / "boot/initrd", kernel / "modules", MODULES, _INITRD_INIT)
+    busybox_initrd(tree / "boot/initrd", kernel / "modules", MODULES, _INITRD_INIT, list(layout.modules))
     _write(tree / "etc/rc", _RC, 0o755)
     _write(tree / "etc/udhcpc", _UDHCPC, 0o755)
     _write(tree / "etc/inittab", _INITTAB)
@@ -190,14 +207,17 @@ def install_program(tree: Path, program: Path) -> None:
         shutil.copy(file, target)
 
 
-def busybox_initrd(initrd: Path, modules: Path, wanted: list[str], init: str) -> None:
-    """An initrd of busybox, the wanted modules with all they depend on, and a script that is /init."""
+def busybox_initrd(initrd: Path, modules: Path, wanted: list[str], init: str, more: list[str] = []) -> None:
+    """An initrd of busybox, the wanted modules with all they depend on, and a script that is /init. The names of the
+    modules in `more` are in /modules."""
+    wanted = wanted + more
     tree = initrd.with_suffix(".tree")
     version = modules.resolve().name
     for name in ("bin", "dev", "proc", "sys", "root"):
         (tree / name).mkdir(parents=True)
     _busybox(tree)
     _write(tree / "init", init, 0o755)
+    _write(tree / "modules", " ".join(more) + "\n")
     base = modules.resolve().parents[2]
     listed = run("modprobe", "--show-depends", "--ignore-install", "-d", base, "-S", version, "-a", *wanted)
     for line in listed.splitlines():

@@ -1,0 +1,74 @@
+#pragma once
+/// Superblocks: their bytes as numbers and texts, and what one has otherwise than another.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "wire/storage/rule.h"
+
+namespace ka::storage {
+
+/// A superblock as it was read. What lies outside of it is an Error, like all that is wrong with it: "XFS superblock:
+/// why".
+class Superblock {
+ public:
+  /// `bytes` must outlive it.
+  Superblock(std::string_view kind, std::string_view bytes) : kind_(kind), bytes_(bytes) {}
+
+  std::uint64_t little(std::size_t at, std::size_t size) const;
+  std::uint64_t big(std::size_t at, std::size_t size) const;
+  /// All of these bytes.
+  std::string bytes(std::size_t at, std::size_t size) const;
+  /// Up to the first NUL.
+  std::string text(std::size_t at, std::size_t size) const;
+  /// "0f2a2a5c-2a7c-4a53-9f0e-6f0a5f6f0a5f"
+  std::string uuid(std::size_t at) const;
+  [[noreturn]] void fail(const std::string& why) const;
+
+ private:
+  std::string kind_;
+  std::string_view bytes_;
+};
+
+/// A feature of a kind: the bit that has it in a superblock, and the word that people and programs have for it.
+struct FeatureBit {
+  std::uint64_t bit;
+  const char* word;
+};
+
+/// Where UUID and label of a content lie, or nothing is, `values` of `made` that are not those of `meant`: "the
+/// inode_size is 256 and not 512". Not compared: how full it is, and what is empty or 0 in `meant`, which is left to
+/// the program that makes it.
+struct FieldList {
+  std::vector<std::pair<const char*, std::string>> fields;
+
+  void operator()(const char* name, const std::string& text) { fields.emplace_back(name, text); }
+  void operator()(const char* name, const std::vector<std::string>& list);
+  void operator()(const char*, const Usage&) {}
+  template <typename Number>
+  requires std::is_integral_v<Number>
+  void operator()(const char* name, Number number) {
+    fields.emplace_back(name, number == 0 ? std::string() : std::to_string(number));
+  }
+};
+std::string differing_fields(const FieldList& meant, const FieldList& made);
+
+template <typename Kind>
+std::string differing_fields(const Kind& meant, const Kind& made) {
+  FieldList ours, theirs;
+  Kind::each(meant, ours);
+  Kind::each(made, theirs);
+  return differing_fields(ours, theirs);
+}
+
+/// As Rule::difference, of a kind that is the same on every ground.
+template <typename Kind>
+std::string difference_anywhere(const Node& golden, const Ground&, const Node& made) {
+  return differing_fields(as<Kind>(golden), as<Kind>(made));
+}
+
+}  // namespace ka::storage
