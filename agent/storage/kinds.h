@@ -45,6 +45,6 @@ const Maker& maker(const storage::Node& node);
 void check_fit(const storage::Storage& storage, const storage::Node& content, const storage::Ground& ground,
                const std::string& point);
 
-extern const Maker disk_maker, table_maker, partition_maker, ext_maker, fat_maker, swap_maker, blocks_maker;
+extern const Maker disk_maker, table_maker, partition_maker, ext_maker, fat_maker, xfs_maker, swap_maker, blocks_maker;
 
 }  // namespace ka::agent

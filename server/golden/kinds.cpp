@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "wire/storage/kinds.h"
+#include "wire/storage/superblock.h"
 
 namespace ka::server {
 
@@ -54,13 +55,32 @@ Reading read_fat(const Reader& reader, const Probe& probe, const Answers& answer
   return reading;
 }
 
-// Those of the golden mount that say how names are written.
-std::string fat_options(std::string_view golden) {
+// The words of `golden` that are one of these, or begin with one that ends with =.
+std::string kept_options(std::string_view golden, std::initializer_list<std::string_view> known) {
   std::string kept;
   for (std::string_view option : split(golden, ','))
-    for (std::string_view known : {"codepage=", "iocharset=", "shortname=", "utf8", "uni_xlate"})
-      if (option.starts_with(known)) kept += (kept.empty() ? "" : ",") + std::string(option);
+    for (std::string_view word : known)
+      if (word.ends_with('=') ? option.starts_with(word) : option == word)
+        kept += (kept.empty() ? "" : ",") + std::string(option);
   return kept;
+}
+
+// Those of the golden mount that say how names are written.
+std::string fat_options(std::string_view golden) {
+  return kept_options(golden, {"codepage=", "iocharset=", "shortname=", "utf8", "uni_xlate"});
+}
+
+Reading read_xfs(const Reader& reader, const Probe& probe, const Answers& answers) {
+  Reading reading = read_superblock(reader, probe, answers);
+  constexpr std::size_t quota_flags = 176;
+  if (storage::Superblock("XFS", answers.superblock[0]).big(quota_flags, 2) != 0)
+    reading.not_kept.emplace_back("quota limits lie in hidden files of the file system and are not cloned (xfs_quota)");
+  return reading;
+}
+
+// Quotas that are on stay on, and are counted as the files come.
+std::string xfs_options(std::string_view golden) {
+  return kept_options(golden, {"usrquota", "uqnoenforce", "grpquota", "gqnoenforce", "prjquota", "pqnoenforce"});
 }
 
 std::string ext_options(std::string_view) { return "acl,user_xattr"; }
@@ -70,6 +90,7 @@ const Reader readers[] = {
     {"ext3", storage::ext_rule, {"dumpe2fs", "-h"}, read_ext, ext_options},
     {"ext4", storage::ext_rule, {"dumpe2fs", "-h"}, read_ext, ext_options},
     {"vfat", storage::fat_rule, {}, read_fat, fat_options},
+    {"xfs", storage::xfs_rule, {}, read_xfs, xfs_options},
     {"swap", storage::swap_rule, {}, read_swap, nullptr},
     {"swsuspend", storage::swap_rule, {}, read_swap, nullptr},  // the swap space of a machine that hibernated
 };

@@ -160,6 +160,23 @@ struct Fat {
   }
 };
 
+struct Xfs {
+  std::string uuid, label;
+  Usage used;
+  std::uint64_t bytes = 0;  ///< of the golden one
+  std::uint32_t block_size = 4096, inode_size = 512, directory_size = 4096;
+  std::uint32_t inode_percent = 25;   ///< of its room that inodes may take
+  std::vector<std::string> features;  ///< mkfs.xfs's words for what it has: "crc", "reflink"
+
+  bool operator==(const Xfs&) const = default;
+  template <typename Self, typename F>
+  static void each(Self& s, F& f) {
+    f("uuid", s.uuid), f("label", s.label), f("used", s.used), f("bytes", s.bytes), f("block_size", s.block_size),
+        f("inode_size", s.inode_size), f("directory_size", s.directory_size), f("inode_percent", s.inode_percent),
+        f("features", s.features);
+  }
+};
+
 struct Swap {
   std::string uuid, label;
 
@@ -183,7 +200,7 @@ struct Blocks {
 };
 
 /// A new kind is a struct above, a word here, and a line in each side's table.
-using What = std::variant<Disk, Table, Partition, Ext, Fat, Swap, Blocks>;
+using What = std::variant<Disk, Table, Partition, Ext, Fat, Xfs, Swap, Blocks>;
 
 struct Node {
   Id id;

@@ -1,6 +1,7 @@
 #include "wire/storage/superblock.h"
 
 #include <algorithm>
+#include <cstdio>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -42,6 +43,18 @@ std::string Superblock::uuid(std::size_t at) const {
 }
 
 void Superblock::fail(const std::string& why) const { throw Error(kind_ + " superblock", why); }
+
+void add_features(std::vector<std::string>& words, std::uint64_t bits, std::span<const FeatureBit> known,
+                  const Superblock& superblock) {
+  for (const FeatureBit& feature : known) {
+    if (!(bits & feature.bit)) continue;
+    bits &= ~feature.bit;
+    if (std::find(words.begin(), words.end(), feature.word) == words.end()) words.emplace_back(feature.word);
+  }
+  char unknown[32];
+  std::snprintf(unknown, sizeof unknown, "0x%llx", static_cast<unsigned long long>(bits));
+  if (bits) superblock.fail(std::string("it has features that are not known here, bits ") + unknown);
+}
 
 void FieldList::operator()(const char* name, const std::vector<std::string>& list) {
   std::string all;

@@ -2,6 +2,7 @@
 /// Superblocks: their bytes as numbers and texts, and what one has otherwise than another.
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -39,6 +40,10 @@ struct FeatureBit {
   std::uint64_t bit;
   const char* word;
 };
+
+/// Appends the words of the bits that are set, each once. One that is not known is an Error.
+void add_features(std::vector<std::string>& words, std::uint64_t bits, std::span<const FeatureBit> known,
+                  const Superblock& superblock);
 
 /// Where UUID and label of a content lie, or nothing is, `values` of `made` that are not those of `meant`: "the
 /// inode_size is 256 and not 512". Not compared: how full it is, and what is empty or 0 in `meant`, which is left to
