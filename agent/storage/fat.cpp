@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "agent/storage/kinds.h"
-#include "base/text.h"
 
 namespace ka::agent {
 
@@ -43,17 +42,6 @@ std::string mount_data(const storage::Node&, const std::string& options, bool re
   return (options.empty() ? "" : options + ",") + (read_only ? "" : "quiet,") + "errors=remount-ro";
 }
 
-// Of names. The mount would ask for them, too, but only once the disk was written.
-std::vector<std::string> modules(const std::string& options) {
-  std::vector<std::string> modules;
-  for (std::string_view option : split(options, ',')) {
-    constexpr std::string_view page = "codepage=", charset = "iocharset=";
-    if (option.starts_with(page)) modules.push_back("nls_cp" + std::string(option.substr(page.size())));
-    if (option.starts_with(charset)) modules.push_back("nls_" + std::string(option.substr(charset.size())));
-  }
-  return modules;
-}
-
 }  // namespace
 
 const Maker fat_maker = {.programs = {"mkfs.fat", "fsck.fat"},
@@ -62,6 +50,6 @@ const Maker fat_maker = {.programs = {"mkfs.fat", "fsck.fat"},
                          .check = check,
                          .mount_type = mount_type,
                          .mount_data = mount_data,
-                         .modules = modules};
+                         .modules = charset_modules};
 
 }  // namespace ka::agent

@@ -40,11 +40,16 @@ struct Maker {
 
 const Maker& maker(const storage::Node& node);
 
+/// The modules of the character sets that these mount options name. The mount would ask for them, too, but only once
+/// the disk was written.
+std::vector<std::string> charset_modules(const std::string& options);
+
 /// Throws Error if a content has not the room for what it is to hold, with its own overhead, or cannot keep its label.
 /// `point`: where it is mounted; may be empty.
 void check_fit(const storage::Storage& storage, const storage::Node& content, const storage::Ground& ground,
                const std::string& point);
 
-extern const Maker disk_maker, table_maker, partition_maker, ext_maker, fat_maker, xfs_maker, swap_maker, blocks_maker;
+extern const Maker disk_maker, table_maker, partition_maker, ext_maker, fat_maker, xfs_maker, jfs_maker, reiserfs_maker,
+    f2fs_maker, exfat_maker, swap_maker, blocks_maker;
 
 }  // namespace ka::agent

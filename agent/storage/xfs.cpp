@@ -14,9 +14,9 @@ struct Word {
   char option;
   const char* word;
 };
-constexpr Word words[] = {{'m', "crc"},    {'m', "finobt"},  {'m', "rmapbt"},      {'m', "reflink"}, {'m', "inobtcount"},
-                          {'m', "bigtime"}, {'i', "sparse"},  {'i', "nrext64"}, {'i', "projid32bit"}, {'n', "ftype"},
-                          {'l', "lazy-count"}};
+constexpr Word words[] = {{'m', "crc"},         {'m', "finobt"},  {'m', "rmapbt"},    {'m', "reflink"},
+                          {'m', "inobtcount"},  {'m', "bigtime"}, {'i', "sparse"},    {'i', "nrext64"},
+                          {'i', "projid32bit"}, {'n', "ftype"},   {'l', "lazy-count"}};
 
 bool has(const Xfs& x, const char* feature) {
   return std::find(x.features.begin(), x.features.end(), feature) != x.features.end();
@@ -36,9 +36,8 @@ std::vector<std::string> options(const Xfs& x, std::uint64_t size) {
   const std::string naming = "size=" + std::to_string(x.directory_size) + (has(x, "ascii-ci") ? ",version=ci" : "");
   argv.insert(argv.end(), {"-q", "-f", "-K", "-b", "size=" + std::to_string(x.block_size), "-m",
                            with_words(x.uuid.empty() ? "" : "uuid=" + x.uuid, x, 'm'), "-i",
-                           with_words("size=" + std::to_string(x.inode_size) +
-                                          ",maxpct=" + std::to_string(x.inode_percent) +
-                                          (has(x, "attr2") ? ",attr=2" : ",attr=1"),
+                           with_words("size=" + std::to_string(x.inode_size) + ",maxpct=" +
+                                          std::to_string(x.inode_percent) + (has(x, "attr2") ? ",attr=2" : ",attr=1"),
                                       x, 'i'),
                            "-n", with_words(naming, x, 'n'), "-l", with_words("", x, 'l')});
   if (!x.label.empty()) argv.insert(argv.end(), {"-L", x.label});

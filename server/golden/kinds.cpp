@@ -83,6 +83,27 @@ std::string xfs_options(std::string_view golden) {
   return kept_options(golden, {"usrquota", "uqnoenforce", "grpquota", "gqnoenforce", "prjquota", "pqnoenforce"});
 }
 
+// The label lies among the files, where only blkid looks.
+Reading read_exfat(const Reader& reader, const Probe& probe, const Answers& answers) {
+  Reading reading = read_superblock(reader, probe, answers);
+  if (probe.error.empty()) std::get<storage::Exfat>(reading.what).label = probe.label;
+  return reading;
+}
+
+// Owners are one for all files, and no chown to another one is taken.
+std::string exfat_options(std::string_view golden) { return kept_options(golden, {"iocharset=", "uid=", "gid="}); }
+
+std::string jfs_options(std::string_view golden) {
+  return kept_options(golden, {"iocharset=", "usrquota", "grpquota"});
+}
+
+std::string reiserfs_options(std::string_view golden) { return kept_options(golden, {"acl", "user_xattr", "attrs"}); }
+
+std::string f2fs_options(std::string_view golden) {
+  return kept_options(golden, {"acl", "user_xattr", "usrquota", "grpquota", "prjquota",
+                               "compress_algorithm=", "compress_log_size=", "compress_extension="});
+}
+
 std::string ext_options(std::string_view) { return "acl,user_xattr"; }
 
 const Reader readers[] = {
@@ -91,6 +112,10 @@ const Reader readers[] = {
     {"ext4", storage::ext_rule, {"dumpe2fs", "-h"}, read_ext, ext_options},
     {"vfat", storage::fat_rule, {}, read_fat, fat_options},
     {"xfs", storage::xfs_rule, {}, read_xfs, xfs_options},
+    {"jfs", storage::jfs_rule, {}, read_superblock, jfs_options},
+    {"reiserfs", storage::reiserfs_rule, {}, read_superblock, reiserfs_options},
+    {"f2fs", storage::f2fs_rule, {}, read_superblock, f2fs_options},
+    {"exfat", storage::exfat_rule, {}, read_exfat, exfat_options},
     {"swap", storage::swap_rule, {}, read_swap, nullptr},
     {"swsuspend", storage::swap_rule, {}, read_swap, nullptr},  // the swap space of a machine that hibernated
 };

@@ -61,8 +61,7 @@ void check(const Where& where) {
   if (fat.width != 12 && fat.width != 16 && fat.width != 32)
     where.fail("width", std::to_string(fat.width) + " is not 12, 16 or 32");
   where.uuid("uuid", fat.uuid);
-  if (!fat.uuid.empty() && (fat.uuid.size() != 9 || fat.uuid[4] != '-' || fat.uuid.rfind('-') != 4))
-    where.fail("uuid", "is not that of a FAT: 7A1C-99E2");
+  if (!is_volume_id(fat.uuid)) where.fail("uuid", "is not that of a FAT: 7A1C-99E2");
   where.label("label", fat.label);
   where.size("used.bytes", fat.used.bytes);
   where.size("used.inodes", fat.used.inodes);
@@ -84,17 +83,6 @@ Names names(const Storage&, const Node& node) {
 // ---- Superblock: the boot sector
 
 constexpr Range boot_sector[] = {{0, 512}};
-
-std::string volume_id(const Superblock& sector, std::size_t at) {
-  constexpr const char* digits = "0123456789ABCDEF";
-  const std::uint64_t id = sector.little(at, 4);
-  std::string text;
-  for (int bit = 28; bit >= 0; bit -= 4) {
-    if (bit == 12) text += '-';
-    text += digits[id >> bit & 15];
-  }
-  return text;
-}
 
 std::string label_of(const Superblock& sector, std::size_t at) {
   std::string label = sector.bytes(at, longest_label);
@@ -124,7 +112,7 @@ What read(std::span<const std::string> superblock) {
   fat.width = !short_table ? 32 : fat.clusters <= widths[0].most ? 12 : 16;
   const std::size_t extended = fat.width == 32 ? 64 : 36;
   if (sector.little(extended + 2, 1) == 0x29) {
-    fat.uuid = volume_id(sector, extended + 3);
+    fat.uuid = sector.volume_id(extended + 3);
     fat.label = label_of(sector, extended + 7);
   }
   return fat;

@@ -177,6 +177,60 @@ struct Xfs {
   }
 };
 
+/// Always of blocks of 4096 bytes.
+struct Jfs {
+  std::string uuid, label;
+  Usage used;
+  bool ignores_case = false;  ///< as OS/2 has it
+
+  bool operator==(const Jfs&) const = default;
+  template <typename Self, typename F>
+  static void each(Self& s, F& f) {
+    f("uuid", s.uuid), f("label", s.label), f("used", s.used), f("ignores_case", s.ignores_case);
+  }
+};
+
+/// Of format 3.6.
+struct Reiserfs {
+  std::string uuid, label;
+  Usage used;
+  std::uint32_t block_size = 4096;
+  std::string hash;  ///< of names in directories: "r5"
+
+  bool operator==(const Reiserfs&) const = default;
+  template <typename Self, typename F>
+  static void each(Self& s, F& f) {
+    f("uuid", s.uuid), f("label", s.label), f("used", s.used), f("block_size", s.block_size), f("hash", s.hash);
+  }
+};
+
+struct F2fs {
+  std::string uuid, label;
+  Usage used;
+  std::uint32_t segments = 1, sections = 1;  ///< in a section, in a zone
+  std::uint32_t encoding_flags = 0;          ///< of casefold: 1 is strict
+  std::vector<std::string> features;         ///< mkfs.f2fs's words
+
+  bool operator==(const F2fs&) const = default;
+  template <typename Self, typename F>
+  static void each(Self& s, F& f) {
+    f("uuid", s.uuid), f("label", s.label), f("used", s.used), f("segments", s.segments), f("sections", s.sections),
+        f("encoding_flags", s.encoding_flags), f("features", s.features);
+  }
+};
+
+struct Exfat {
+  std::string uuid, label;  ///< the volume's serial number: "7A1C-99E2"
+  Usage used;
+  std::uint32_t cluster_size = 4096;
+
+  bool operator==(const Exfat&) const = default;
+  template <typename Self, typename F>
+  static void each(Self& s, F& f) {
+    f("uuid", s.uuid), f("label", s.label), f("used", s.used), f("cluster_size", s.cluster_size);
+  }
+};
+
 struct Swap {
   std::string uuid, label;
 
@@ -200,7 +254,7 @@ struct Blocks {
 };
 
 /// A new kind is a struct above, a word here, and a line in each side's table.
-using What = std::variant<Disk, Table, Partition, Ext, Fat, Xfs, Swap, Blocks>;
+using What = std::variant<Disk, Table, Partition, Ext, Fat, Xfs, Jfs, Reiserfs, F2fs, Exfat, Swap, Blocks>;
 
 struct Node {
   Id id;

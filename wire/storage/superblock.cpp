@@ -42,6 +42,39 @@ std::string Superblock::uuid(std::size_t at) const {
   return text;
 }
 
+std::string Superblock::volume_id(std::size_t at) const {
+  char text[16];
+  const auto id = static_cast<unsigned>(little(at, 4));
+  std::snprintf(text, sizeof text, "%04X-%04X", id >> 16, id & 0xffff);
+  return text;
+}
+
+bool is_volume_id(std::string_view text) {
+  return text.empty() || (text.size() == 9 && text[4] == '-' && text.rfind('-') == 4);
+}
+
+std::string Superblock::utf16(std::size_t at, std::size_t size) const {
+  std::string text;
+  for (std::size_t i = 0; i + 1 < size; i += 2) {
+    auto c = static_cast<std::uint32_t>(little(at + i, 2));
+    if (c == 0) break;
+    if (c >= 0xd800 && c < 0xe000) {
+      const auto low = static_cast<std::uint32_t>(i + 3 < size ? little(at + i + 2, 2) : 0);
+      const bool pair = c < 0xdc00 && low >= 0xdc00 && low < 0xe000;
+      c = pair ? 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00) : '?';
+      if (pair) i += 2;
+    }
+    if (c < 0x80) {
+      text += static_cast<char>(c);
+      continue;
+    }
+    const int more = c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;
+    text += static_cast<char>((more == 1 ? 0xc0 : more == 2 ? 0xe0 : 0xf0) | c >> (6 * more));
+    for (int shift = 6 * (more - 1); shift >= 0; shift -= 6) text += static_cast<char>(0x80 | (c >> shift & 63));
+  }
+  return text;
+}
+
 void Superblock::fail(const std::string& why) const { throw Error(kind_ + " superblock", why); }
 
 void add_features(std::vector<std::string>& words, std::uint64_t bits, std::span<const FeatureBit> known,

@@ -26,6 +26,10 @@ class Superblock {
   std::string bytes(std::size_t at, std::size_t size) const;
   /// Up to the first NUL.
   std::string text(std::size_t at, std::size_t size) const;
+  /// UTF-16 up to the first NUL, as UTF-8; what is none becomes a question mark.
+  std::string utf16(std::size_t at, std::size_t size) const;
+  /// Four bytes as FAT and exFAT show them: "7A1C-99E2".
+  std::string volume_id(std::size_t at) const;
   /// "0f2a2a5c-2a7c-4a53-9f0e-6f0a5f6f0a5f"
   std::string uuid(std::size_t at) const;
   [[noreturn]] void fail(const std::string& why) const;
@@ -69,6 +73,9 @@ std::string differing_fields(const Kind& meant, const Kind& made) {
   Kind::each(made, theirs);
   return differing_fields(ours, theirs);
 }
+
+/// Of FAT and exFAT: nothing, or "7A1C-99E2".
+bool is_volume_id(std::string_view text);
 
 /// As Rule::difference, of a kind that is the same on every ground.
 template <typename Kind>

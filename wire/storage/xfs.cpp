@@ -56,12 +56,11 @@ constexpr Range first_sector[] = {{0, 512}};
 
 // Words are mkfs.xfs's. One that says nothing of itself, or that no mkfs.xfs makes, is none of a clone's.
 constexpr FeatureBit version_bits[] = {{0x4000, "ascii-ci"}};
-constexpr FeatureBit version2_bits[] = {{0x2, "lazy-count"}, {0x8, "attr2"}, {0x80, "projid32bit"}, {0x100, "crc"},
-                                        {0x200, "ftype"}};
+constexpr FeatureBit version2_bits[] = {
+    {0x2, "lazy-count"}, {0x8, "attr2"}, {0x80, "projid32bit"}, {0x100, "crc"}, {0x200, "ftype"}};
 constexpr FeatureBit compatible_bits[] = {{0x1, "finobt"}, {0x2, "rmapbt"}, {0x4, "reflink"}, {0x8, "inobtcount"}};
-constexpr FeatureBit incompatible_bits[] = {
-    {0x1, "ftype"},     {0x2, "sparse"},  {0x8, "bigtime"},     {0x20, "nrext64"},
-    {0x40, "exchange"}, {0x80, "parent"}, {0x100, "metadir"}, {0x200, "zoned"}};
+constexpr FeatureBit incompatible_bits[] = {{0x1, "ftype"},     {0x2, "sparse"},  {0x8, "bigtime"},   {0x20, "nrext64"},
+                                            {0x40, "exchange"}, {0x80, "parent"}, {0x100, "metadir"}, {0x200, "zoned"}};
 constexpr std::uint64_t other_uuid = 0x4, needs_repair = 0x10;
 
 What read(std::span<const std::string> superblock) {
