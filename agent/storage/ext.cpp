@@ -10,9 +10,6 @@ namespace {
 
 using storage::Ext;
 
-// Set and cleared by the kernel or e2fsck as things happen; mke2fs knows no such option.
-const char* const states_not_features[] = {"needs_recovery", "orphan_present", "journal_dev"};
-
 std::string joined(const std::vector<std::string>& words, const char* separator) {
   std::string text;
   for (const std::string& word : words) text += (text.empty() ? "" : separator) + word;
@@ -94,9 +91,7 @@ std::vector<std::string> options(const Ext& e, std::uint64_t size) {
   add("-E", extended_options(e));
   std::string features;
   for (const std::string& feature : e.features)
-    if (std::find(std::begin(states_not_features), std::end(states_not_features), feature) ==
-        std::end(states_not_features))
-      features += "," + feature;
+    if (!storage::is_ext_state(feature)) features += "," + feature;
   if (!features.empty()) add("-O", "none" + features);
   return argv;
 }

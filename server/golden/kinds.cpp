@@ -39,19 +39,21 @@ Reading read_superblock(const Reader& reader, const Probe& probe, const Answers&
   return {reader.kind.read(answers.superblock), {}};
 }
 
+// Programs that write labels as UTF-16 need a locale for what is not ASCII, and none is set up in stage2.
+void drop_label_if(Reading& reading, std::string& label, std::string_view unwritable) {
+  auto writable = [unwritable](char c) { return c >= ' ' && c < 0x7f && unwritable.find(c) == std::string_view::npos; };
+  if (std::all_of(label.begin(), label.end(), writable)) return;
+  reading.not_kept.push_back("its label " + escape_bytes(label) +
+                             " has characters that the programs of stage2 cannot write: the clones get none");
+  label.clear();
+}
+
 // The label lies in the root directory, too, and what is there is what fstab and people go by.
 Reading read_fat(const Reader& reader, const Probe& probe, const Answers& answers) {
   Reading reading = read_superblock(reader, probe, answers);
   auto& fat = std::get<storage::Fat>(reading.what);
   if (probe.error.empty()) fat.label = probe.label;
-  auto writable = [](char c) {
-    return c >= ' ' && c < 0x7f && std::string_view("*?.,;:/\\|+=<>[]\"").find(c) == std::string_view::npos;
-  };
-  if (!std::all_of(fat.label.begin(), fat.label.end(), writable)) {
-    reading.not_kept.push_back("mkfs.fat cannot write the label " + escape_bytes(fat.label) +
-                               ": the clones get none (fatlabel)");
-    fat.label.clear();
-  }
+  drop_label_if(reading, fat.label, "*?.,;:/\\|+=<>[]\"");
   return reading;
 }
 
@@ -86,7 +88,15 @@ std::string xfs_options(std::string_view golden) {
 // The label lies among the files, where only blkid looks.
 Reading read_exfat(const Reader& reader, const Probe& probe, const Answers& answers) {
   Reading reading = read_superblock(reader, probe, answers);
-  if (probe.error.empty()) std::get<storage::Exfat>(reading.what).label = probe.label;
+  auto& exfat = std::get<storage::Exfat>(reading.what);
+  if (probe.error.empty()) exfat.label = probe.label;
+  drop_label_if(reading, exfat.label, "");
+  return reading;
+}
+
+Reading read_f2fs(const Reader& reader, const Probe& probe, const Answers& answers) {
+  Reading reading = read_superblock(reader, probe, answers);
+  drop_label_if(reading, std::get<storage::F2fs>(reading.what).label, "");
   return reading;
 }
 
@@ -114,7 +124,7 @@ const Reader readers[] = {
     {"xfs", storage::xfs_rule, {}, read_xfs, xfs_options},
     {"jfs", storage::jfs_rule, {}, read_superblock, jfs_options},
     {"reiserfs", storage::reiserfs_rule, {}, read_superblock, reiserfs_options},
-    {"f2fs", storage::f2fs_rule, {}, read_superblock, f2fs_options},
+    {"f2fs", storage::f2fs_rule, {}, read_f2fs, f2fs_options},
     {"exfat", storage::exfat_rule, {}, read_exfat, exfat_options},
     {"swap", storage::swap_rule, {}, read_swap, nullptr},
     {"swsuspend", storage::swap_rule, {}, read_swap, nullptr},  // the swap space of a machine that hibernated

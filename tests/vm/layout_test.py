@@ -32,8 +32,8 @@ class GptBios(unittest.TestCase):
         self.rack.serve()
         server = TinyGolden(self.rack, self.LAYOUT)
         server.start()
-        as_it_is = self._clone(server, 1, 96, OPTIONS.replace("-p sda /root/desc ", ""))
-        by_desc = self._clone(server, 2, 80, OPTIONS)
+        as_it_is = self._clone(server, 1, self.LAYOUT.size_mib + 34, OPTIONS.replace("-p sda /root/desc ", ""))
+        by_desc = self._clone(server, 2, self.LAYOUT.size_mib + 18, OPTIONS)
         server.console.type("poweroff\n")
         server.machine.wait_end()
         for node in (as_it_is, by_desc):
@@ -71,6 +71,12 @@ class GptBios(unittest.TestCase):
         return [found for pair in zip(*trees, strict=True) for found in compare.differences(*pair)]
 
 
+class XfsBios(GptBios):
+    """/ is an XFS, which GRUB for a BIOS reads."""
+
+    LAYOUT = tiny.XFS
+
+
 class Kinds(unittest.TestCase):
     """A golden disk with a file system of each kind, onto a larger one: as they were, with all files and features."""
 
@@ -101,7 +107,7 @@ class Kinds(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    golden.prepare("tiny-kinds" if "Kinds" in sys.argv[1:] else "tiny-gpt")
+    golden.prepare({"Kinds": "tiny-kinds", "XfsBios": "tiny-xfs"}.get(sys.argv[-1], "tiny-gpt"))
     sandbox.enter()
     sandbox.need(*machine.programs())
     unittest.main(verbosity=2)

@@ -18,7 +18,7 @@ std::uint64_t square_root(std::uint64_t n) {
 std::uint64_t room(const Node&, const Ground& ground) {
   const std::uint64_t size = ground.bytes;
   if (size < least_size) return 0;
-  const std::uint64_t kept = 6 * square_root(size / mib) * mib + size / 256;
+  const std::uint64_t kept = 6 * (square_root(size / mib) + 1) * mib + size / 256;
   return size > kept ? size - kept : 0;
 }
 

@@ -36,6 +36,14 @@ std::uint64_t clusters_on(const Fat& fat, const Ground& ground) {
   return ground.bytes > before ? (ground.bytes - before) / each : 0;
 }
 
+// On a ground that is no larger the golden width did.
+bool too_many_clusters(const Fat& golden, const Fat& fat, const Ground& ground) {
+  constexpr std::uint64_t more_at_most = 16;  // than clusters_on() has
+  const std::uint64_t clusters = clusters_on(fat, ground);
+  if (fat.width == golden.width && fat.cluster_size == golden.cluster_size && clusters <= golden.clusters) return false;
+  return clusters + more_at_most > width_of(fat.width).most;
+}
+
 void widen(Fat& fat) {
   fat.width = fat.width == 12 ? 16 : 32;
   if (fat.width == 32) fat.root_entries = 0;
@@ -46,7 +54,8 @@ std::uint64_t room(const Node& node, const Ground& ground) {
   const Fat& golden = as<Fat>(node);
   const Fat fat = fat_on(golden, ground);
   if (clusters_on(fat, ground) < least_clusters(golden, fat)) return 0;
-  const std::uint64_t tables = ground.bytes / 50 + 2 * reserved_sectors * ground.sector;
+  const std::uint64_t tables = ground.bytes / 50 + 2 * reserved_sectors * ground.sector +
+                               golden.root_entries * entry_size + 2 * std::uint64_t{largest_cluster};
   return ground.bytes > tables ? ground.bytes - tables : 0;
 }
 
@@ -128,14 +137,13 @@ Fat fat_on(const Fat& golden, const Ground& ground) {
   Fat fat = golden;
   fat.clusters = 0;
   fat.cluster_size = std::max(fat.cluster_size, ground.sector);
-  while (fat.width < 32 && ground.bytes / fat.cluster_size > width_of(fat.width).most) {
+  while (fat.width < 32 && too_many_clusters(golden, fat, ground)) {
     if (fat.cluster_size < largest_cluster / 2)
       fat.cluster_size *= 2;
     else
       widen(fat);
   }
-  while (ground.bytes / fat.cluster_size > width_of(32).most && fat.cluster_size < largest_cluster)
-    fat.cluster_size *= 2;
+  while (too_many_clusters(golden, fat, ground) && fat.cluster_size < largest_cluster) fat.cluster_size *= 2;
   while (fat.cluster_size > ground.sector && clusters_on(fat, ground) < least_clusters(golden, fat))
     fat.cluster_size /= 2;
   const auto in_sector = static_cast<std::uint32_t>(ground.sector / entry_size);

@@ -9,14 +9,15 @@ namespace {
 
 constexpr std::uint64_t least_log = 64 * mib, largest_log = 2048 * mib;
 
-// Its log, and what the kernel keeps for the trees of its allocation groups.
+// Without its log, what the kernel keeps for the trees of its allocation groups, and what it never gives to anybody.
 std::uint64_t room(const Node& node, const Ground& ground) {
   const Xfs& x = as<Xfs>(node);
   const std::uint64_t size = ground.bytes;
   if (size < std::min(least_xfs, x.bytes ? x.bytes : least_xfs)) return 0;
   const std::uint64_t log = std::clamp(size / 2048, std::min(least_log, size / 4), largest_log);
   const bool rmapbt = std::find(x.features.begin(), x.features.end(), "rmapbt") != x.features.end();
-  return size - log - size / 64 - (rmapbt ? size / 40 : 0);
+  const std::uint64_t kept = std::min(size / 20, 8192 * std::uint64_t{x.block_size});
+  return size - log - kept - size / 64 - (rmapbt ? size / 40 : 0);
 }
 
 std::uint64_t need(const Node& node) {

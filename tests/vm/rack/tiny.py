@@ -29,6 +29,7 @@ class Layout:
     grub: str  # GRUB's name of the root partition
     extra: tuple[Content, ...] = ()  # beside / and the swap space
     modules: tuple[str, ...] = ()  # of the kernel, for them
+    root_type: str = "ext4"
 
     @property
     def mounts(self) -> dict[int, str]:
@@ -49,6 +50,10 @@ KINDS = Layout("tiny-kinds.img", "gpt", 62 + contents.size_mib(contents.KINDS),
                "".join(f"size={c.mib}MiB, type={c.type}\n" for c in contents.KINDS) + 'type=L, name="the root"\n',
                "", root=3 + len(contents.KINDS), swap=2, grub=f"gpt{3 + len(contents.KINDS)}", extra=contents.KINDS,
                modules=contents.MODULES)
+# An XFS with what GRUB could read long ago, and with a log of the least that mkfs.xfs makes.
+XFS = Layout("tiny-xfs.img", "gpt", 330, 'start=1MiB, size=1MiB, type=' + disk.BIOS_BOOT +
+             '\nsize=6MiB, type=S\nsize=320MiB, type=L\n', "1: bios 1\n2: swap 6\n3: linux fill\n", root=3, swap=2,
+             grub="gpt3", modules=("xfs",), root_type="xfs")
 MOUNTS = DOS.mounts
 
 TOOLS = ["tar", "blkid", "sfdisk", "dumpe2fs"]
@@ -65,7 +70,7 @@ for pass in 1 2 3; do
 done
 for word in $(cat /proc/cmdline); do case $word in root=*) root=${word#root=};; esac; done
 until device=$(findfs $root 2>/dev/null); do sleep 0.1; done
-mount -t ext4 $device /root
+mount -t $(cat /root-type) $device /root
 mount --move /dev /root/dev; mount --move /proc /root/proc; mount --move /sys /root/sys
 exec switch_root /root /sbin/init
 """
@@ -131,19 +136,34 @@ def _build(image: Path, layout: Layout, kernel: Path) -> None:
     _system(tree, kernel, layout)
     root_uuid, swap_uuid = str(uuid.uuid4()), str(uuid.uuid4())
     fstab = "".join(f"UUID={c.uuid} {c.point} {c.file_system} {c.options} 0 2\n" for c in layout.extra)
-    _write(tree / "etc/fstab", f"UUID={root_uuid} / ext4 defaults 0 1\nUUID={swap_uuid} none swap sw 0 0\n" + fstab)
+    _write(tree / "etc/fstab", f"UUID={root_uuid} / {layout.root_type} defaults 0 1\n"
+                               f"UUID={swap_uuid} none swap sw 0 0\n{fstab}")
     _write(tree / "boot/grub/grub.cfg", _GRUB.format(uuid=root_uuid))
     _write(tree / "root/desc", layout.desc)
     disk.write_table(image, layout.size_mib, layout.table, layout.label)
     there = {partition.number: partition for partition in disk.partitions(image)}
     root = there[layout.root]
-    run("mke2fs", "-q", "-t", "ext4", "-L", "tiny-root", "-U", root_uuid, "-d", tree, "-E", f"offset={root.offset}",
-        image, f"{root.size >> 10}k")
+    _ROOTS[layout.root_type](image, root, tree, root_uuid)
     _swap_space(image, there[layout.swap], swap_uuid)
     for number, content in enumerate(layout.extra, start=layout.swap + 1):
         content.make(image, there[number])
     disk.write_grub(image, f"(,{layout.grub})/boot/grub")
     shutil.rmtree(tree)
+
+
+def _ext4_root(image: Path, partition: disk.Partition, tree: Path, identity: str) -> None:
+    run("mke2fs", "-q", "-t", "ext4", "-L", "tiny-root", "-U", identity, "-d", tree, "-E", f"offset={partition.offset}",
+        image, f"{partition.size >> 10}k")
+
+
+def _xfs_root(image: Path, partition: disk.Partition, tree: Path, identity: str) -> None:
+    Content("xfs", "/", 0, identity, ("mkfs.xfs", "-q", "-L", "tiny-root", "-m", f"bigtime=0,rmapbt=1,uuid={identity}",
+                                      "-i", "sparse=0")).make(image, partition)
+    with disk.mounted(image, {partition.number: "/"}, image.with_suffix(".mnt"), read_only=False) as root:
+        run("cp", "--archive", f"{tree}/.", root)
+
+
+_ROOTS = {"ext4": _ext4_root, "xfs": _xfs_root}
 
 
 def _swap_space(image: Path, partition: disk.Partition, identity: str) -> None:
@@ -168,7 +188,8 @@ def _system(tree: Path, kernel: Path, layout: Layout) -> None:
     for tool in TOOLS:
         install_program(tree, Path(shutil.which(tool)))
     shutil.copy(kernel / "vmlinuz", tree / "boot/vmlinuz")
-    busybox_initrd(tree / "boot/initrd", kernel / "modules", MODULES, _INITRD_INIT, list(layout.modules))
+    busybox_initrd(tree / "boot/initrd", kernel / "modules", MODULES, _INITRD_INIT, list(layout.modules),
+                   layout.root_type)
     _write(tree / "etc/rc", _RC, 0o755)
     _write(tree / "etc/udhcpc", _UDHCPC, 0o755)
     _write(tree / "etc/inittab", _INITTAB)
@@ -207,7 +228,8 @@ def install_program(tree: Path, program: Path) -> None:
         shutil.copy(file, target)
 
 
-def busybox_initrd(initrd: Path, modules: Path, wanted: list[str], init: str, more: list[str] = []) -> None:
+def busybox_initrd(initrd: Path, modules: Path, wanted: list[str], init: str, more: list[str] = [],
+                   root_type: str = "") -> None:
     """An initrd of busybox, the wanted modules with all they depend on, and a script that is /init. The names of the
     modules in `more` are in /modules."""
     wanted = wanted + more
@@ -217,6 +239,7 @@ def busybox_initrd(initrd: Path, modules: Path, wanted: list[str], init: str, mo
         (tree / name).mkdir(parents=True)
     _busybox(tree)
     _write(tree / "init", init, 0o755)
+    _write(tree / "root-type", root_type + "\n")
     _write(tree / "modules", " ".join(more) + "\n")
     base = modules.resolve().parents[2]
     listed = run("modprobe", "--show-depends", "--ignore-install", "-d", base, "-S", version, "-a", *wanted)
