@@ -46,13 +46,14 @@ std::optional<std::string> read_file_if_any(const std::string& path, std::size_t
   }
 }
 
-std::string read_start(const std::string& path, std::size_t size) {
+std::string read_at(const std::string& path, std::uint64_t offset, std::size_t size) {
   UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd.valid()) throw Error::from_errno("open " + path);
   std::string bytes(size, '\0');
-  const ssize_t n = ::pread(fd.get(), bytes.data(), bytes.size(), 0);
+  const ssize_t n = ::pread(fd.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
   if (n < 0) throw Error::from_errno("read " + path);
-  if (static_cast<std::size_t>(n) != size) throw Error("read " + path, "it ends before byte " + std::to_string(size));
+  if (static_cast<std::size_t>(n) != size)
+    throw Error("read " + path, "it ends before byte " + std::to_string(offset + size));
   return bytes;
 }
 

@@ -171,7 +171,28 @@ Awaitable<void> Build::make(const Node& node) {
     command.root = stage2_root_;
     co_await machine_.run(command);
   }
+  check_made(node);
   step.ok();
+}
+
+// A program that ended well and did otherwise, as an older one may do with what it does not know.
+void Build::check_made(const Node& content) {
+  const storage::Rule& kind = storage::rule(content);
+  if (kind.superblock.empty()) return;
+  const storage::Place& place = places_.at(content.id);
+  const std::string disk = device(storage::disk_below(storage_, content).id);
+  std::vector<std::string> superblock;
+  for (const storage::Range& range : kind.superblock)
+    superblock.push_back(machine_.read_device(disk, place.start + range.offset, range.size));
+  const std::string doing = "make " + device(content.id) + " as the golden " + content.on.front();
+  std::string difference;
+  try {
+    const Node made{content.id, content.on, {}, kind.read(superblock)};
+    difference = kind.difference(content, place.ground, made);
+  } catch (const Error& error) {
+    throw in_context(doing, error);
+  }
+  if (!difference.empty()) throw Error(doing, "read back, " + difference);
 }
 
 }  // namespace ka::agent

@@ -37,7 +37,7 @@ class Build {
   // After place().
 
   const std::string& device(const storage::Id& id) const { return devices_.at(id); }  ///< "/dev/vda5"
-  std::uint64_t bytes(const storage::Id& id) const { return places_.at(id).ground.bytes; }
+  Job job(const storage::Node& node) const { return {node, device(node.id), places_.at(node.id).ground}; }
   /// For people, a line a node.
   std::vector<std::string> text() const;
 
@@ -47,6 +47,7 @@ class Build {
   Awaitable<void> make_table(const Target& target);
   /// Gives its partitions to programs.
   void let_programs_in(const Target& target);
+  /// And reads its superblock back, which must say what the golden one does.
   Awaitable<void> make(const storage::Node& node);
 
  private:
@@ -56,7 +57,7 @@ class Build {
   Awaitable<void> check_table(const Target& target);
   void check_kernel_sees(const Target& target) const;
   std::string write_script(const Target& target);
-  Job job(const storage::Node& node) const { return {node, device(node.id), bytes(node.id)}; }
+  void check_made(const storage::Node& content);
   std::string mount_point(const storage::Id& content) const;
 
   Machine& machine_;

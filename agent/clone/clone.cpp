@@ -171,10 +171,14 @@ class Clone {
   Awaitable<void> load_file_systems() {
     for (const wire::Mount& mount : manifest_.mounts) {
       const std::string type = type_of(mount);
-      if (kernel_knows(type)) continue;
-      std::string alias = "fs-" + type;
-      co_await context_.load_module(alias);
-      if (!kernel_knows(type)) throw Error("mount " + type, "this kernel has no such file system");
+      if (!kernel_knows(type)) {
+        std::string alias = "fs-" + type;
+        co_await context_.load_module(alias);
+        if (!kernel_knows(type)) throw Error("mount " + type, "this kernel has no such file system");
+      }
+      const Maker& kind = maker(manifest_.storage.at(mount.fs));
+      const std::vector<std::string> modules = kind.modules ? kind.modules(mount.options) : std::vector<std::string>();
+      for (const std::string& module : modules) co_await context_.load_module(module);
     }
   }
 
@@ -282,7 +286,7 @@ class Clone {
       Log::Step step(log_, "Mounting " + device + " as " + context_.target + mount.point + " ");
       if (mount.point != "/") machine_.make_directories(target);
       const storage::Node& fs = manifest_.storage.at(mount.fs);
-      mounts_.mount_disk(device, target, type_of(mount), MS_NOATIME, maker(fs).mount_data(fs, mount.options));
+      mounts_.mount_disk(device, target, type_of(mount), MS_NOATIME, maker(fs).mount_data(fs, mount.options, false));
       step.ok();
     }
   }
@@ -444,8 +448,7 @@ class Clone {
     const std::string device = build_.device(id);
     if (is_mounted(node)) co_await finish_writes(device);
     if (!maker(node).check) co_return;
-    const Job job{node, device, build_.bytes(id)};
-    Command command = maker(node).check(job);
+    Command command = maker(node).check(build_.job(node));
     command.root = context_.stage2_root;
     co_await machine_.run(command);
   }
@@ -471,8 +474,11 @@ class Clone {
     Log::Step step(log_, manifest_.verify_all ? "Reading all files back from the disk"
                                               : "Reading the files of /boot back from the disk");
     for (const std::string& device : mounted_devices()) co_await finish_writes(device);  // e2fsck has read some of it
-    for (const wire::Mount& mount : manifest_.mounts)
-      mounts_.mount(build_.device(mount.fs), target_of(mount), type_of(mount), MS_RDONLY | MS_NOATIME, "");
+    for (const wire::Mount& mount : manifest_.mounts) {
+      const storage::Node& fs = manifest_.storage.at(mount.fs);
+      mounts_.mount(build_.device(mount.fs), target_of(mount), type_of(mount), MS_RDONLY | MS_NOATIME,
+                    maker(fs).mount_data(fs, mount.options, true));
+    }
     {
       auto tell = [this, before = std::uint64_t{0}]() mutable {
         const std::uint64_t now = proof_->bytes_read();

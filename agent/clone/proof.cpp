@@ -6,6 +6,7 @@
 #include <linux/fs.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -40,6 +41,15 @@ UniqueFd open_below(const std::string& root, const std::string& path, int flags)
 
 bool at_or_after(const struct timespec& time, const struct timespec& other) {
   return time.tv_sec != other.tv_sec ? time.tv_sec > other.tv_sec : time.tv_nsec >= other.tv_nsec;
+}
+
+// FAT and exFAT have one time for both, in steps of two seconds, and give it back when somebody sets it.
+bool has_change_times(int fd) {
+  constexpr long fat = 0x4d44, exfat = 0x2011bab0;
+  struct statfs status {};
+  if (::fstatfs(fd, &status) != 0) throw Error::from_errno("ask for the kind of a file system");
+  const auto type = static_cast<long>(status.f_type);
+  return type != fat && type != exfat;
 }
 
 }  // namespace
@@ -227,7 +237,8 @@ void Proof::note_changes(const std::string& root) {
     const UniqueFd fd = open_below(root, directories_[directory] + name, O_PATH);
     struct stat status {};
     if (fd.valid() && ::fstat(fd.get(), &status) != 0) throw Error::from_errno("look at /" + escape_bytes(name));
-    const bool changed = !fd.valid() || !S_ISREG(status.st_mode) || at_or_after(status.st_ctim, copied_);
+    const bool changed =
+        !fd.valid() || !S_ISREG(status.st_mode) || at_or_after(status.st_ctim, copied_) || !has_change_times(fd.get());
     if (!changed) return;
     if (note.kind == Note::content) bytes_ -= note.size;
     --files_;
@@ -251,6 +262,7 @@ void Proof::walk(const std::string& root, const std::string& directory) {
     std::unique_ptr<DIR, int (*)(DIR*)> entries(::fdopendir(here), ::closedir);
     if (!entries) throw Error::from_errno("read /" + escape_bytes(path));
     fd.release();
+    const bool tells = has_change_times(here);
     errno = 0;
     while (const dirent* entry = ::readdir(entries.get())) {
       const std::string name = entry->d_name;
@@ -259,7 +271,8 @@ void Proof::walk(const std::string& root, const std::string& directory) {
       if (::fstatat(here, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0)
         throw Error::from_errno("look at /" + escape_bytes(path + name));
       if (S_ISDIR(status.st_mode)) todo.push_back(path + name + "/");
-      if (S_ISREG(status.st_mode) && at_or_after(status.st_ctim, copied_)) add(path + name, look_at(here, name, path));
+      const bool changed = !tells || at_or_after(status.st_ctim, copied_);
+      if (S_ISREG(status.st_mode) && changed) add(path + name, look_at(here, name, path));
       errno = 0;
     }
     if (errno != 0) throw Error::from_errno("read /" + escape_bytes(path));

@@ -37,7 +37,7 @@ class Proof {
   void copied();
 
   /// Files below `root` that were changed, made or removed since copied(): their digests are taken again, from what
-  /// the file system holds. Throws Error naming the file.
+  /// the file system holds; so are those of all files where no time tells of changes. Throws Error naming the file.
   void note_changes(const std::string& root);
 
   /// Reads all noted files below `root` and compares. Throws Error naming the first file that differs, that is missing

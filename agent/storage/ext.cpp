@@ -10,9 +10,6 @@ namespace {
 
 using storage::Ext;
 
-// Set and cleared by the kernel or e2fsck as things happen; mke2fs knows no such option.
-const char* const states_not_features[] = {"needs_recovery", "orphan_present", "journal_dev"};
-
 std::string joined(const std::vector<std::string>& words, const char* separator) {
   std::string text;
   for (const std::string& word : words) text += (text.empty() ? "" : separator) + word;
@@ -94,27 +91,25 @@ std::vector<std::string> options(const Ext& e, std::uint64_t size) {
   add("-E", extended_options(e));
   std::string features;
   for (const std::string& feature : e.features)
-    if (std::find(std::begin(states_not_features), std::end(states_not_features), feature) ==
-        std::end(states_not_features))
-      features += "," + feature;
+    if (!storage::is_ext_state(feature)) features += "," + feature;
   if (!features.empty()) add("-O", "none" + features);
   return argv;
 }
 
 std::vector<Command> make(const Job& job) {
   const Ext& e = storage::as<Ext>(job.node);
-  auto argv = options(e, job.bytes);
+  auto argv = options(e, job.ground.bytes);
   argv.push_back(job.device);
   std::vector<Command> commands = {Command(std::move(argv))};
-  if (auto settings = tune(e, job.device, job.bytes)) commands.push_back(*std::move(settings));
+  if (auto settings = tune(e, job.device, job.ground.bytes)) commands.push_back(*std::move(settings));
   return commands;
 }
 
 Command dry_run(const Job& job, const std::string& file) {
-  auto argv = options(storage::as<Ext>(job.node), job.bytes);
+  auto argv = options(storage::as<Ext>(job.node), job.ground.bytes);
   argv.insert(argv.begin() + 1, "-n");
   argv.push_back(file);
-  argv.push_back(std::to_string(job.bytes / 1024) + "k");
+  argv.push_back(std::to_string(job.ground.bytes / 1024) + "k");
   return Command(std::move(argv));
 }
 
@@ -125,7 +120,8 @@ bool has_journal(const Ext& e) {
   return e.features.empty() || std::find(e.features.begin(), e.features.end(), "has_journal") != e.features.end();
 }
 
-std::string mount_data(const storage::Node& node, const std::string& options) {
+std::string mount_data(const storage::Node& node, const std::string& options, bool read_only) {
+  if (read_only) return "";
   const Ext& e = storage::as<Ext>(node);
   std::string data = options + (options.empty() ? "" : ",");
   // A clone is of no use after the first error, whatever the golden file system is told to do then.
@@ -143,7 +139,6 @@ std::string mount_type(const storage::Node& node) { return storage::as<Ext>(node
 
 const Maker ext_maker = {.programs = {"mke2fs", "tune2fs", "e2fsck"},
                          .longest_label = 16,
-                         .device = nullptr,
                          .make = make,
                          .dry_run = dry_run,
                          .check = check,

@@ -15,30 +15,28 @@ std::string partition_device(const storage::Node& node, const std::string& below
 }
 
 // In the order of What.
-const Maker* const makers[] = {&disk_maker, &table_maker, &partition_maker, &ext_maker, &swap_maker, &blocks_maker};
+const Maker* const makers[] = {&disk_maker, &table_maker, &partition_maker, &ext_maker,
+                               &fat_maker,  &xfs_maker,   &jfs_maker,       &reiserfs_maker,
+                               &f2fs_maker, &exfat_maker, &swap_maker,      &blocks_maker};
 static_assert(std::size(makers) == std::variant_size_v<storage::What>);
 
 }  // namespace
 
 // What stands on a disk and is made with its table (clone.cpp), or comes in a session.
 const Maker disk_maker = {};
-const Maker table_maker = {.programs = {"sh", "sfdisk", "truncate"},
-                           .longest_label = 0,
-                           .device = nullptr,
-                           .make = nullptr,
-                           .dry_run = nullptr,
-                           .check = nullptr,
-                           .mount_type = nullptr,
-                           .mount_data = nullptr};
-const Maker partition_maker = {.programs = {},
-                               .longest_label = 0,
-                               .device = partition_device,
-                               .make = nullptr,
-                               .dry_run = nullptr,
-                               .check = nullptr,
-                               .mount_type = nullptr,
-                               .mount_data = nullptr};
+const Maker table_maker = {.programs = {"sh", "sfdisk", "truncate"}, .longest_label = 0};
+const Maker partition_maker = {.longest_label = 0, .device = partition_device};
 const Maker blocks_maker = {};
+
+std::vector<std::string> charset_modules(const std::string& options) {
+  std::vector<std::string> modules;
+  for (std::string_view option : split(options, ',')) {
+    constexpr std::string_view page = "codepage=", charset = "iocharset=";
+    if (option.starts_with(page)) modules.push_back("nls_cp" + std::string(option.substr(page.size())));
+    if (option.starts_with(charset)) modules.push_back("nls_" + std::string(option.substr(charset.size())));
+  }
+  return modules;
+}
 
 const Maker& maker(const storage::Node& node) { return *makers[node.what.index()]; }
 

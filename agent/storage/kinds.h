@@ -15,34 +15,41 @@ namespace ka::agent {
 /// A node of the graph that is to be made here.
 struct Job {
   const storage::Node& node;
-  std::string device;       ///< where it is made: "/dev/sda5"
-  std::uint64_t bytes = 0;  ///< of it
+  std::string device;      ///< where it is made: "/dev/sda5"
+  storage::Ground ground;  ///< how large that is
 };
 
 /// What a kind lacks is null.
 struct Maker {
-  std::vector<std::string> programs;  ///< of stage2
-  std::size_t longest_label = 255;    ///< bytes
+  std::vector<std::string> programs = {};  ///< of stage2
+  std::size_t longest_label = 255;         ///< bytes
   /// What a device is called here, by what the one below it is called; null: as that.
-  std::string (*device)(const storage::Node&, const std::string& below);
+  std::string (*device)(const storage::Node&, const std::string& below) = nullptr;
   /// Makes it with the golden UUID, label, features and settings.
-  std::vector<Command> (*make)(const Job&);
+  std::vector<Command> (*make)(const Job&) = nullptr;
   /// Asks the same program whether it would make it so, on a regular file that is not changed.
-  Command (*dry_run)(const Job&, const std::string& file);
+  Command (*dry_run)(const Job&, const std::string& file) = nullptr;
   /// Looks whether an unmounted file system is clean, and changes nothing.
-  Command (*check)(const Job&);
-  std::string (*mount_type)(const storage::Node&);
-  /// mount(2) data for the time of the copy; `options` of the golden mount.
-  std::string (*mount_data)(const storage::Node&, const std::string& options);
+  Command (*check)(const Job&) = nullptr;
+  std::string (*mount_type)(const storage::Node&) = nullptr;
+  /// mount(2) data for the time of the copy, or for reading it back; `options` of the manifest's mount.
+  std::string (*mount_data)(const storage::Node&, const std::string& options, bool read_only) = nullptr;
+  /// Kernel modules that such a mount asks for, beside its file system's own; those built in are no error.
+  std::vector<std::string> (*modules)(const std::string& options) = nullptr;
 };
 
 const Maker& maker(const storage::Node& node);
+
+/// The modules of the character sets that these mount options name. The mount would ask for them, too, but only once
+/// the disk was written.
+std::vector<std::string> charset_modules(const std::string& options);
 
 /// Throws Error if a content has not the room for what it is to hold, with its own overhead, or cannot keep its label.
 /// `point`: where it is mounted; may be empty.
 void check_fit(const storage::Storage& storage, const storage::Node& content, const storage::Ground& ground,
                const std::string& point);
 
-extern const Maker disk_maker, table_maker, partition_maker, ext_maker, swap_maker, blocks_maker;
+extern const Maker disk_maker, table_maker, partition_maker, ext_maker, fat_maker, xfs_maker, jfs_maker, reiserfs_maker,
+    f2fs_maker, exfat_maker, swap_maker, blocks_maker;
 
 }  // namespace ka::agent

@@ -15,13 +15,6 @@ std::vector<Command> make(const Job& job) {
 
 }  // namespace
 
-const Maker swap_maker = {.programs = {"mkswap"},
-                          .longest_label = 15,
-                          .device = nullptr,
-                          .make = make,
-                          .dry_run = nullptr,
-                          .check = nullptr,
-                          .mount_type = nullptr,
-                          .mount_data = nullptr};
+const Maker swap_maker = {.programs = {"mkswap"}, .longest_label = 15, .make = make};
 
 }  // namespace ka::agent

@@ -54,6 +54,7 @@ Awaitable<Prepared> prepare(asio::io_context& io, const CloneOptions& options) {
   std::vector<std::string> points = mount_points(ready.plan.manifest);
   ready.tree = std::make_unique<GoldenTree>(points);
   ready.stage2 = co_await find_stage2(io, options.stage2, ready.tree->work_folder());
+  check_stage2(ready.plan, ready.stage2.makes);
   check_sources(ready);
   add_survey(ready.plan, survey(ready.tree->root(), points, ready.plan.excluded));
   co_return ready;

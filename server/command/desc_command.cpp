@@ -59,7 +59,7 @@ Awaitable<void> print_desc(asio::io_context& io, std::string name) {
   Command command({"sfdisk", "--json", medium.path});
   std::string json = co_await output_of(io, command);
   const storage::ReadTable table = storage::read_sfdisk(json);
-  if (const std::string strange = strange_table(table, read_start(medium.path, boot_sector)); !strange.empty())
+  if (const std::string strange = strange_table(table, read_at(medium.path, 0, boot_sector)); !strange.empty())
     throw Error("desc " + medium.path, "its partition table " + strange);
   const auto partitions = desc_of(medium.path, table, medium.disk);
   write_all(STDOUT_FILENO,

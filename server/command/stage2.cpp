@@ -64,6 +64,25 @@ Awaitable<std::string> pack(asio::io_context& io, std::string folder, std::strin
   co_return file;
 }
 
+// Mounted in the namespace of this process: nobody else sees it, and it ends with it.
+Awaitable<std::string> read_makes(asio::io_context& io, std::string place, std::string file, std::string work_folder) {
+  const std::string name = "/ka/stage2.json";
+  if (is_directory(place)) co_return read_file_if_any(place + name).value_or("");
+  const std::string point = work_folder + "/stage2";
+  std::string makes;
+  try {
+    make_directories(point);
+    Command mount({"mount", "-t", "squashfs", "-o", "ro,loop", file, point});
+    co_await run_checked(io, mount);
+    makes = read_file_if_any(point + name).value_or("");
+    Command unmount({"umount", point});
+    co_await run_checked(io, unmount);
+  } catch (const Error&) {
+    // No loop device, no squashfs in this kernel: the plan says that it is not known.
+  }
+  co_return makes;
+}
+
 }  // namespace
 
 bool packs_stage2(const std::string& asked) {
@@ -93,6 +112,7 @@ Awaitable<Stage2> find_stage2(asio::io_context& io, std::string asked, std::stri
       found.from += " (" + found.file + ")";
   }
   found.size = checked_size(found.file);
+  found.makes = co_await read_makes(io, place, found.file, work_folder);
   co_return found;
 }
 

@@ -12,8 +12,8 @@
 #include "base/files.h"
 #include "base/process.h"
 #include "base/text.h"
+#include "server/golden/kinds.h"
 #include "server/golden/touch_mounts.h"
-#include "wire/storage/ext.h"
 
 namespace ka::server {
 
@@ -46,14 +46,15 @@ Awaitable<void> read_table(asio::io_context& io, Golden& golden, std::string dri
     Command command({"sfdisk", "--json", "/dev/" + drive});
     std::string json = co_await output_of(io, command);
     golden.tables[drive] = storage::read_sfdisk(json);
-    golden.boot_records[drive] = read_start("/dev/" + drive, boot_sector);
+    golden.boot_records[drive] = read_at("/dev/" + drive, 0, boot_sector);
   } catch (const Error& error) {
     golden.table_errors[drive] = error.what();
   }
 }
 
 // What cannot be told of a partition is an error of that partition: it may be one that is not cloned.
-Awaitable<void> probe(asio::io_context& io, Golden& golden, std::string partition, bool mounted_ext) {
+// `mounted`: as what it is, or "".
+Awaitable<void> probe(asio::io_context& io, Golden& golden, std::string partition, std::string mounted) {
   constexpr int nothing_found = 2, ambivalent = 8;
   Probe& found = golden.probes[partition];
   Command blkid({"blkid", "-p", "-o", "udev", "/dev/" + partition});
@@ -65,11 +66,18 @@ Awaitable<void> probe(asio::io_context& io, Golden& golden, std::string partitio
     found.error = "it carries the marks of more than one file system or use";
   else
     found.error = "blkid -p ended with " + status.text() + ": " + std::string(trim(text));
-  if (found.type.rfind("ext", 0) != 0 && !mounted_ext) co_return;
+  const Reader* reader = find_reader(mounted.empty() ? found.type : mounted);
+  if (!reader) co_return;
   try {
-    Command dumpe2fs({"dumpe2fs", "-h", "/dev/" + partition});
-    std::string header = co_await output_of(io, dumpe2fs);
-    golden.ext[partition] = parse_dumpe2fs(header);
+    Answers answers;
+    for (const storage::Range& range : reader->kind.superblock)
+      answers.superblock.push_back(read_at("/dev/" + partition, range.offset, range.size));
+    if (!reader->program.empty()) {
+      Command program(reader->program);
+      program.argv.push_back("/dev/" + partition);
+      answers.program = co_await output_of(io, program);
+    }
+    golden.answers[partition] = std::move(answers);
   } catch (const Error& error) {
     found.error = error.what();
   }
@@ -149,12 +157,10 @@ Awaitable<Golden> inspect(asio::io_context& io, std::vector<std::string> drives)
     auto table = golden.tables.find(device.disk);
     if (device.partition == 0 || table == golden.tables.end() || !table->second.known()) continue;
     const storage::Partition* entry = table->second.find(device.partition);
-    auto is_here = [&](const Mount& m) {
-      return m.major == device.major && m.minor == device.minor && storage::is_ext(m.type);
-    };
-    const bool mounted_ext = std::any_of(golden.mounts.begin(), golden.mounts.end(), is_here);
-    if (entry != nullptr && entry->role != storage::Role::extended)
-      co_await probe(io, golden, device.name, mounted_ext);
+    auto is_here = [&](const Mount& m) { return m.major == device.major && m.minor == device.minor; };
+    const auto mount = std::find_if(golden.mounts.begin(), golden.mounts.end(), is_here);
+    std::string mounted = mount == golden.mounts.end() ? "" : mount->type;
+    if (entry != nullptr && entry->role != storage::Role::extended) co_await probe(io, golden, device.name, mounted);
   }
   co_return golden;
 }

@@ -27,10 +27,10 @@ struct Probe {
   std::string error;  ///< why it could not be told; counts only for a partition that is cloned
 };
 
-/// What dumpe2fs says of an ext2/3/4 file system.
-struct ExtHeader {
-  storage::Ext ext;                   ///< but for its version and how full it is
-  std::vector<std::string> not_kept;  ///< of its settings, in words
+/// What was asked of a partition for its kind (server/golden/kinds.h), which alone understands it.
+struct Answers {
+  std::vector<std::string> superblock;  ///< what lies where its rule says; empty: not read
+  std::string program;                  ///< what its program printed; empty: none was asked, or it failed
 };
 
 /// How full a mounted file system is.
@@ -65,7 +65,7 @@ struct Golden {
   std::map<std::string, std::string> table_errors;
   std::map<std::string, std::string> boot_records;        ///< by drive: its first sector
   std::map<std::string, Probe> probes;                    ///< by partition
-  std::map<std::string, ExtHeader> ext;                   ///< by partition
+  std::map<std::string, Answers> answers;                 ///< by partition
   std::map<std::string, Usage> usage;                     ///< by mount point
   std::map<std::string, std::vector<std::string>> links;  ///< by drive or partition: "/dev/disk/by-id/…", by-path
   bool uefi = false;                                      ///< booted by UEFI
@@ -82,9 +82,6 @@ Awaitable<Golden> inspect(asio::io_context& io, std::vector<std::string> drives)
 
 /// `blkid -p -o udev`. Values come out as bytes.
 Probe parse_blkid(std::string_view text);
-
-/// `dumpe2fs -h`. Throws Error when block size, inode size or features are not in it.
-ExtHeader parse_dumpe2fs(std::string_view text);
 
 /// The parts of inspect() that need only files; `root` is another place in tests. (golden_boot.cpp)
 GoldenBoot read_golden_boot(const std::string& root);

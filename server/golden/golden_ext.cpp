@@ -3,7 +3,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
-#include "server/golden/golden.h"
+#include "server/golden/kinds.h"
 #include "wire/storage/ext.h"
 
 namespace ka::server {
@@ -58,53 +58,52 @@ std::uint64_t journal_bytes(std::string_view text, std::uint32_t block_size) {
   return number.value_or(0) * (unit == 'M' ? mib : unit == 'k' ? 1024 : unit == 'G' ? mib * 1024 : 0);
 }
 
-bool has(const ExtHeader& header, std::string_view feature) {
-  return std::find(header.ext.features.begin(), header.ext.features.end(), feature) != header.ext.features.end();
+bool has(const storage::Ext& e, std::string_view feature) {
+  return std::find(e.features.begin(), e.features.end(), feature) != e.features.end();
 }
 
-void read_sizes(std::string_view text, ExtHeader& header) {
-  storage::Ext& e = header.ext;
+void read_sizes(std::string_view text, storage::Ext& e) {
   take(e.blocks, text, "Block count:");
   take(e.reserved_blocks, text, "Reserved block count:");
   e.reserved_blocks = std::min(e.reserved_blocks, e.blocks / 2);
-  if (has(header, "bigalloc")) take(e.cluster_size, text, "Cluster size:");
-  if (has(header, "flex_bg")) take(e.flex_groups, text, "Flex block group size:");
+  if (has(e, "bigalloc")) take(e.cluster_size, text, "Cluster size:");
+  if (has(e, "flex_bg")) take(e.flex_groups, text, "Flex block group size:");
   take(e.stride, text, "RAID stride:");
   take(e.stripe, text, "RAID stripe width:");
   // A size that mke2fs chose is right for this disk only.
-  const std::uint64_t journal = has(header, "has_journal") ? journal_bytes(text, header.ext.block_size) : 0;
-  if (journal != storage::default_ext_journal(e.blocks) * header.ext.block_size)
+  const std::uint64_t journal = has(e, "has_journal") ? journal_bytes(text, e.block_size) : 0;
+  if (journal != storage::default_ext_journal(e.blocks) * e.block_size)
     e.journal_mib = static_cast<std::uint32_t>(journal / mib);
   std::uint64_t inodes = 0;
   take(inodes, text, "Inode count:");
-  const std::uint64_t bytes = e.blocks * header.ext.block_size;
+  const std::uint64_t bytes = e.blocks * e.block_size;
   const std::uint64_t usual = storage::default_ext_inodes(bytes);
   if (inodes > 0 && (inodes < usual - usual / 8 || inodes > usual + usual / 8 + 1024))
     e.bytes_per_inode = static_cast<std::uint32_t>(std::min<std::uint64_t>(bytes / inodes, UINT32_MAX));
 }
 
-void read_quota(std::string_view text, ExtHeader& header) {
-  if (!has(header, "quota")) return;
+void read_quota(std::string_view text, storage::Ext& e, std::vector<std::string>& not_kept) {
+  if (!has(e, "quota")) return;
   constexpr std::pair<const char*, const char*> types[] = {
       {"User quota inode:", "usrquota"}, {"Group quota inode:", "grpquota"}, {"Project quota inode:", "prjquota"}};
   for (auto [line, type] : types)
-    if (!field_of(text, line).empty()) header.ext.quota_types.emplace_back(type);
-  header.not_kept.emplace_back("quota limits lie in hidden files of the file system and are not cloned (setquota)");
+    if (!field_of(text, line).empty()) e.quota_types.emplace_back(type);
+  not_kept.emplace_back("quota limits lie in hidden files of the file system and are not cloned (setquota)");
 }
 
 }  // namespace
 
-ExtHeader parse_dumpe2fs(std::string_view text) {
-  ExtHeader header;
-  header.ext.block_size = needed_number(text, "Block size:");
-  header.ext.inode_size = needed_number(text, "Inode size:");
-  for (std::string_view word : words(field_of(text, "Filesystem features:"))) header.ext.features.emplace_back(word);
-  if (header.ext.features.empty()) throw Error("dumpe2fs -h", "no \"Filesystem features:\" in what it printed");
-  header.ext.uuid = tag(text, "Filesystem UUID:");
-  header.ext.label = tag(text, "Filesystem volume name:");
+Reading parse_dumpe2fs(std::string_view text) {
+  storage::Ext e;
+  std::vector<std::string> not_kept;
+  e.block_size = needed_number(text, "Block size:");
+  e.inode_size = needed_number(text, "Inode size:");
+  for (std::string_view word : words(field_of(text, "Filesystem features:"))) e.features.emplace_back(word);
+  if (e.features.empty()) throw Error("dumpe2fs -h", "no \"Filesystem features:\" in what it printed");
+  e.uuid = tag(text, "Filesystem UUID:");
+  e.label = tag(text, "Filesystem volume name:");
 
-  storage::Ext& e = header.ext;
-  read_sizes(text, header);
+  read_sizes(text, e);
   take(e.reserved_uid, text, "Reserved blocks uid:");
   take(e.reserved_gid, text, "Reserved blocks gid:");
   e.errors = errors_of(text);
@@ -112,18 +111,18 @@ ExtHeader parse_dumpe2fs(std::string_view text) {
     if (word != "(none)") e.mount_options.emplace_back(word);
   e.more_mount_options = field_of(text, "Mount options:");
   if (e.more_mount_options.find_first_of(", ") != std::string::npos) {
-    header.not_kept.push_back("its own mount options " + e.more_mount_options + " are not cloned: tune2fs takes one");
+    not_kept.push_back("its own mount options " + e.more_mount_options + " are not cloned: tune2fs takes one");
     e.more_mount_options.clear();
   }
   take(e.mounts_between_checks, text, "Maximum mount count:");
   take(e.seconds_between_checks, text, "Check interval:");
-  if (has(header, "dir_index")) {
+  if (has(e, "dir_index")) {
     e.hash = field_of(text, "Default directory hash:");
     e.hash_seed = field_of(text, "Directory Hash Seed:");
   }
-  if (has(header, "casefold")) e.encoding = field_of(text, "Character encoding:");
-  read_quota(text, header);
-  return header;
+  if (has(e, "casefold")) e.encoding = field_of(text, "Character encoding:");
+  read_quota(text, e, not_kept);
+  return {std::move(e), std::move(not_kept)};
 }
 
 }  // namespace ka::server

@@ -27,6 +27,7 @@ std::vector<Mount> parse_mountinfo(std::string_view text) {
     mount.point = unescape_octal(fields[4]);
     mount.type = unescape_octal(dash[1]);
     mount.source = unescape_octal(dash[2]);
+    if (fields.end() - dash > 3) mount.options = unescape_octal(dash[3]);
     mounts.push_back(std::move(mount));
   }
   return mounts;

@@ -15,6 +15,7 @@ struct Mount {
   std::string point;              ///< bytes
   std::string type;               ///< "ext4"
   std::string source;             ///< "/dev/sda5", "tmpfs", "server:/export"
+  std::string options = {};       ///< of the file system: "rw,errors=remount-ro"
 };
 
 /// In the order they were mounted. Throws Error on a line that is not mountinfo.

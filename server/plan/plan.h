@@ -59,6 +59,10 @@ Plan make_plan(const Golden& golden, const PlanInput& input);
 /// Adds what only a walk through the files can tell. Throws Refusal if something does not fit its new partition.
 void add_survey(Plan& plan, const Survey& survey);
 
+/// `makes`: ka/stage2.json of the stage2 that will be sent; empty: not known, which is a warning. Throws Refusal if
+/// something of the plan cannot be made with it.
+void check_stage2(Plan& plan, const std::string& makes);
+
 /// What tar has to leave out: absolute paths.
 std::vector<std::string> left_out_of_stream(const Plan& plan);
 

@@ -1,6 +1,7 @@
 // The partitions of the drives that are cloned, and what is made on them.
 #include <algorithm>
 
+#include "base/error.h"
 #include "base/text.h"
 #include "server/golden/kinds.h"
 #include "server/golden/partition_table.h"
@@ -148,9 +149,7 @@ class DriveAdder {
     } else if (draft_.swapping.count(name)) {
       draft_.refuse(name + " is swap space in use, and the desc gives it another type");
     } else if (reader && !swap) {
-      draft_.warn(name + " (" + probe.type +
-                  ") is not mounted: the clones get it empty; mount it, or copy it with -D " + name);
-      add_read(name, *reader, probe);
+      add_unmounted(name, *reader, probe);
     } else if (!probe.type.empty()) {
       draft_.warn(name + " (" + probe.type + "): the clones get the partition without content; -D " + name +
                   " copies it");
@@ -159,13 +158,23 @@ class DriveAdder {
     }
   }
 
+  // Throws Error if it is nothing that its kind can keep.
   Node& add_read(const std::string& name, const Reader& reader, const Probe& probe) {
-    auto found = golden_.ext.find(name);
-    const ExtHeader* header = found == golden_.ext.end() ? nullptr : &found->second;
-    Node& content = storage::add_content(storage_, name, reader.read(reader, probe, header));
-    if (header && storage::usage_of(content))
-      for (const std::string& lost : header->not_kept) draft_.warn(name + ": " + lost);
-    return content;
+    auto found = golden_.answers.find(name);
+    Reading reading = reader.read(reader, probe, found == golden_.answers.end() ? Answers() : found->second);
+    for (const std::string& lost : reading.not_kept) draft_.warn(name + ": " + lost);
+    return storage::add_content(storage_, name, std::move(reading.what));
+  }
+
+  void add_unmounted(const std::string& name, const Reader& reader, const Probe& probe) {
+    try {
+      add_read(name, reader, probe);
+      draft_.warn(name + " (" + probe.type +
+                  ") is not mounted: the clones get it empty; mount it, or copy it with -D " + name);
+    } catch (const Error& error) {
+      draft_.warn(name + " (" + probe.type + "): " + error.what() +
+                  ": the clones get the partition without content; -D " + name + " copies it");
+    }
   }
 
   void add_mounted(const std::string& drive, const Node& node, const Mount& mount, const Probe& probe) {
@@ -177,7 +186,14 @@ class DriveAdder {
     if (draft_.raw.count(name))
       draft_.refuse("-D " + name + ": is mounted on " + mount.point + "; unmount it to copy it byte for byte");
     const Reader& reader = *find_reader(mount.type);  // cut() refuses what has none
-    Node& content = add_read(name, reader, probe);
+    Node* made = nullptr;
+    try {
+      made = &add_read(name, reader, probe);
+    } catch (const Error& error) {
+      draft_.refuse(name + " (" + mount.point + "): " + error.what() + "; -x " + mount.point + " leaves it out");
+      return;
+    }
+    Node& content = *made;
     const std::string uuid = storage::rule(content).names(storage_, content).uuid;
     if (!probe.error.empty() && !uuid.empty())
       draft_.warn(name + ": " + probe.error + "; it is mounted as " + mount.type + ", and cloned as that");
@@ -190,7 +206,7 @@ class DriveAdder {
     }
     if (draft_.excluded_path(mount.point))
       draft_.warn(mount.point + " is left out by -x: the clones get " + name + " empty");
-    manifest_.mounts.push_back({content.id, mount.point, reader.mount_options});
+    manifest_.mounts.push_back({content.id, mount.point, reader.mount_options(mount.options)});
   }
 
   void add_swap(const std::string& name, const Probe& probe) {

@@ -16,7 +16,7 @@ constexpr std::size_t largest_hook = 1 << 20, largest_desc = 1 << 20;
 
 std::string boot_record_of(const std::string& device) {
   if (::access(device.c_str(), F_OK) != 0) return {};  // the plan says so
-  return read_start(device, storage::boot_record_size);
+  return read_at(device, 0, storage::boot_record_size);
 }
 
 void add_boot_code(PlanInput& input, const std::string& drive, std::string code) {

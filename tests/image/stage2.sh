@@ -62,8 +62,8 @@ while IFS=: read -r path needs; do
     [ -f "$root/lib/modules/$version/$file" ] || fail "no $file"
   done
 done < "$depmod"
-for module in ext4 xfs btrfs jfs reiserfs vfat raid0 raid1 raid10 raid456 linear dm-mod dm-snapshot overlay qla2xxx \
-  lpfc crc32c_generic hyperv-keyboard; do
+for module in ext4 xfs btrfs jfs reiserfs f2fs exfat vfat raid0 raid1 raid10 raid456 \
+  linear dm-mod dm-snapshot overlay qla2xxx lpfc crc32c_generic hyperv-keyboard; do
   grep -q "/$module.ko:" "$depmod" || fail "no module $module"
 done
 ! grep ' unknown ' "$build/rescue.sqfs.firmware" || fail "initramfs/firmware.list knows nothing of these"
@@ -83,13 +83,21 @@ printf 'label: dos\n,32M,L\n,,L\n' | inside sfdisk -q /tmp/work/disk
 grep -q '/tmp/work/disk2' <<< "$(inside sfdisk -l /tmp/work/disk)" || fail "sfdisk wrote no second partition"
 truncate -s 300M "$work/fs"
 for mkfs in "mke2fs -q -F -t ext4" "mkfs.xfs -q -f" "mkfs.btrfs -q -f" "mkfs.jfs -q" "mkreiserfs -q -ff" mkfs.vfat \
-  mkswap; do
+  "mkfs.f2fs -q -f" mkfs.exfat mkswap; do
   # shellcheck disable=SC2086
   inside $mkfs /tmp/work/fs > "$folder/out" 2>&1 || { cat "$folder/out" >&2; fail "$mkfs"; }
   type=$(inside blkid -p -s TYPE -o value /tmp/work/fs)
   [ -n "$type" ] || fail "$mkfs made nothing that blkid knows"
   dd if=/dev/zero of="$work/fs" bs=1M count=2 conv=notrunc status=none
 done
+# What it says that it can make is what was tried; every kind is in it.
+for kind in swap ext fat xfs jfs reiserfs f2fs exfat; do
+  grep -q "\"$kind\": \[" "$root/ka/stage2.json" || fail "ka/stage2.json: $kind is not made"
+done
+for word in metadata_csum orphan_file resize_inode reflink bigtime nrext64 compression; do
+  grep -q "\"$word\"" "$root/ka/stage2.json" || fail "ka/stage2.json: no $word"
+done
+! grep -q parent "$root/ka/stage2.json" || fail "ka/stage2.json: mkfs.xfs of Debian 12 makes no parent"
 mkdir "$work/from" "$work/to"
 echo data > "$work/from/file"
 setfacl -m u:12345:r "$work/from/file"

@@ -7,7 +7,7 @@
 
 #include "agent/storage/kinds.h"
 #include "base/text.h"
-#include "server/golden/golden.h"
+#include "server/golden/kinds.h"
 #include "tests/unit/run_coroutine.h"
 #include "tests/unit/scratch.h"
 
@@ -69,10 +69,9 @@ class ExtSettings : public CoroutineTest {
     if (tune.size() > 2) run(tune);
 
     const std::string text = header(golden);
-    server::ExtHeader read = server::parse_dumpe2fs(text);
-    storage::Node node{"sda1:fs", {"sda1"}, {}, read.ext};
+    storage::Node node{"sda1:fs", {"sda1"}, {}, server::parse_dumpe2fs(text).what};
     std::get<storage::Ext>(node.what).version = type;
-    for (const Command& command : agent::maker(node).make({node, copy, clone_mib * mib})) run(command.argv);
+    for (const Command& command : agent::maker(node).make({node, copy, {clone_mib * mib, 512}})) run(command.argv);
     run({"e2fsck", "-f", "-n", copy});
     return {text, header(copy)};
   }
@@ -138,14 +137,14 @@ TEST_F(ExtSettings, WhatTheOperatorChoseStays) {
 }
 
 TEST_F(ExtSettings, WhatIsNotKeptIsSaid) {
-  const server::ExtHeader header = server::parse_dumpe2fs(
+  const server::Reading header = server::parse_dumpe2fs(
       "Filesystem features:      has_journal quota\nMount options:            data=journal,commit=30\n"
       "Block count:              51200\nBlock size:               1024\nInode size:\t          256\n"
       "User quota inode:         3\n");
   EXPECT_THAT(header.not_kept,
               testing::ElementsAre(testing::HasSubstr("data=journal,commit=30"), testing::HasSubstr("quota limits")));
-  EXPECT_EQ(header.ext.more_mount_options, "");
-  EXPECT_EQ(header.ext.quota_types, std::vector<std::string>{"usrquota"});
+  EXPECT_EQ(std::get<storage::Ext>(header.what).more_mount_options, "");
+  EXPECT_EQ(std::get<storage::Ext>(header.what).quota_types, std::vector<std::string>{"usrquota"});
 }
 
 }  // namespace

@@ -32,8 +32,8 @@ class GptBios(unittest.TestCase):
         self.rack.serve()
         server = TinyGolden(self.rack, self.LAYOUT)
         server.start()
-        as_it_is = self._clone(server, 1, 96, OPTIONS.replace("-p sda /root/desc ", ""))
-        by_desc = self._clone(server, 2, 80, OPTIONS)
+        as_it_is = self._clone(server, 1, self.LAYOUT.size_mib + 34, OPTIONS.replace("-p sda /root/desc ", ""))
+        by_desc = self._clone(server, 2, self.LAYOUT.size_mib + 18, OPTIONS)
         server.console.type("poweroff\n")
         server.machine.wait_end()
         for node in (as_it_is, by_desc):
@@ -90,8 +90,45 @@ class Extlinux(unittest.TestCase):
         node.console.wait(r"system is up: (?!golden)\S+")
 
 
+class XfsBios(GptBios):
+    """/ is an XFS, which GRUB for a BIOS reads."""
+
+    LAYOUT = tiny.XFS
+
+
+class Kinds(unittest.TestCase):
+    """A golden disk with a file system of each kind, onto a larger one: as they were, with all files and features."""
+
+    def setUp(self):
+        self.rack = self.enterContext(Rack(type(self).__name__))
+
+    def test(self):
+        layout = tiny.KINDS
+        self.rack.serve()
+        server = TinyGolden(self.rack, layout)
+        server.start()
+        for content in layout.extra:
+            content.fill(server.console)
+        golden = {content.point: content.digest(server.console) for content in layout.extra}
+        server.serve(1, OPTIONS.replace("-p sda /root/desc ", ""))
+        node = self.rack.machine("node1", 1, disks=[self.rack.blank_disk("node1", layout.size_mib + 40, "virtio-blk")],
+                                 memory=512).start()
+        node.console.wait(r"This machine is cloned", 400)
+        node.wait_end()
+        self.assertEqual(server.exit_status(), 0)
+        server.machine.cut_power()
+        ours, theirs = (disk.partitions(one.disks[0].path) for one in (server.machine, node))
+        self.assertEqual([(p.uuid, p.label, p.file_system) for p in ours],
+                         [(p.uuid, p.label, p.file_system) for p in theirs])
+        node.start("disk")
+        node.console.wait(r"system is up: (?!golden)\S+")
+        self.assertEqual({content.point: content.digest(node.console) for content in layout.extra}, golden)
+
+
+GOLDEN = {"GptBios": "tiny-gpt", "Extlinux": "tiny-extlinux", "XfsBios": "tiny-xfs", "Kinds": "tiny-kinds"}
+
 if __name__ == "__main__":
-    golden.prepare("tiny-gpt", "tiny-extlinux")
+    golden.prepare(*(GOLDEN[name] for name in sys.argv[1:] or GOLDEN))
     sandbox.enter()
     sandbox.need(*machine.programs())
     unittest.main(verbosity=2)

@@ -89,7 +89,18 @@ Names names(const Storage&, const Node& node) {
   return {.uuid = e.uuid, .label = e.label, .part_uuid = {}, .part_label = {}};
 }
 
+// Some are no more than what a file system went through.
+std::vector<std::string> features(const Node& node) {
+  std::vector<std::string> features = as<Ext>(node).features;
+  std::erase_if(features, [](const std::string& word) { return is_ext_state(word); });
+  return features;
+}
+
 }  // namespace
+
+bool is_ext_state(std::string_view feature) {
+  return feature == "needs_recovery" || feature == "orphan_present" || feature == "journal_dev";
+}
 
 bool is_ext(std::string_view type) { return type == "ext2" || type == "ext3" || type == "ext4"; }
 
@@ -113,6 +124,15 @@ std::uint64_t ext_inodes(const Ext& e, std::uint64_t size) {
   return wanted == usual ? 0 : wanted;
 }
 
-const Rule ext_rule = {"ext", Sort::content, text, check, names, room, need, nullptr, true, false};
+const Rule ext_rule = {.kind = "ext",
+                       .sort = Sort::content,
+                       .text = text,
+                       .check = check,
+                       .names = names,
+                       .room = room,
+                       .need = need,
+                       .hand_out = nullptr,
+                       .holds_files = true,
+                       .features = features};
 
 }  // namespace ka::storage

@@ -11,6 +11,9 @@ namespace ka::storage {
 /// "ext2", "ext3", "ext4".
 bool is_ext(std::string_view type);
 
+/// Set and cleared by the kernel or e2fsck as things happen; mke2fs knows no such feature.
+bool is_ext_state(std::string_view feature);
+
 /// Blocks of journal that mke2fs makes in a file system of so many blocks.
 std::uint64_t default_ext_journal(std::uint64_t blocks);
 

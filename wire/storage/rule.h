@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <set>
+#include <span>
 #include <string>
 
 #include "wire/storage/storage.h"
@@ -56,6 +57,12 @@ struct Names {
   std::string uuid, label, part_uuid, part_label;
 };
 
+/// Some bytes of a device.
+struct Range {
+  std::uint64_t offset = 0;
+  std::size_t size = 0;
+};
+
 struct Rule {
   const char* kind;  ///< in JSON: "disk"
   Sort sort;
@@ -71,6 +78,16 @@ struct Rule {
   void (*hand_out)(Placing&, const Node&);
   bool holds_files = false;      ///< a content that is mounted; its files come with the tree's
   bool comes_by_stream = false;  ///< a content that has a session of its own and is not made anew
+
+  /// Where its superblock lies. Empty: nobody reads it.
+  std::span<const Range> superblock = {};
+  /// What these bytes say, a text of just that size for each range. Throws Error if they are no superblock of this
+  /// kind, or one of what this kind cannot say: such a feature is named.
+  What (*read)(std::span<const std::string>) = nullptr;
+  /// In words, what of a content that was made on this ground is not as the golden one asks for; "": nothing is.
+  std::string (*difference)(const Node& golden, const Ground&, const Node& made) = nullptr;
+  /// Words for what of it programs and kernels may be too old for; each is a feature of stage2's ka/stage2.json.
+  std::vector<std::string> (*features)(const Node&) = nullptr;
 };
 
 const Rule& rule(const Node& node);

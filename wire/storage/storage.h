@@ -142,6 +142,95 @@ struct Ext {
   }
 };
 
+/// FAT12, FAT16, FAT32.
+struct Fat {
+  std::uint32_t width = 32;  ///< bits of an entry: 12, 16, 32
+  std::string uuid, label;   ///< the volume id: "7A1C-99E2"
+  Usage used;
+  std::uint32_t cluster_size = 0;  ///< bytes
+  std::uint32_t clusters = 0;      ///< of the golden one
+  std::uint32_t tables = 2;        ///< copies of the file allocation table
+  std::uint32_t root_entries = 0;  ///< of FAT12 and FAT16: what the root directory can hold
+
+  bool operator==(const Fat&) const = default;
+  template <typename Self, typename F>
+  static void each(Self& s, F& f) {
+    f("width", s.width), f("uuid", s.uuid), f("label", s.label), f("used", s.used), f("cluster_size", s.cluster_size),
+        f("clusters", s.clusters), f("tables", s.tables), f("root_entries", s.root_entries);
+  }
+};
+
+struct Xfs {
+  std::string uuid, label;
+  Usage used;
+  std::uint64_t bytes = 0;  ///< of the golden one
+  std::uint32_t block_size = 4096, inode_size = 512, directory_size = 4096;
+  std::uint32_t inode_percent = 25;   ///< of its room that inodes may take
+  std::vector<std::string> features;  ///< mkfs.xfs's words for what it has: "crc", "reflink"
+
+  bool operator==(const Xfs&) const = default;
+  template <typename Self, typename F>
+  static void each(Self& s, F& f) {
+    f("uuid", s.uuid), f("label", s.label), f("used", s.used), f("bytes", s.bytes), f("block_size", s.block_size),
+        f("inode_size", s.inode_size), f("directory_size", s.directory_size), f("inode_percent", s.inode_percent),
+        f("features", s.features);
+  }
+};
+
+/// Always of blocks of 4096 bytes.
+struct Jfs {
+  std::string uuid, label;
+  Usage used;
+  bool ignores_case = false;  ///< as OS/2 has it
+
+  bool operator==(const Jfs&) const = default;
+  template <typename Self, typename F>
+  static void each(Self& s, F& f) {
+    f("uuid", s.uuid), f("label", s.label), f("used", s.used), f("ignores_case", s.ignores_case);
+  }
+};
+
+/// Of format 3.6.
+struct Reiserfs {
+  std::string uuid, label;
+  Usage used;
+  std::uint32_t block_size = 4096;
+  std::string hash;  ///< of names in directories: "r5"
+
+  bool operator==(const Reiserfs&) const = default;
+  template <typename Self, typename F>
+  static void each(Self& s, F& f) {
+    f("uuid", s.uuid), f("label", s.label), f("used", s.used), f("block_size", s.block_size), f("hash", s.hash);
+  }
+};
+
+struct F2fs {
+  std::string uuid, label;
+  Usage used;
+  std::uint32_t segments = 1, sections = 1;  ///< in a section, in a zone
+  std::uint32_t encoding_flags = 0;          ///< of casefold: 1 is strict
+  std::vector<std::string> features;         ///< mkfs.f2fs's words
+
+  bool operator==(const F2fs&) const = default;
+  template <typename Self, typename F>
+  static void each(Self& s, F& f) {
+    f("uuid", s.uuid), f("label", s.label), f("used", s.used), f("segments", s.segments), f("sections", s.sections),
+        f("encoding_flags", s.encoding_flags), f("features", s.features);
+  }
+};
+
+struct Exfat {
+  std::string uuid, label;  ///< the volume's serial number: "7A1C-99E2"
+  Usage used;
+  std::uint32_t cluster_size = 4096;
+
+  bool operator==(const Exfat&) const = default;
+  template <typename Self, typename F>
+  static void each(Self& s, F& f) {
+    f("uuid", s.uuid), f("label", s.label), f("used", s.used), f("cluster_size", s.cluster_size);
+  }
+};
+
 struct Swap {
   std::string uuid, label;
 
@@ -165,7 +254,7 @@ struct Blocks {
 };
 
 /// A new kind is a struct above, a word here, and a line in each side's table.
-using What = std::variant<Disk, Table, Partition, Ext, Swap, Blocks>;
+using What = std::variant<Disk, Table, Partition, Ext, Fat, Xfs, Jfs, Reiserfs, F2fs, Exfat, Swap, Blocks>;
 
 struct Node {
   Id id;

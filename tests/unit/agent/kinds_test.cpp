@@ -26,7 +26,7 @@ storage::Node node(storage::What what) { return {"sda5:fs", {"sda5"}, {}, std::m
 std::string made(storage::What what, std::uint64_t bytes) {
   const storage::Node content = node(std::move(what));
   std::string text;
-  for (const Command& command : maker(content).make({content, "/dev/sda5", bytes}))
+  for (const Command& command : maker(content).make({content, "/dev/sda5", {bytes, 512}}))
     text += (text.empty() ? "" : "; ") + command.text();
   return text;
 }
@@ -43,7 +43,7 @@ std::string refused(storage::What what, std::uint64_t size) {
 }
 
 std::string mount_data(const storage::Ext& f, const std::string& options = "") {
-  return maker(node(f)).mount_data(node(f), options);
+  return maker(node(f)).mount_data(node(f), options, false);
 }
 
 TEST(FormatTest, ExtIsMadeAsTheGoldenOneWas) {

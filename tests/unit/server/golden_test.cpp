@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "server/golden/kinds.h"
 #include "server/golden/mounts.h"
 #include "server/golden/partition_table.h"
 
@@ -71,13 +72,14 @@ TEST(ServerGolden, BlkidInItsEncoding) {
 }
 
 TEST(ServerGolden, Dumpe2fs) {
-  ExtHeader ext = parse_dumpe2fs(
+  const Reading reading = parse_dumpe2fs(
       "Filesystem volume name:   <none>\nFilesystem features:      has_journal ext_attr metadata_csum\n"
       "Block count:              51200\nBlock size:               1024\nFragment size:            1024\n"
       "Inode size:\t          256\nRequired extra isize:     32\n");
-  EXPECT_EQ(ext.ext.block_size, 1024u);
-  EXPECT_EQ(ext.ext.inode_size, 256u);
-  EXPECT_EQ(ext.ext.features, (std::vector<std::string>{"has_journal", "ext_attr", "metadata_csum"}));
+  const auto& ext = std::get<storage::Ext>(reading.what);
+  EXPECT_EQ(ext.block_size, 1024u);
+  EXPECT_EQ(ext.inode_size, 256u);
+  EXPECT_EQ(ext.features, (std::vector<std::string>{"has_journal", "ext_attr", "metadata_csum"}));
   EXPECT_THROW(parse_dumpe2fs("Block size: 1024\n"), Error);
 }
 

@@ -130,8 +130,7 @@ TEST_F(ServerPlan, WhatCannotBeToldOfAPartitionCountsOnlyWhereItIsCloned) {
 
 TEST_F(ServerPlan, AMountedFileSystemIsWhatItIsMountedAs) {
   golden_.probes["sda6"] = {"", "", "", "it carries the marks of more than one file system or use"};
-  golden_.ext["sda6"].ext.uuid = "0002";
-  golden_.ext["sda6"].ext.label = "var";
+  golden_.answers["sda6"].program += "Filesystem UUID: 0002\nFilesystem volume name: var\n";
   Plan plan = this->plan();
   EXPECT_EQ(mounted(plan, "/var").uuid, "0002");
   EXPECT_EQ(mounted(plan, "/var").label, "var");

@@ -65,8 +65,8 @@ class ServerPlan : public testing::Test {
     golden_.probes["sda5"] = {"ext4", "0001", "", ""};
     golden_.probes["sda6"] = {"ext3", "0002", "var", ""};
     golden_.probes["sdb1"] = {"ext4", "0003", "data", ""};
-    golden_.ext["sda5"] = ext(4096, 256, {"has_journal", "extent"});
-    golden_.ext["sda6"] = ext(1024, 128, {"has_journal"});
+    golden_.answers["sda5"] = ext(4096, 256, "has_journal extent");
+    golden_.answers["sda6"] = ext(1024, 128, "has_journal");
     golden_.usage["/"] = {3000 * mib, 40000};
     golden_.usage["/var"] = {1000 * mib, 5000};
     golden_.usage["/data"] = {10 * mib, 50};
@@ -81,12 +81,10 @@ class ServerPlan : public testing::Test {
     golden_.files = files_of_map(files_);
   }
 
-  static ExtHeader ext(std::uint32_t block_size, std::uint32_t inode_size, std::vector<std::string> features) {
-    ExtHeader header;
-    header.ext.block_size = block_size;
-    header.ext.inode_size = inode_size;
-    header.ext.features = std::move(features);
-    return header;
+  static Answers ext(int block_size, int inode_size, const std::string& features) {
+    return {{},
+            "Block size: " + std::to_string(block_size) + "\nInode size: " + std::to_string(inode_size) +
+                "\nFilesystem features: " + features + "\n"};
   }
 
   void mounts(const std::string& text) { golden_.mounts = parse_mountinfo(text); }

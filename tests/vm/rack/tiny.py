@@ -10,7 +10,8 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import disk
+from . import contents, disk
+from .contents import Content
 from .golden import ROOT, cached
 from .sandbox import run, run_bytes
 
@@ -27,6 +28,9 @@ class Layout:
     swap: int  # ... and of the swap space
     grub: str  # GRUB's name of the root partition; "": it starts by extlinux
     format: tuple[str, ...] = ()  # more words for mke2fs
+    extra: tuple[Content, ...] = ()  # beside / and the swap space
+    modules: tuple[str, ...] = ()  # of the kernel, for them
+    root_type: str = "ext4"
 
     @property
     def mounts(self) -> dict[int, str]:
@@ -44,7 +48,17 @@ GPT = Layout("tiny-gpt.img", "gpt", 62,
 # What extlinux of that age does not read, or not beyond a few blocks (extents).
 EXTLINUX = Layout("tiny-extlinux.img", "dos", 58, DOS.table, DOS.desc, root=1, swap=2, grub="",
                   format=("-O", "^64bit,^metadata_csum,^extent"))
-LAYOUTS = {"tiny": DOS, "tiny-gpt": GPT, "tiny-extlinux": EXTLINUX}
+# A file system of each kind; those that this machine cannot mount are filled and looked at by the machines themselves.
+KINDS = Layout("tiny-kinds.img", "gpt", 62 + contents.size_mib(contents.KINDS),
+               'start=1MiB, size=1MiB, type=' + disk.BIOS_BOOT + '\nsize=6MiB, type=S\n' +
+               "".join(f"size={c.mib}MiB, type={c.type}\n" for c in contents.KINDS) + 'type=L, name="the root"\n',
+               "", root=3 + len(contents.KINDS), swap=2, grub=f"gpt{3 + len(contents.KINDS)}", extra=contents.KINDS,
+               modules=contents.MODULES)
+# An XFS with what GRUB could read long ago, and with a log of the least that mkfs.xfs makes.
+XFS = Layout("tiny-xfs.img", "gpt", 330, 'start=1MiB, size=1MiB, type=' + disk.BIOS_BOOT +
+             '\nsize=6MiB, type=S\nsize=320MiB, type=L\n', "1: bios 1\n2: swap 6\n3: linux fill\n", root=3, swap=2,
+             grub="gpt3", modules=("xfs",), root_type="xfs")
+LAYOUTS = {"tiny": DOS, "tiny-gpt": GPT, "tiny-extlinux": EXTLINUX, "tiny-kinds": KINDS, "tiny-xfs": XFS}
 MOUNTS = DOS.mounts
 
 UNPACKED_EXTLINUX = ROOT / "build/unpacked/usr/bin/extlinux"
@@ -55,14 +69,14 @@ MODULES = ["virtio_pci", "virtio_blk", "virtio_scsi", "virtio_net", "virtio_rng"
 _INITRD_INIT = """\
 #!/bin/sh
 mount -t devtmpfs dev /dev; mount -t proc proc /proc; mount -t sysfs sys /sys
-modprobe -a ext4 crc32c_generic squashfs loop
+modprobe -a ext4 crc32c_generic squashfs loop $(cat /modules)
 for pass in 1 2 3; do
   find /sys -name modalias | xargs cat | sort -u | xargs modprobe -q -a -b 2>/dev/null
   modprobe -q -a sd_mod virtio_rng
 done
 for word in $(cat /proc/cmdline); do case $word in root=*) root=${word#root=};; esac; done
 until device=$(findfs $root 2>/dev/null); do sleep 0.1; done
-mount -t ext4 $device /root
+mount -t $(cat /root-type) $device /root
 mount --move /dev /root/dev; mount --move /proc /root/proc; mount --move /sys /root/sys
 exec switch_root /root /sbin/init
 """
@@ -73,6 +87,9 @@ mount -t tmpfs -o mode=755 run /run
 mount -t tmpfs -o mode=1777 tmp /tmp
 hostname "$(cat /etc/hostname)"
 swapon -a
+while read -r spec point type options rest; do
+  [ $point = / ] || [ $type = swap ] || mount -t $type -o $options $(blkid -U ${spec#UUID=}) $point
+done < /etc/fstab
 ip link set lo up
 for nic in /sys/class/net/e*; do
   ip link set ${nic##*/} up
@@ -125,16 +142,18 @@ def tiny(layout: Layout = DOS) -> Path:
     kernel = ROOT / "build/kernel"
     if not (kernel / "vmlinuz").exists():
         run(ROOT / "initramfs/debian-kernel", kernel)
-    key = inspect.getsource(inspect.getmodule(tiny)) + os.readlink(kernel / "vmlinuz")
+    key = inspect.getsource(inspect.getmodule(tiny)) + inspect.getsource(contents) + os.readlink(kernel / "vmlinuz")
     return cached(layout.image, key, lambda image: _build(image, layout, kernel))
 
 
 def _build(image: Path, layout: Layout, kernel: Path) -> None:
     tree = image.with_suffix(".tree")
     shutil.rmtree(tree, ignore_errors=True)
-    _system(tree, kernel)
+    _system(tree, kernel, layout)
     root_uuid, swap_uuid = str(uuid.uuid4()), str(uuid.uuid4())
-    _write(tree / "etc/fstab", f"UUID={root_uuid} / ext4 defaults 0 1\nUUID={swap_uuid} none swap sw 0 0\n")
+    fstab = "".join(f"UUID={c.uuid} {c.point} {c.file_system} {c.options} 0 2\n" for c in layout.extra)
+    _write(tree / "etc/fstab", f"UUID={root_uuid} / {layout.root_type} defaults 0 1\n"
+                               f"UUID={swap_uuid} none swap sw 0 0\n{fstab}")
     if layout.grub:
         _write(tree / "boot/grub/grub.cfg", _GRUB.format(uuid=root_uuid))
     else:
@@ -143,9 +162,10 @@ def _build(image: Path, layout: Layout, kernel: Path) -> None:
     disk.write_table(image, layout.size_mib, layout.table, layout.label)
     there = {partition.number: partition for partition in disk.partitions(image)}
     root = there[layout.root]
-    run("mke2fs", "-q", "-t", "ext4", *layout.format, "-L", "tiny-root", "-U", root_uuid, "-d", tree, "-E",
-        f"offset={root.offset}", image, f"{root.size >> 10}k")
+    _ROOTS[layout.root_type](image, root, tree, root_uuid, layout.format)
     _swap_space(image, there[layout.swap], swap_uuid)
+    for number, content in enumerate(layout.extra, start=layout.swap + 1):
+        content.make(image, there[number])
     if layout.grub:
         disk.write_grub(image, f"(,{layout.grub})/boot/grub")
     else:
@@ -165,6 +185,21 @@ def _extlinux_files(tree: Path, root_uuid: str) -> None:
     shutil.copy(_SYSLINUX_MBR, tree / str(_SYSLINUX_MBR).lstrip("/"))
 
 
+def _ext4_root(image: Path, partition: disk.Partition, tree: Path, identity: str, options: tuple[str, ...]) -> None:
+    run("mke2fs", "-q", "-t", "ext4", *options, "-L", "tiny-root", "-U", identity, "-d", tree, "-E",
+        f"offset={partition.offset}", image, f"{partition.size >> 10}k")
+
+
+def _xfs_root(image: Path, partition: disk.Partition, tree: Path, identity: str, options: tuple[str, ...]) -> None:
+    Content("xfs", "/", 0, identity, ("mkfs.xfs", "-q", "-L", "tiny-root", "-m", f"bigtime=0,rmapbt=1,uuid={identity}",
+                                      "-i", "sparse=0", *options)).make(image, partition)
+    with disk.mounted(image, {partition.number: "/"}, image.with_suffix(".mnt"), read_only=False) as root:
+        run("cp", "--archive", f"{tree}/.", root)
+
+
+_ROOTS = {"ext4": _ext4_root, "xfs": _xfs_root}
+
+
 def _swap_space(image: Path, partition: disk.Partition, identity: str) -> None:
     header = image.with_suffix(".swap")
     with header.open("wb") as file:
@@ -176,16 +211,19 @@ def _swap_space(image: Path, partition: disk.Partition, identity: str) -> None:
     header.unlink()
 
 
-def _system(tree: Path, kernel: Path) -> None:
+def _system(tree: Path, kernel: Path, layout: Layout) -> None:
     for name in ("bin", "sbin", "usr/bin", "usr/sbin", "etc", "dev", "proc", "sys", "run", "mnt/ka", "root", "var/log",
                  "var/lib", "boot/grub", "srv/data", "srv/excluded", "lib64"):
         (tree / name).mkdir(parents=True)
+    for content in layout.extra:
+        (tree / content.point.lstrip("/")).mkdir(parents=True)
     (tree / "tmp").mkdir(mode=0o1777)
     _busybox(tree)
     for tool in TOOLS:
         install_program(tree, Path(shutil.which(tool)))
     shutil.copy(kernel / "vmlinuz", tree / "boot/vmlinuz")
-    busybox_initrd(tree / "boot/initrd", kernel / "modules", MODULES, _INITRD_INIT)
+    busybox_initrd(tree / "boot/initrd", kernel / "modules", MODULES, _INITRD_INIT, list(layout.modules),
+                   layout.root_type)
     _write(tree / "etc/rc", _RC, 0o755)
     _write(tree / "etc/udhcpc", _UDHCPC, 0o755)
     _write(tree / "etc/inittab", _INITTAB)
@@ -224,14 +262,19 @@ def install_program(tree: Path, program: Path, place: Path | None = None) -> Non
         shutil.copy(file, target)
 
 
-def busybox_initrd(initrd: Path, modules: Path, wanted: list[str], init: str) -> None:
-    """An initrd of busybox, the wanted modules with all they depend on, and a script that is /init."""
+def busybox_initrd(initrd: Path, modules: Path, wanted: list[str], init: str, more: list[str] = [],
+                   root_type: str = "") -> None:
+    """An initrd of busybox, the wanted modules with all they depend on, and a script that is /init. The names of the
+    modules in `more` are in /modules."""
+    wanted = wanted + more
     tree = initrd.with_suffix(".tree")
     version = modules.resolve().name
     for name in ("bin", "dev", "proc", "sys", "root"):
         (tree / name).mkdir(parents=True)
     _busybox(tree)
     _write(tree / "init", init, 0o755)
+    _write(tree / "root-type", root_type + "\n")
+    _write(tree / "modules", " ".join(more) + "\n")
     base = modules.resolve().parents[2]
     listed = run("modprobe", "--show-depends", "--ignore-install", "-d", base, "-S", version, "-a", *wanted)
     for line in listed.splitlines():

@@ -1,0 +1,62 @@
+// Any bytes in the place of a superblock, whose kind the first of them says: refused, or a content that a manifest can
+// hold, and that is what it is.
+
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "wire/storage/check.h"
+#include "wire/storage/place.h"
+#include "wire/storage/rule.h"
+
+namespace {
+
+using namespace ka::storage;
+
+template <std::size_t index = 0>
+const Rule& rule_by(std::size_t wanted) {
+  if constexpr (index + 1 < std::variant_size_v<What>) {
+    if (wanted % std::variant_size_v<What> != index) return rule_by<index + 1>(wanted);
+  }
+  Node node;
+  node.what.emplace<index>();
+  return rule(node);
+}
+
+void look_at(const Rule& kind, const std::vector<std::string>& superblock) {
+  Node node{"sda1:fs", {"sda1"}, {}, kind.read(superblock)};
+  const Ground ground{std::uint64_t{1} << 36, 512};
+  if (&rule(node) != &kind) std::abort();
+  const Where where{{}, node, "storage[0]"};
+  try {
+    kind.check(where);
+  } catch (const ka::Error&) {
+    return;  // the server refuses it
+  }
+  const std::uint64_t room = kind.room(node, ground);
+  if (kind.room(node, {ground.bytes * 2, 512}) < room) std::abort();
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  if (size == 0) return 0;
+  const Rule& kind = rule_by(data[0]);
+  if (kind.superblock.empty()) return 0;
+  std::string bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
+  std::vector<std::string> superblock;
+  std::size_t at = 0;
+  for (const Range& range : kind.superblock) {
+    std::string part = at < bytes.size() ? bytes.substr(at, range.size) : "";
+    part.resize(range.size, '\0');
+    superblock.push_back(part);
+    at += range.size;
+  }
+  try {
+    look_at(kind, superblock);
+  } catch (const ka::Error&) {
+  }
+  return 0;
+}

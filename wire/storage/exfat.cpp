@@ -1,0 +1,83 @@
+#include "wire/storage/kinds.h"
+#include "wire/storage/superblock.h"
+
+namespace ka::storage {
+
+namespace {
+
+constexpr std::uint64_t least_size = 4 * mib;
+
+// The file allocation table, four bytes a cluster, and parts that begin on whole MiB.
+std::uint64_t room(const Node& node, const Ground& ground) {
+  const std::uint64_t size = ground.bytes, cluster = as<Exfat>(node).cluster_size;
+  const std::uint64_t clusters = size / (cluster ? cluster : 512);
+  const std::uint64_t before = 3 * mib + clusters * 5;
+  constexpr std::uint64_t most = 0xfffffff5;
+  return size < least_size || size <= before || clusters > most || cluster < ground.sector ? 0 : size - before;
+}
+
+// Directories fall out a little larger.
+std::uint64_t need(const Node& node) {
+  const Usage& used = as<Exfat>(node).used;
+  return used.bytes + used.bytes / 50 + used.inodes * 0 + used.later;
+}
+
+void check(const Where& where) {
+  const Exfat& exfat = as<Exfat>(where.node);
+  where.uuid("uuid", exfat.uuid);
+  where.label("label", exfat.label);
+  where.size("used.bytes", exfat.used.bytes);
+  where.size("used.inodes", exfat.used.inodes);
+  where.size("used.later", exfat.used.later);
+  if (!is_volume_id(exfat.uuid)) where.fail("uuid", "is not that of an exFAT: 7A1C-99E2");
+  const std::uint32_t cluster = exfat.cluster_size;
+  if (cluster < 512 || cluster > 32 * mib || (cluster & (cluster - 1)) != 0)
+    where.fail("cluster_size", std::to_string(cluster) + " is impossible");
+}
+
+std::string text(const Node&) { return "exfat"; }
+
+Names names(const Storage&, const Node& node) {
+  const Exfat& exfat = as<Exfat>(node);
+  return {.uuid = exfat.uuid, .label = exfat.label, .part_uuid = {}, .part_label = {}};
+}
+
+// ---- Superblock
+
+constexpr Range boot_sector[] = {{0, 512}};
+
+What read(std::span<const std::string> superblock) {
+  const Superblock sector("exFAT", superblock[0]);
+  if (sector.bytes(3, 8) != "EXFAT   " || sector.little(510, 2) != 0xaa55) sector.fail("its mark is missing");
+  const std::uint64_t shift = sector.little(108, 1) + sector.little(109, 1);
+  if (shift < 9 || shift > 25) sector.fail("clusters of 2^" + std::to_string(shift) + " bytes are impossible");
+  if (sector.little(110, 1) != 1) sector.fail("it has more than one file allocation table, and cannot be cloned");
+  Exfat exfat;
+  exfat.cluster_size = std::uint32_t{1} << shift;
+  exfat.uuid = sector.volume_id(100);
+  return exfat;
+}
+
+// The label lies among the files.
+std::string difference(const Node& golden, const Ground&, const Node& made) {
+  Exfat meant = as<Exfat>(golden);
+  meant.label.clear();
+  return differing_fields(meant, as<Exfat>(made));
+}
+
+}  // namespace
+
+const Rule exfat_rule = {.kind = "exfat",
+                         .sort = Sort::content,
+                         .text = text,
+                         .check = check,
+                         .names = names,
+                         .room = room,
+                         .need = need,
+                         .hand_out = nullptr,
+                         .holds_files = true,
+                         .superblock = boot_sector,
+                         .read = read,
+                         .difference = difference};
+
+}  // namespace ka::storage
