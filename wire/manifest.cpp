@@ -45,7 +45,8 @@ json encode(const InodeFlags& f) {
   return {{"directory", json_text(f.directory)},
           {"names", json_texts(f.names)},
           {"flags", f.flags},
-          {"project", f.project}};
+          {"project", f.project},
+          {"directories", f.directories}};
 }
 
 json encode(const BootLoader& b) {
@@ -80,6 +81,7 @@ InodeFlags decode_flags(const JsonReader& in) {
   f.names = in.texts("names");
   f.flags = in.number<std::uint32_t>("flags");
   f.project = in.number<std::uint32_t>("project");
+  f.directories = in.flag("directories");
   return f;
 }
 

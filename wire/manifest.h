@@ -44,18 +44,23 @@ struct BareDirectory {
 /// A UNIX socket: tar leaves them out, so they travel here.
 using Socket = BareDirectory;
 
-/// The flags of chattr(1) that a clone's files get too: s u S i a d A j t D T x P c m and C (no copy on write). Not
-/// those that a file system sets by itself (extents, an index), nor those that make another kind of file (encryption,
-/// verity, names without case): the server refuses these.
-inline constexpr std::uint32_t carried_inode_flags = 0x2283'c4ff;
+/// The flags of chattr(1) that a clone's files get too: s u S i a d A j t D T x P c m, C (no copy on write) and F
+/// (names without case). Not those that a file system sets by itself (extents, an index), nor those that make another
+/// kind of file (encryption, verity): the server refuses these.
+inline constexpr std::uint32_t carried_inode_flags = 0x6283'c4ff;
+
+/// Of these, those that only an empty file (C) or directory (F) can get or lose; what is made in a directory that has
+/// them gets them too.
+inline constexpr std::uint32_t early_inode_flags = 0x4080'0000;
 
 /// Flags and project ids, which tar does not carry, of files and directories that lie in one directory and have the
-/// same.
+/// same. A directory comes before all that is in it. Flags may be 0: its directory's early ones are not this file's.
 struct InodeFlags {
   std::string directory;           ///< absolute, bytes
   std::vector<std::string> names;  ///< in it; "." for "/" itself
   std::uint32_t flags = 0;         ///< FS_IOC_SETFLAGS: of carried_inode_flags
   std::uint32_t project = 0;
+  bool directories = false;  ///< all of them are; else none is
 };
 
 inline constexpr const char* loader_names[] = {"none", "grub", "lilo", "extlinux"};

@@ -302,6 +302,8 @@ class Clone {
                  "--numeric-owner", "--same-owner", "--same-permissions", "--xattrs", "--xattrs-include=*",
                  "--delay-directory-restore", "--warning=no-timestamp"});
     tar.root = context_.stage2_root;
+    // Into the file that is there; else it would be removed and made anew.
+    if (make_early_inodes(machine_, clone_, manifest_) > 0) tar.argv.emplace_back("--overwrite");
     // tar ends well also when it could not set an attribute or an ACL, and only says so.
     std::string lost;
     auto show = [this, &lost](std::string_view line) {
@@ -315,6 +317,7 @@ class Clone {
     proof_->copied();
     log_received(stats);
     if (!lost.empty()) throw Error("copy the system", lost);
+    remove_unwritten(machine_, clone_, manifest_);
     log_.line("Linux copy done.");
   }
 

@@ -2,6 +2,8 @@
 
 #include <sys/stat.h>
 
+#include <set>
+
 #include "base/error.h"
 #include "base/text.h"
 
@@ -20,6 +22,25 @@ void take_after(Machine& machine, const std::string& path, const wire::BareDirec
 bool can_have_flags(const std::string& path) {
   struct stat status {};
   return ::lstat(path.c_str(), &status) == 0 && (S_ISREG(status.st_mode) || S_ISDIR(status.st_mode));
+}
+
+// The time of a file that was made early, until tar gives it another. No clock writes it.
+constexpr struct timespec unwritten = {1, 23};
+
+// Those that have an early flag, or lie in a directory that has.
+template <typename Do>
+void for_each_early(const CloneTree& clone, const wire::Manifest& manifest, Do&& act) {
+  std::set<std::string> handing_down;  // directories
+  for (const wire::InodeFlags& group : manifest.inode_flags) {
+    const bool early = group.flags & wire::early_inode_flags;
+    if (!early && !handing_down.count(group.directory)) continue;
+    const std::string directory = group.directory == "/" ? "" : group.directory;
+    for (const std::string& name : group.names) {
+      const std::string path = name == "." ? "/" : directory + "/" + name;
+      act(clone.root() + path, group);
+      if (early && group.directories) handing_down.insert(path);
+    }
+  }
 }
 
 }  // namespace
@@ -46,6 +67,31 @@ void make_bare_inodes(Machine& machine, CloneTree& clone, Log& log, const wire::
   clone.make_directory("/sys", 0555);
   clone.make_directory("/dev");
   clone.make_directory("/run");
+}
+
+std::size_t make_early_inodes(Machine& machine, CloneTree& clone, const wire::Manifest& manifest) {
+  std::size_t files = 0;
+  for_each_early(clone, manifest, [&](const std::string& path, const wire::InodeFlags& group) {
+    if (group.directories) {
+      machine.make_directories(path);
+    } else {
+      machine.make_directories(path.substr(0, path.rfind('/')));
+      machine.write_file(path, "", 0600);
+      ++files;
+    }
+    machine.set_inode_flags(path, group.flags & wire::early_inode_flags, 0);
+    if (!group.directories) machine.set_mtime(path, unwritten.tv_sec, unwritten.tv_nsec);
+  });
+  return files;
+}
+
+void remove_unwritten(Machine& machine, CloneTree& clone, const wire::Manifest& manifest) {
+  for_each_early(clone, manifest, [&](const std::string& path, const wire::InodeFlags& group) {
+    struct stat status {};
+    if (group.directories || ::lstat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return;
+    if (status.st_size == 0 && status.st_mtim.tv_sec == unwritten.tv_sec && status.st_mtim.tv_nsec == unwritten.tv_nsec)
+      machine.remove_file(path);
+  });
 }
 
 void set_inode_flags(Machine& machine, CloneTree& clone, Log& log, const wire::Manifest& manifest) {

@@ -5,6 +5,7 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -157,8 +158,27 @@ void LinuxMachine::set_inode_flags(const std::string& path, std::uint32_t flags,
   }
   unsigned now = 0;  // the kernel takes an int, whatever the header says
   if (::ioctl(fd.get(), FS_IOC_GETFLAGS, &now) != 0) throw Error::from_errno(doing);
-  unsigned wanted = (now & ~wire::carried_inode_flags) | flags;
-  if (wanted != now && ::ioctl(fd.get(), FS_IOC_SETFLAGS, &wanted) != 0) throw Error::from_errno(doing);
+  const unsigned wanted = (now & ~wire::carried_inode_flags) | flags;
+  if (wanted == now) return;
+  // Btrfs takes c for its usual compression, and forgets which one the file has.
+  constexpr const char* compression = "btrfs.compression";
+  char word[32];
+  const ssize_t size = ::fgetxattr(fd.get(), compression, word, sizeof word);
+  unsigned first = size > 0 ? wanted & ~static_cast<unsigned>(FS_IMMUTABLE_FL | FS_APPEND_FL) : wanted;
+  if (first != now && ::ioctl(fd.get(), FS_IOC_SETFLAGS, &first) != 0) throw Error::from_errno(doing);
+  if (size > 0) {
+    if (::fsetxattr(fd.get(), compression, word, static_cast<std::size_t>(size), 0) != 0)
+      throw Error::from_errno("set the compression of " + path);
+    if (wanted != first) {
+      if (::ioctl(fd.get(), FS_IOC_FSGETXATTR, &attributes) != 0) throw Error::from_errno(doing);
+      if (wanted & FS_IMMUTABLE_FL) attributes.fsx_xflags |= FS_XFLAG_IMMUTABLE;
+      if (wanted & FS_APPEND_FL) attributes.fsx_xflags |= FS_XFLAG_APPEND;
+      if (::ioctl(fd.get(), FS_IOC_FSSETXATTR, &attributes) != 0) throw Error::from_errno(doing);
+    }
+  }
+  // Btrfs leaves C as it is on a file with content, and says nothing.
+  if (::ioctl(fd.get(), FS_IOC_GETFLAGS, &now) != 0) throw Error::from_errno(doing);
+  if ((now ^ wanted) & wire::carried_inode_flags) throw Error(doing, "its file system has not taken all of them");
 }
 
 const UniqueFd& LinuxMachine::disk(const std::string& path) const {

@@ -7,8 +7,8 @@ namespace ka::server {
 
 namespace {
 
-// <linux/fs.h> of older kernels lacks some.
-constexpr std::uint32_t verity = 0x100000, casefold = 0x40000000;
+// <linux/fs.h> of older kernels lacks it.
+constexpr std::uint32_t verity = 0x100000;
 
 }  // namespace
 
@@ -24,7 +24,6 @@ InodeState inode_state(int fd) {
 const char* why_not_cloned(std::uint32_t flags) {
   if (flags & encrypted_inode) return "is encrypted (fscrypt): its content would arrive readable, or not at all";
   if (flags & verity) return "is protected by fs-verity, which a copy would not be";
-  if (flags & casefold) return "takes names in capitals and small letters as the same, which a copy would not";
   return nullptr;
 }
 

@@ -37,7 +37,7 @@ class Walker {
     struct stat status {};
     if (!fd.valid() || ::fstat(fd.get(), &status) != 0) throw Error::from_errno("open " + root);
     count(status, &result_.totals["/"]);
-    keep_flags(fd.get(), "/", ".");
+    keep_flags(fd.get(), "/", ".", status, 0);
     enter(std::move(fd), status, "", &result_.totals["/"]);
     while (!stack_.empty()) step();
     for (const std::string& path : excluded_) {
@@ -56,6 +56,7 @@ class Walker {
     ino_t inode;
     std::size_t path_size;  // of its path in path_
     Survey::Total* total;
+    std::uint32_t handed_down;      // of its flags, those that what is made in it gets
     std::vector<std::string> left;  // directories in it that are still to be walked
   };
 
@@ -84,8 +85,9 @@ class Walker {
   // `path` is "" for the root, so that names are always joined by one slash.
   void enter(UniqueFd fd, const struct stat& status, const std::string& path, Survey::Total* total) {
     path_ = path;
-    stack_.push_back({std::move(fd), status.st_dev, status.st_ino, path.size(), total, {}});
-    const int number = stack_.back().fd.get();
+    const int number = fd.get();
+    const std::uint32_t handed_down = inode_state(number).flags & wire::early_inode_flags;
+    stack_.push_back({std::move(fd), status.st_dev, status.st_ino, path.size(), total, handed_down, {}});
     UniqueFd copy(::fcntl(number, F_DUPFD_CLOEXEC, 0));
     std::unique_ptr<DIR, int (*)(DIR*)> dir(copy.valid() ? ::fdopendir(copy.get()) : nullptr, ::closedir);
     if (!dir) throw Error::from_errno("read directory " + escape_bytes(path));
@@ -128,7 +130,11 @@ class Walker {
       return;
     }
     if (mount_points_.count(path)) total = &result_.totals[path];
-    if (!count(status, total)) return;
+    if (!count(status, total)) {
+      // Whichever name tar meets first, the file must be made with its flags.
+      if (early_links_.count({status.st_dev, status.st_ino})) look_at_flags(dir, name, path, status, false);
+      return;
+    }
     if (path.size() > longest_path) {
       problem("has a path of more than " + std::to_string(longest_path) + " bytes, which tar cannot unpack", path);
       return;
@@ -160,21 +166,26 @@ class Walker {
       if (errno == ENOKEY) problem(why_not_cloned(encrypted_inode), path);
       return;  // tar says why, if it meets the same
     }
-    std::uint32_t flags = keep_flags(fd.get(), path.substr(0, path.size() - name.size()), name);
+    std::uint32_t flags =
+        keep_flags(fd.get(), path.substr(0, path.size() - name.size()), name, status, stack_.back().handed_down);
     if (const char* why = why_not_cloned(flags); why != nullptr && content_is_cloned) problem(why, path);
   }
 
-  // `directory` may end in a slash. Returns all flags.
-  std::uint32_t keep_flags(int fd, std::string_view directory, const std::string& name) {
+  // `directory` may end in a slash; what it hands down counts if this one has not got it. Returns all flags.
+  std::uint32_t keep_flags(int fd, std::string_view directory, const std::string& name, const struct stat& status,
+                           std::uint32_t handed_down) {
     InodeState state = inode_state(fd);
     const std::uint32_t flags = state.flags & wire::carried_inode_flags;
-    if (flags == 0 && state.project == 0) return state.flags;
+    if (flags == 0 && state.project == 0 && handed_down == 0) return state.flags;
+    const bool is_directory = S_ISDIR(status.st_mode);
+    if (!is_directory && status.st_nlink > 1 && ((flags | handed_down) & wire::early_inode_flags))
+      early_links_.insert({status.st_dev, status.st_ino});
     if (directory.size() > 1 && directory.back() == '/') directory.remove_suffix(1);
     auto& list = result_.inode_flags;
     // Found side by side, they are often alike: one entry.
     if (list.empty() || list.back().directory != directory || list.back().flags != flags ||
-        list.back().project != state.project)
-      list.push_back({std::string(directory), {}, flags, state.project});
+        list.back().project != state.project || list.back().directories != is_directory)
+      list.push_back({std::string(directory), {}, flags, state.project, is_directory});
     list.back().names.push_back(name);
     return state.flags;
   }
@@ -230,7 +241,7 @@ class Walker {
 
   const std::set<std::string> mount_points_, excluded_;
   std::set<std::string> met_;
-  std::set<std::pair<dev_t, ino_t>> linked_;
+  std::set<std::pair<dev_t, ino_t>> linked_, early_links_;
   std::vector<Level> stack_;
   std::string path_;                                                     // of the deepest level
   std::map<std::string, std::pair<std::string, std::size_t>> problems_;  // by reason: the first path, how many more

@@ -543,6 +543,31 @@ TEST(CloneTest, FlagsComeLastAndOnlyToWhatIsThere) {
   EXPECT_THAT(attempt.log.lines, Contains(" - Flags or project ids of 2 files set; 1 of them are not there any more"));
 }
 
+// No copy on write and names without case: only an empty file or directory can get them, or lose what it inherited.
+TEST(CloneTest, FlagsOfEmptyFilesComeBeforeTheFiles) {
+  constexpr std::uint32_t no_cow = 0x800000, casefold = 0x40000000, no_dump = 0x40;
+  wire::Manifest manifest = sample();
+  manifest.inode_flags = {{"/srv", {"vm"}, no_cow, 0, true},
+                          {"/etc", {"hostname"}, no_cow | no_dump, 0},
+                          {"/srv/vm", {"cow", "gone"}, no_dump, 5},
+                          {"/etc", {"fstab"}, no_dump, 0},
+                          {"/srv", {"windows"}, casefold, 0, true}};
+  Attempt attempt(manifest);
+  ASSERT_EQ(attempt.run(), "");
+  const auto& calls = attempt.machine.calls;
+  auto at = [&calls](const std::string& call) { return std::find(calls.begin(), calls.end(), call) - calls.begin(); };
+  auto starts = [](auto& call) { return call.starts_with("start tar"); };
+  const auto tar = std::find_if(calls.begin(), calls.end(), starts) - calls.begin();
+  EXPECT_THAT(calls[static_cast<std::size_t>(tar)], HasSubstr("--overwrite"));
+  for (const char* early : {"set_inode_flags T/srv/vm 8388608 0", "set_inode_flags T/etc/hostname 8388608 0",
+                            "set_inode_flags T/srv/vm/cow 0 0", "set_inode_flags T/srv/windows 1073741824 0"})
+    EXPECT_LT(at(early), tar) << early;
+  EXPECT_GT(at("set_inode_flags T/srv/vm/cow 64 5"), tar);
+  EXPECT_GT(at("set_inode_flags T/etc/fstab 64 0"), tar);
+  EXPECT_EQ(attempt.target.content("/etc/hostname"), "node7\n");
+  EXPECT_THAT(calls, Contains("remove_file T/srv/vm/gone"));
+}
+
 TEST(CloneTest, ASocketThatHasNoPlaceAnyMoreIsAWarning) {
   wire::Manifest manifest = sample();
   manifest.sockets[0].path = "/srv/ssh-x/agent.1";

@@ -119,6 +119,13 @@ TEST(ServerSurvey, FlagsOfFilesAndDirectories) {
     EXPECT_EQ(flags, right);
     EXPECT_LE(found.inode_flags.size(), 4u);
   }
+  if (can) {
+    std::map<std::string, bool> directories;
+    for (const wire::InodeFlags& group : survey(root, {"/"}, {}).inode_flags)
+      for (const std::string& name : group.names) directories[name] = group.directories;
+    EXPECT_EQ(directories,
+              (std::map<std::string, bool>{{"a", false}, {"b", false}, {"plain", false}, {"out", true}, {"c", false}}));
+  }
   set("/etc/plain", 0);
   remove_nested(root);
   if (!can) GTEST_SKIP() << "no flags in /var/tmp";

@@ -79,7 +79,7 @@ Manifest sample() {
   m.bare_directories = {proc, odd};
   odd.attributes = {{"security.selinux", std::string("system_u:object_r:tmp_t:s0\0", 27)}, {"user.\xe9", ""}};
   m.sockets = {odd};
-  m.inode_flags = {{"/", {"."}, 0x20000000, 7}, {"/etc", {"resolv.conf", "caf\xe9"}, 0x10, 0}};
+  m.inode_flags = {{"/", {"."}, 0x20000000, 7}, {"/etc", {"resolv.conf", "caf\xe9"}, 0x10, 0, true}};
   BootLoader grub;
   grub.disk = "sda";
   grub.modules = {"ata_piix", "jfs"};
@@ -120,6 +120,7 @@ TEST(ManifestTest, ComesBackAsItWasSent) {
   EXPECT_EQ(m.inode_flags[0].names, std::vector<std::string>{"."});
   EXPECT_EQ(m.inode_flags[0].project, 7u);
   EXPECT_EQ(m.inode_flags[1].names[1], "caf\xe9");
+  EXPECT_TRUE(m.inode_flags[1].directories);
   EXPECT_EQ(m.boot_loader->modules, (std::vector<std::string>{"ata_piix", "jfs"}));
   EXPECT_EQ(m.hooks[0].content, std::string("#!/bin/sh\nexit 0\n\0\xff", 19));
   EXPECT_TRUE(m.removable_allowed);
