@@ -20,7 +20,11 @@ json each(const std::vector<T>& list, json (*encode)(const T&)) {
 }
 
 json encode(const Mount& m) {
-  return {{"fs", json_text(m.fs)}, {"point", json_text(m.point)}, {"options", json_text(m.options)}};
+  return {{"fs", json_text(m.fs)},
+          {"point", json_text(m.point)},
+          {"options", json_text(m.options)},
+          {"subvolume", json_text(m.subvolume)},
+          {"apart", m.apart}};
 }
 
 json encode(const Stream& s) { return {{"session", json_text(s.session)}, {"of", json_text(s.of)}}; }
@@ -60,7 +64,9 @@ json encode(const TargetRule& t) { return {{"disk", json_text(t.disk)}, {"select
 
 json encode(const NetworkCard& c) { return {{"address", json_text(c.address)}, {"place", json_text(c.place)}}; }
 
-Mount decode_mount(const JsonReader& in) { return {in.text("fs"), in.text("point"), in.text("options")}; }
+Mount decode_mount(const JsonReader& in) {
+  return {in.text("fs"), in.text("point"), in.text("options"), in.text("subvolume"), in.flag("apart")};
+}
 Stream decode_stream(const JsonReader& in) { return {in.text("session"), in.text("of")}; }
 
 BareDirectory decode_inode(const JsonReader& in) {

@@ -20,10 +20,16 @@ namespace ka::wire {
 
 /// What of a golden machine's storage is mounted, and where.
 struct Mount {
-  storage::Id fs;       ///< a content that is made anew
-  std::string point;    ///< "/", "/var"
-  std::string options;  ///< that the data needs while it is written (acl, user_xattr); may be empty
+  storage::Id fs;              ///< a content that is made anew
+  std::string point;           ///< "/", "/var"
+  std::string options;         ///< that the data needs while it is written (acl, user_xattr); may be empty
+  std::string subvolume = {};  ///< of a content that has such: which; empty: its top
+  /// At a place of its own, only while the files come: what no mount of the golden machine shows.
+  bool apart = false;
 };
+
+/// Where such a mount is: apart_place and what its file system is called.
+inline constexpr std::string_view apart_place = "/.ka-apart-";
 
 /// A session of its own beside the tree of files: a content that is copied byte for byte.
 struct Stream {
@@ -114,6 +120,9 @@ struct Manifest {
   std::uint32_t step_limit_s = 3600;  ///< how long one step of a clone may take on a node; 0: as long as it likes
   std::vector<std::string> firmware = {"bios"};  ///< what can start the clone: "bios", "uefi"
 };
+
+/// Bytes of JSON; a node takes no more. Some millions of files with flags of their own.
+inline constexpr std::size_t largest_manifest = 64 << 20;
 
 /// Throws Error naming the field that does not go with the rest: a file system on a partition that is not
 /// there, two "/" or none, a path with "..", a hook name with "/", sizes that overflow, ….

@@ -60,14 +60,27 @@ bool lies_under(const std::string& path, const std::string& parent) {
   return parent == "/" || path.compare(0, parent.size() + 1, parent + "/") == 0;
 }
 
+void check_subvolume(const Mount& mount, const storage::Node& fs, std::size_t i) {
+  const storage::Rule& kind = storage::rule(fs);
+  const bool known = kind.has_subvolume ? kind.has_subvolume(fs, mount.subvolume) : mount.subvolume.empty();
+  // A comma would end an option of mount(2).
+  if (!known || mount.subvolume.find(',') != std::string::npos)
+    fail(at("mounts", i, "subvolume"), quoted(mount.subvolume) + " is none of " + quoted(mount.fs));
+  // It is removed at the end.
+  if (mount.apart && (!mount.point.starts_with(apart_place) || mount.point.find('/', 1) != std::string::npos))
+    fail(at("mounts", i, "point"), quoted(mount.point) + " is no place apart");
+}
+
 void check_mounts(const Manifest& m) {
-  std::set<storage::Id> mounted;
+  std::set<std::pair<storage::Id, std::string>> mounted;
   std::vector<std::string> points;
   for (std::size_t i = 0; i < m.mounts.size(); ++i) {
     const Mount& mount = m.mounts[i];
     const storage::Node& fs = content_named(m, at("mounts", i, "fs"), mount.fs);
     if (!storage::rule(fs).holds_files) fail(at("mounts", i, "fs"), quoted(mount.fs) + " holds no files");
-    if (!mounted.insert(mount.fs).second) fail(at("mounts", i, "fs"), quoted(mount.fs) + " is there twice");
+    if (!mounted.insert({mount.fs, mount.subvolume}).second)
+      fail(at("mounts", i, "fs"), quoted(mount.fs) + " is there twice");
+    check_subvolume(mount, fs, i);
     const std::string where = at("mounts", i, "point");
     check_path(where, mount.point);
     if (points.empty() && mount.point != "/") fail(where, "the first one is not /");

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "agent/bootable/subvolume_ids.h"
 #include "base/text.h"
 #include "wire/device_name.h"
 
@@ -325,6 +326,7 @@ std::vector<std::string> command_line_files(const CloneTree& clone) {
 bool correct_device_names(CloneTree& clone, Log& log, const wire::Manifest& manifest) {
   if (auto fstab = clone.read("/etc/fstab")) {
     apply(clone, log, "/etc/fstab", rewrite_fstab(*fstab, manifest));
+    apply(clone, log, "/etc/fstab", without_subvolume_ids(clone.read("/etc/fstab").value_or(""), manifest));
   } else {
     log.line(" - WARNING: the clone has no /etc/fstab");
   }
@@ -336,6 +338,7 @@ bool correct_device_names(CloneTree& clone, Log& log, const wire::Manifest& mani
       Rewritten rewritten = rewrite_device_names(clone.read(file).value_or(""), manifest, place.reader);
       if (place.reader == DeviceReader::boot_loader && !initrd_knows_uuid) keep_as_warnings(rewritten);
       bool changed = apply(clone, log, file, rewritten);
+      changed |= apply(clone, log, file, without_subvolume_ids(clone.read(file).value_or(""), manifest));
       initrd_is_old = initrd_is_old || (changed && place.in_initrd);
     }
   }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "agent/bootable/device_names.h"
 #include "agent/bootable/disk_drivers.h"
@@ -37,7 +38,6 @@ namespace ka::agent {
 
 namespace {
 
-constexpr std::size_t largest_manifest = 64 << 20;
 using storage::boot_code_size;
 constexpr auto between_news = std::chrono::seconds(2);
 
@@ -115,7 +115,7 @@ class Clone {
     log_.line("------| Ka |---- Install starting...");
     log_.line("Current session is -s " + std::string(wire::manifest_session));
     Log::Step step(log_, "Receiving partitions information");
-    BufferSink sink(largest_manifest);
+    BufferSink sink(wire::largest_manifest);
     std::string session = wire::manifest_session;
     co_await context_.link.receive(session, sink);
     manifest_ = wire::parse_manifest(sink.content());
@@ -251,6 +251,13 @@ class Clone {
     return maker(fs).mount_type(fs);
   }
 
+  std::string data_of(const wire::Mount& mount, bool read_only) const {
+    const storage::Node& fs = manifest_.storage.at(mount.fs);
+    std::string data = maker(fs).mount_data(fs, mount.options, read_only);
+    if (storage::rule(fs).has_subvolume) data += (data.empty() ? "subvol=/" : ",subvol=/") + mount.subvolume;
+    return data;
+  }
+
   std::string target_of(const wire::Mount& mount) const {
     return context_.target + (mount.point == "/" ? "" : mount.point);
   }
@@ -285,8 +292,7 @@ class Clone {
       const std::string target = target_of(mount);
       Log::Step step(log_, "Mounting " + device + " as " + context_.target + mount.point + " ");
       if (mount.point != "/") machine_.make_directories(target);
-      const storage::Node& fs = manifest_.storage.at(mount.fs);
-      mounts_.mount_disk(device, target, type_of(mount), MS_NOATIME, maker(fs).mount_data(fs, mount.options, false));
+      mounts_.mount_disk(device, target, type_of(mount), MS_NOATIME, data_of(mount, false));
       step.ok();
     }
   }
@@ -422,7 +428,8 @@ class Clone {
     auto note = [proof = proof_, target = context_.target] { proof->note_changes(target); };
     co_await run_beside(context_.io, std::move(note));
     // After the note, which takes a changed ctime for changed content.
-    set_inode_flags(machine_, clone_, log_, manifest_);
+    take_away_apart();
+    set_inode_flags(machine_, clone_, log_, manifest_, /*apart=*/false);
     Log::Step syncing(log_, "Syncing disks");
     const std::vector<std::string> mounted = mounts_.disks();
     for (const std::string& target : mounted) {
@@ -436,9 +443,31 @@ class Clone {
     Log::Step unmounting(log_, "Umounting " + context_.target);
     mounts_.unmount_all();
     unmounting.ok();
-    for (const wire::Mount& mount : manifest_.mounts) co_await check_unmounted(mount.fs);
+    for (const storage::Node& node : manifest_.storage.nodes) co_await finish(node);
+    std::set<storage::Id> checked;  // one may have been mounted in parts
+    for (const wire::Mount& mount : manifest_.mounts)
+      if (checked.insert(mount.fs).second) co_await check_unmounted(mount.fs);
     for (const storage::Node& node : manifest_.storage.nodes)
       if (!is_mounted(node)) co_await check_unmounted(node.id);
+  }
+
+  // What no mount of the golden machine shows has all its files, and nothing more is done to them.
+  void take_away_apart() {
+    set_inode_flags(machine_, clone_, log_, manifest_, /*apart=*/true);
+    for (auto mount = manifest_.mounts.rbegin(); mount != manifest_.mounts.rend(); ++mount) {
+      if (!mount->apart) continue;
+      mounts_.unmount(target_of(*mount));
+      clone_.remove(mount->point);
+    }
+  }
+
+  Awaitable<void> finish(const storage::Node& node) {
+    if (!maker(node).finish) co_return;
+    std::vector<Command> commands = maker(node).finish(build_.job(node));
+    for (Command& command : commands) {
+      command.root = context_.stage2_root;
+      co_await machine_.run(command);
+    }
   }
 
   bool is_mounted(const storage::Node& node) const {
@@ -477,10 +506,16 @@ class Clone {
     Log::Step step(log_, manifest_.verify_all ? "Reading all files back from the disk"
                                               : "Reading the files of /boot back from the disk");
     for (const std::string& device : mounted_devices()) co_await finish_writes(device);  // e2fsck has read some of it
+    std::map<std::string, std::string> elsewhere;
     for (const wire::Mount& mount : manifest_.mounts) {
-      const storage::Node& fs = manifest_.storage.at(mount.fs);
-      mounts_.mount(build_.device(mount.fs), target_of(mount), type_of(mount), MS_RDONLY | MS_NOATIME,
-                    maker(fs).mount_data(fs, mount.options, true));
+      std::string target = target_of(mount);
+      if (mount.apart) {
+        const std::string name = mount.point.substr(1);
+        target = context_.target + "-" + name;
+        machine_.make_directories(target);
+        elsewhere[name + "/"] = target;
+      }
+      mounts_.mount(build_.device(mount.fs), target, type_of(mount), MS_RDONLY | MS_NOATIME, data_of(mount, true));
     }
     {
       auto tell = [this, before = std::uint64_t{0}]() mutable {
@@ -489,7 +524,7 @@ class Clone {
         before = now;
       };
       Repeat news(context_.io, between_news, std::move(tell));
-      auto read = [proof = proof_, target = context_.target] { proof->read_back(target); };
+      auto read = [proof = proof_, target = context_.target, elsewhere] { proof->read_back(target, elsewhere); };
       co_await run_beside(context_.io, std::move(read));
     }
     step.ok();

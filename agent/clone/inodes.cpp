@@ -94,12 +94,14 @@ void remove_unwritten(Machine& machine, CloneTree& clone, const wire::Manifest& 
   });
 }
 
-void set_inode_flags(Machine& machine, CloneTree& clone, Log& log, const wire::Manifest& manifest) {
+void set_inode_flags(Machine& machine, CloneTree& clone, Log& log, const wire::Manifest& manifest, bool apart) {
   std::size_t done = 0, gone = 0;
   for (const wire::InodeFlags& group : manifest.inode_flags) {
     const std::string directory = clone.outside(group.directory, true);
     for (const std::string& name : group.names) {
       const std::string path = name == "." ? directory : directory + "/" + name;
+      const std::string here = (group.directory == "/" ? "" : group.directory) + "/" + name;
+      if (here.starts_with(wire::apart_place) != apart) continue;
       if (!can_have_flags(path)) {
         ++gone;
         continue;

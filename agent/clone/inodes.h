@@ -21,6 +21,7 @@ void remove_unwritten(Machine& machine, CloneTree& clone, const wire::Manifest& 
 
 /// Gives files their flags and project ids. The last thing that is done to a file: an immutable one cannot be changed
 /// after it. What is not there any more (a lease, an SSH key) is left out. Throws Error naming the file.
-void set_inode_flags(Machine& machine, CloneTree& clone, Log& log, const wire::Manifest& manifest);
+/// `apart`: those in mounts that are apart, or all others.
+void set_inode_flags(Machine& machine, CloneTree& clone, Log& log, const wire::Manifest& manifest, bool apart);
 
 }  // namespace ka::agent

@@ -289,7 +289,7 @@ Proof::Note Proof::look_at(int directory, const std::string& name, const std::st
   return note;
 }
 
-void Proof::read_back(const std::string& root) {
+void Proof::read_back(const std::string& root, const std::map<std::string, std::string>& elsewhere) {
   std::string first;
   std::uint64_t wrong = 0;
   bytes_read_ = 0;
@@ -298,7 +298,10 @@ void Proof::read_back(const std::string& root) {
     const std::string path = directories_[directory] + name;
     std::string why;
     try {
-      const UniqueFd fd = open_below(root, path, O_RDONLY | O_NONBLOCK);
+      auto moved = elsewhere.find(path.substr(0, path.find('/') + 1));
+      const UniqueFd fd = moved == elsewhere.end()
+                              ? open_below(root, path, O_RDONLY | O_NONBLOCK)
+                              : open_below(moved->second, path.substr(moved->first.size()), O_RDONLY | O_NONBLOCK);
       struct stat status {};
       if (!fd.valid() || ::fstat(fd.get(), &status) != 0)
         throw Error::from_errno("read /" + escape_bytes(path) + " back from the disk");

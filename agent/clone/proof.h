@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -41,8 +42,9 @@ class Proof {
   void note_changes(const std::string& root);
 
   /// Reads all noted files below `root` and compares. Throws Error naming the first file that differs, that is missing
-  /// or cannot be read, and how many there are.
-  void read_back(const std::string& root);
+  /// or cannot be read, and how many there are. Of `elsewhere`: what has been in the folder of that name ("a/") is
+  /// below another root now.
+  void read_back(const std::string& root, const std::map<std::string, std::string>& elsewhere = {});
 
   /// For a person who waits: bytes to be read back, and read so far. From any thread.
   std::uint64_t bytes() const { return bytes_; }

@@ -8,6 +8,8 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include <cstdio>
+
 #include "base/error.h"
 #include "base/extended_attributes.h"
 #include "base/files.h"
@@ -111,7 +113,7 @@ void LinuxMachine::write_file(const std::string& path, std::string_view content,
 }
 
 void LinuxMachine::remove_file(const std::string& path) {
-  if (::unlink(path.c_str()) != 0 && errno != ENOENT) throw Error::from_errno("remove " + path);
+  if (::remove(path.c_str()) != 0 && errno != ENOENT) throw Error::from_errno("remove " + path);
 }
 
 void LinuxMachine::make_socket(const std::string& path) {

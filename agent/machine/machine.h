@@ -52,7 +52,8 @@ class Machine {
   /// A regular file that is there gets another content and keeps everything else: owner, mode, hard links, ACLs and
   /// other extended attributes. One that is not there is made with `mode`.
   virtual void write_file(const std::string& path, std::string_view content, mode_t mode = 0644) = 0;
-  virtual void remove_file(const std::string& path) = 0;  ///< no error if it is not there
+  /// Or an empty directory. No error if it is not there.
+  virtual void remove_file(const std::string& path) = 0;
   virtual void make_socket(const std::string& path) = 0;  ///< a UNIX socket's inode, as mknod(2) makes it
   virtual void set_owner(const std::string& path, std::uint32_t uid, std::uint32_t gid) = 0;
   virtual void set_mode(const std::string& path, mode_t mode) = 0;

@@ -19,6 +19,12 @@ void Mounts::mount_disk(const std::string& device, const std::string& target, co
   machine_.watch_writes(target, device);
 }
 
+void Mounts::unmount(const std::string& target) {
+  machine_.unmount(target);
+  std::erase(targets_, target);
+  std::erase(disks_, target);
+}
+
 void Mounts::unmount_others() { unmount_down_to(disks_.size()); }
 
 void Mounts::unmount_all() {

@@ -22,6 +22,8 @@ class Mounts {
   /// Targets of mount_disk, in their order.
   const std::vector<std::string>& disks() const { return disks_; }
 
+  void unmount(const std::string& target);
+
   /// Those that are mounted over a disk's and are no disks themselves: /proc and the like.
   void unmount_others();
 

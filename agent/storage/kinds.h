@@ -27,6 +27,8 @@ struct Maker {
   std::string (*device)(const storage::Node&, const std::string& below) = nullptr;
   /// Makes it with the golden UUID, label, features and settings.
   std::vector<Command> (*make)(const Job&) = nullptr;
+  /// What can only be done to it when all files are there and it is unmounted; may be nothing.
+  std::vector<Command> (*finish)(const Job&) = nullptr;
   /// Asks the same program whether it would make it so, on a regular file that is not changed.
   Command (*dry_run)(const Job&, const std::string& file) = nullptr;
   /// Looks whether an unmounted file system is clean, and changes nothing.
@@ -49,7 +51,7 @@ std::vector<std::string> charset_modules(const std::string& options);
 void check_fit(const storage::Storage& storage, const storage::Node& content, const storage::Ground& ground,
                const std::string& point);
 
-extern const Maker disk_maker, table_maker, partition_maker, ext_maker, fat_maker, xfs_maker, jfs_maker, reiserfs_maker,
-    f2fs_maker, exfat_maker, swap_maker, blocks_maker;
+extern const Maker disk_maker, table_maker, partition_maker, ext_maker, fat_maker, xfs_maker, btrfs_maker, jfs_maker,
+    reiserfs_maker, f2fs_maker, exfat_maker, swap_maker, blocks_maker;
 
 }  // namespace ka::agent

@@ -16,12 +16,6 @@ namespace ka::server {
 
 namespace {
 
-std::vector<std::string> mount_points(const wire::Manifest& manifest) {
-  std::vector<std::string> points;
-  for (const wire::Mount& mount : manifest.mounts) points.push_back(mount.point);
-  return points;
-}
-
 // All that this run needs of the machine's own programs.
 std::vector<std::string> programs_for(const CloneOptions& options) {
   std::vector<std::string> programs = {"sfdisk", "blkid", "dumpe2fs", "tar"};
@@ -51,12 +45,17 @@ Awaitable<Prepared> prepare(asio::io_context& io, const CloneOptions& options) {
   Golden golden = co_await inspect(io, drives);
   ready.plan = make_plan(golden, ready.input);
   co_await check_tar(io);
-  std::vector<std::string> points = mount_points(ready.plan.manifest);
-  ready.tree = std::make_unique<GoldenTree>(points);
+  ready.tree = std::make_unique<GoldenTree>(ready.plan.manifest);
   ready.stage2 = co_await find_stage2(io, options.stage2, ready.tree->work_folder());
   check_stage2(ready.plan, ready.stage2.makes);
   check_sources(ready);
-  add_survey(ready.plan, survey(ready.tree->root(), points, ready.plan.excluded));
+  const Survey found = survey_of(ready.plan, ready.tree->root(), ready.tree->apart());
+  add_survey(ready.plan, found);
+  if (const std::size_t size = wire::to_json(ready.plan.manifest).size(); size > wire::largest_manifest)
+    throw Error("describe this machine to the nodes",
+                "sockets, flags (lsattr) and project ids of its files take " + format_size(size) + ", more than the " +
+                    format_size(wire::largest_manifest) +
+                    " that a node takes; -x leaves out directories of such files");
   co_return ready;
 }
 

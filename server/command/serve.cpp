@@ -12,12 +12,11 @@ namespace ka::server {
 
 namespace {
 
-std::string manifest_of_now(Plan plan, const std::string& root) {
-  std::vector<std::string> points;
-  for (const wire::Mount& mount : plan.manifest.mounts) points.push_back(mount.point);
+std::string manifest_of_now(Plan plan, const std::string& root, const std::string& apart) {
   // A directory of -x that went meanwhile is not missed.
   plan.excluded_by_conf.insert(plan.excluded.begin(), plan.excluded.end());
-  add_survey(plan, survey(root, points, plan.excluded));
+  const Survey found = survey_of(plan, root, apart);
+  add_survey(plan, found);
   return wire::to_json(plan.manifest);
 }
 
@@ -84,15 +83,15 @@ std::vector<Session> sessions_of(asio::io_context& io, const CloneOptions& optio
   told.manifest.step_limit_s = options.step_limit;
   manifest.expected = wire::to_json(told.manifest).size();
   // Each round is told what is there then: sockets and directories come and go.
-  manifest.open = [&io, told = std::move(told), root = ready.tree->root()] {
-    std::function<std::string()> work = [told, root] { return manifest_of_now(told, root); };
+  manifest.open = [&io, told = std::move(told), root = ready.tree->root(), apart = ready.tree->apart()] {
+    std::function<std::string()> work = [told, root, apart] { return manifest_of_now(told, root, apart); };
     return computed_source(io, "look at the files again", work);
   };
   sessions.push_back(std::move(manifest));
 
   Session system;
   system.name = wire::system_session;
-  system.open = [&io, said, tar = tar_command(ready.tree->root(), left_out_of_stream(ready.plan))] {
+  system.open = [&io, said, tar = tar_command(*ready.tree, ready.plan.manifest, left_out_of_stream(ready.plan))] {
     return std::make_unique<TarSource>(io, tar, said);
   };
   system.expected = ready.plan.expected;

@@ -1,5 +1,6 @@
 #include "server/golden/golden.h"
 
+#include <fcntl.h>
 #include <limits.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -12,6 +13,7 @@
 #include "base/files.h"
 #include "base/process.h"
 #include "base/text.h"
+#include "base/unique_fd.h"
 #include "server/golden/kinds.h"
 #include "server/golden/touch_mounts.h"
 
@@ -28,14 +30,22 @@ Awaitable<ExitStatus> listen_to(asio::io_context& io, const Command& command, st
 // A mount that another one hides is not what its path leads to. Only block devices are asked: a dead NFS server
 // would not answer.
 bool can_be_seen(const Mount& mount) {
-  struct stat status {};
-  if (::lstat(mount.point.c_str(), &status) != 0) return false;
-  return major(status.st_dev) == mount.major && minor(status.st_dev) == mount.minor;
+  if (mount.major != 0) {
+    struct stat status {};
+    if (::lstat(mount.point.c_str(), &status) != 0) return false;
+    return major(status.st_dev) == mount.major && minor(status.st_dev) == mount.minor;
+  }
+  // Btrfs shows other numbers here than there.
+  UniqueFd fd(::open(mount.point.c_str(), O_PATH | O_CLOEXEC));
+  const std::string known = read_file_if_any("/proc/self/fdinfo/" + std::to_string(fd.get())).value_or("");
+  return fd.valid() && field_of(known, "mnt_id:") == std::to_string(mount.id);
 }
+
+bool is_on_device(const Mount& mount) { return mount.major != 0 || mount.source.rfind("/dev/", 0) == 0; }
 
 std::vector<Mount> visible_mounts() {
   std::vector<Mount> mounts = parse_mountinfo(read_file("/proc/self/mountinfo"));
-  std::erase_if(mounts, [](const Mount& mount) { return mount.major != 0 && !can_be_seen(mount); });
+  std::erase_if(mounts, [](const Mount& mount) { return is_on_device(mount) && !can_be_seen(mount); });
   return mounts;
 }
 
@@ -103,10 +113,23 @@ void read_links(Golden& golden) {
 void measure(Golden& golden) {
   for (const Mount& mount : golden.mounts) {
     struct statvfs status {};
-    if (mount.major == 0 && mount.source.rfind("/dev/", 0) != 0) continue;  // no disk: could be a dead server
+    if (!is_on_device(mount)) continue;  // no disk: could be a dead server
     if (::statvfs(mount.point.c_str(), &status) != 0) throw Error::from_errno("look at " + mount.point);
     std::uint64_t block = status.f_frsize != 0 ? status.f_frsize : status.f_bsize;
     golden.usage[mount.point] = {(status.f_blocks - status.f_bfree) * block, status.f_files - status.f_ffree};
+  }
+}
+
+void find_subvolumes(Golden& golden) {
+  for (const Mount& mount : golden.mounts) {
+    const Reader* reader = find_reader(mount.type);
+    const BlockDevice* device = is_on_device(mount) ? find_device(golden.devices, mount.source) : nullptr;
+    if (!reader || !reader->kind.has_subvolume || !device || golden.subvolumes.count(device->name)) continue;
+    try {
+      golden.subvolumes[device->name] = read_subvolumes(mount.point);
+    } catch (const Error& error) {
+      golden.probes[device->name].error = error.what();  // counts where it is cloned
+    }
   }
 }
 
@@ -162,6 +185,7 @@ Awaitable<Golden> inspect(asio::io_context& io, std::vector<std::string> drives)
     std::string mounted = mount == golden.mounts.end() ? "" : mount->type;
     if (entry != nullptr && entry->role != storage::Role::extended) co_await probe(io, golden, device.name, mounted);
   }
+  find_subvolumes(golden);
   co_return golden;
 }
 

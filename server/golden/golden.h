@@ -13,6 +13,7 @@
 #include "base/network_cards.h"
 #include "server/golden/block_devices.h"
 #include "server/golden/mounts.h"
+#include "server/golden/subvolumes.h"
 #include "wire/boot/extlinux_place.h"
 #include "wire/boot/trace.h"
 #include "wire/grub.h"
@@ -66,6 +67,7 @@ struct Golden {
   std::map<std::string, std::string> boot_records;        ///< by drive: its first sector
   std::map<std::string, Probe> probes;                    ///< by partition
   std::map<std::string, Answers> answers;                 ///< by partition
+  std::map<std::string, Subvolumes> subvolumes;           ///< by partition that is mounted and has such
   std::map<std::string, Usage> usage;                     ///< by mount point
   std::map<std::string, std::vector<std::string>> links;  ///< by drive or partition: "/dev/disk/by-id/…", by-path
   bool uefi = false;                                      ///< booted by UEFI

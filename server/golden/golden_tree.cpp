@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/text.h"
+#include "wire/storage/rule.h"
 
 namespace ka::server {
 
@@ -36,19 +37,34 @@ void show_again(const std::string& point, const std::string& target) {
     throw Error("mount " + escape_bytes(point) + " again", "another file system came up in its place");
 }
 
+// Of a file system that is mounted in parts. Its options are those of the mounts that are there.
+void show_top(const storage::Node& fs, const std::string& target) {
+  make_directories(target);
+  mount_or_throw(("/dev/" + fs.on.front()).c_str(), target, storage::rule(fs).kind,
+                 MS_RDONLY | MS_NOATIME | MS_NODIRATIME, "subvol=/");
+}
+
 }  // namespace
 
-GoldenTree::GoldenTree(const std::vector<std::string>& mount_points) : work_(work_place), root_(work_ + "/golden") {
+GoldenTree::GoldenTree(const wire::Manifest& manifest)
+    : work_(work_place), root_(work_ + "/golden"), apart_(work_ + "/apart") {
   if (::unshare(CLONE_NEWNS) != 0) throw Error::from_errno("make a mount namespace");
   // What is unmounted outside must not be held here.
   mount_or_throw(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr);
   make_directories(work_, 0700);
   mount_or_throw("ka", work_, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0700");
   make_directories(root_);
-  for (const std::string& point : mount_points) show_again(point, point == "/" ? root_ : root_ + point);
+  make_directories(apart_);
+  for (const wire::Mount& mount : manifest.mounts) {
+    const storage::Node& fs = manifest.storage.at(mount.fs);
+    if (mount.apart)
+      show_top(fs, apart_ + mount.point);
+    else
+      show_again(mount.point, mount.point == "/" ? root_ : root_ + mount.point);
+  }
 }
 
-Command tar_command(const std::string& root, const std::vector<std::string>& excluded) {
+Command tar_command(const GoldenTree& tree, const wire::Manifest& manifest, const std::vector<std::string>& excluded) {
   std::vector<std::string> argv = {"tar", "--create", "--file=-",
                                    // Nanoseconds, names and sizes of any length. Access and change times cannot be
                                    // restored: they would only cost a header for each file.
@@ -59,12 +75,14 @@ Command tar_command(const std::string& root, const std::vector<std::string>& exc
                                    // write names, which the node may not know, or know under another number.
                                    "--sparse", "--numeric-owner", "--xattrs", "--xattrs-include=*",
                                    "--warning=no-file-ignored",  // sockets travel in the manifest
-                                   "--directory=" + root};
+                                   "--directory=" + tree.root()};
   if (!excluded.empty()) {
     argv.insert(argv.end(), {"--anchored", "--no-wildcards"});
     for (const std::string& path : excluded) argv.push_back("--exclude=." + path);
   }
   argv.push_back(".");
+  for (const wire::Mount& mount : manifest.mounts)
+    if (mount.apart) argv.insert(argv.end(), {"--directory=" + tree.apart(), "." + mount.point});
   return Command(std::move(argv));
 }
 

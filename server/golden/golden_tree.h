@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/process.h"
+#include "wire/manifest.h"
 
 namespace ka::server {
 
@@ -14,20 +15,23 @@ namespace ka::server {
 /// that is mounted later or elsewhere can get into the stream. Reading does not change access times.
 class GoldenTree {
  public:
-  /// `mount_points` in mount order, "/" first. Needs root. Throws Error. Only one may exist in a process.
-  explicit GoldenTree(const std::vector<std::string>& mount_points);
+  /// `mounts` in mount order, "/" first; those apart come to a tree of their own. Needs root. Throws Error. Only one
+  /// may exist in a process.
+  explicit GoldenTree(const wire::Manifest& manifest);
 
   const std::string& root() const { return root_; }
+  /// Has what no mount of this machine shows, each at the place that the manifest's mount has.
+  const std::string& apart() const { return apart_; }
   /// A folder in RAM for this process's own files; not part of the tree.
   const std::string& work_folder() const { return work_; }
 
  private:
-  std::string work_, root_;
+  std::string work_, root_, apart_;
 };
 
-/// GNU tar, writing all of `root` without what is in `excluded` (absolute paths in the tree) to its standard output.
-/// Names in the stream begin with "./"; it ends with status 1 if a file changed while it was read.
-Command tar_command(const std::string& root, const std::vector<std::string>& excluded);
+/// GNU tar, writing all of the tree, and what is apart, without what is in `excluded` (absolute paths) to its standard
+/// output. Names in the stream begin with "./"; it ends with status 1 if a file changed while it was read.
+Command tar_command(const GoldenTree& tree, const wire::Manifest& manifest, const std::vector<std::string>& excluded);
 
 /// Is the tar here GNU tar, and can it read ACLs and extended attributes? Throws Error if not.
 Awaitable<void> check_tar(asio::io_context& io);

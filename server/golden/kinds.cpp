@@ -114,6 +114,15 @@ std::string f2fs_options(std::string_view golden) {
                                "compress_algorithm=", "compress_log_size=", "compress_extension="});
 }
 
+// Files are written packed as they would be here.
+std::string btrfs_options(std::string_view golden) {
+  std::string kept;
+  for (std::string_view option : split(golden, ','))
+    for (std::string_view known : {"compress=", "compress-force="})
+      if (option.starts_with(known)) kept += (kept.empty() ? "" : ",") + std::string(option);
+  return kept;
+}
+
 std::string ext_options(std::string_view) { return "acl,user_xattr"; }
 
 const Reader readers[] = {
@@ -126,6 +135,7 @@ const Reader readers[] = {
     {"reiserfs", storage::reiserfs_rule, {}, read_superblock, reiserfs_options},
     {"f2fs", storage::f2fs_rule, {}, read_f2fs, f2fs_options},
     {"exfat", storage::exfat_rule, {}, read_exfat, exfat_options},
+    {"btrfs", storage::btrfs_rule, {}, read_superblock, btrfs_options},
     {"swap", storage::swap_rule, {}, read_swap, nullptr},
     {"swsuspend", storage::swap_rule, {}, read_swap, nullptr},  // the swap space of a machine that hibernated
 };

@@ -21,6 +21,7 @@ std::vector<Mount> parse_mountinfo(std::string_view text) {
     if (numbers.size() != 2 || !major || !minor)
       throw Error("/proc/self/mountinfo", "a line that is not understood: " + escape_bytes(line));
     Mount mount;
+    mount.id = static_cast<unsigned>(parse_unsigned(fields[0]).value_or(0));
     mount.major = static_cast<unsigned>(*major);
     mount.minor = static_cast<unsigned>(*minor);
     mount.root = unescape_octal(fields[3]);

@@ -10,6 +10,7 @@ namespace ka::server {
 
 /// One line of mountinfo, proc(5).
 struct Mount {
+  unsigned id = 0;
   unsigned major = 0, minor = 0;  ///< of the file system; major 0 has no block device of its own
   std::string root;               ///< which of its directories is seen at `point`; "/" for the whole
   std::string point;              ///< bytes

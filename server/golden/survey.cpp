@@ -27,19 +27,17 @@ bool is_gone(int code) { return code == ENOENT || code == ENOTDIR || code == ELO
 
 class Walker {
  public:
-  Walker(const std::vector<std::string>& mount_points, const std::vector<std::string>& excluded)
-      : mount_points_(mount_points.begin(), mount_points.end()), excluded_(excluded.begin(), excluded.end()) {
+  Walker(const std::vector<std::string>& mount_points, const std::vector<std::string>& excluded, const Apart& apart)
+      : mount_points_(mount_points.begin(), mount_points.end()),
+        excluded_(excluded.begin(), excluded.end()),
+        unseen_(apart.unseen.begin(), apart.unseen.end()),
+        apart_(apart) {
     for (const std::string& point : mount_points) result_.totals[point];
   }
 
   Survey walk(const std::string& root) {
-    UniqueFd fd(::open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    struct stat status {};
-    if (!fd.valid() || ::fstat(fd.get(), &status) != 0) throw Error::from_errno("open " + root);
-    count(status, &result_.totals["/"]);
-    keep_flags(fd.get(), "/", ".", status, 0);
-    enter(std::move(fd), status, "", &result_.totals["/"]);
-    while (!stack_.empty()) step();
+    walk_from(root, "");
+    for (const std::string& point : apart_.mount_points) walk_from(apart_.root + point, point);
     for (const std::string& path : excluded_) {
       if (!met_.count(path)) result_.missing.push_back(path);
     }
@@ -49,6 +47,18 @@ class Walker {
   }
 
  private:
+  // `path`: of that directory, "" for the root.
+  void walk_from(const std::string& directory, const std::string& path) {
+    UniqueFd fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    struct stat status {};
+    if (!fd.valid() || ::fstat(fd.get(), &status) != 0) throw Error::from_errno("open " + directory);
+    Survey::Total* total = &result_.totals[path.empty() ? "/" : path];
+    count(status, total);
+    keep_flags(fd.get(), "/", path.empty() ? "." : path.substr(1), status, 0);
+    enter(std::move(fd), status, path, total);
+    while (!stack_.empty()) step();
+  }
+
   // A directory on the way from the root to where the walk is.
   struct Level {
     UniqueFd fd;  // closed while the walk is far below
@@ -116,6 +126,7 @@ class Walker {
 
   void visit(int dir, const std::string& name, const std::string& path, Survey::Total* total) {
     struct stat status {};
+    if (unseen_.count(path)) return;
     if (::fstatat(dir, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
       if (is_gone(errno)) return;
       throw Error::from_errno("look at " + escape_bytes(path));
@@ -239,7 +250,8 @@ class Walker {
   // Deeper directories are opened again on the way back: a process has about a thousand descriptors.
   static constexpr std::size_t most_open = 100;
 
-  const std::set<std::string> mount_points_, excluded_;
+  const std::set<std::string> mount_points_, excluded_, unseen_;
+  const Apart& apart_;
   std::set<std::string> met_;
   std::set<std::pair<dev_t, ino_t>> linked_, early_links_;
   std::vector<Level> stack_;
@@ -251,8 +263,8 @@ class Walker {
 }  // namespace
 
 Survey survey(const std::string& root, const std::vector<std::string>& mount_points,
-              const std::vector<std::string>& excluded) {
-  return Walker(mount_points, excluded).walk(root);
+              const std::vector<std::string>& excluded, const Apart& apart) {
+  return Walker(mount_points, excluded, apart).walk(root);
 }
 
 }  // namespace ka::server

@@ -29,10 +29,17 @@ struct Survey {
   std::uint64_t stream_bytes = 0;       ///< what tar will make of it, nearly
 };
 
+/// What is not in the tree, though it is cloned, or there, though it is not.
+struct Apart {
+  std::string root;                       ///< the tree that has these mount points: "/.ka-apart-sda5"
+  std::vector<std::string> mount_points;  ///< directories in its root
+  std::vector<std::string> unseen;        ///< as if they were not there
+};
+
 /// Walks the tree at `root`, which holds the file systems of `mount_points` and nothing else, without following links.
 /// `excluded` are absolute paths seen from there. Paths may be of any length and depth. Throws Error if an excluded one
 /// is not a directory, or if a directory cannot be read.
 Survey survey(const std::string& root, const std::vector<std::string>& mount_points,
-              const std::vector<std::string>& excluded);
+              const std::vector<std::string>& excluded, const Apart& apart = {});
 
 }  // namespace ka::server

@@ -20,8 +20,9 @@ wire::Hook swap_file_hook(const Swap& swap, std::size_t number) {
   // The kernel does not count the page of the header.
   std::uint64_t size = (swap.size + mib) / mib * mib;
   std::string script =
-      "#!/bin/sh\n# The golden node's swap file, made anew.\nset -e\numask 077\nfile='" + quoted + "'\nfallocate -l " +
-      std::to_string(size) +
+      "#!/bin/sh\n# The golden node's swap file, made anew. Btrfs swaps only to one without copies on write.\n"
+      "set -e\numask 077\nfile='" +
+      quoted + "'\n: >\"$file\"\nchattr +C \"$file\" 2>/dev/null || :\nfallocate -l " + std::to_string(size) +
       " \"$file\" 2>/dev/null ||\n  dd if=/dev/zero of=\"$file\" bs=1048576 count=" + std::to_string(size / mib) +
       "\nmkswap \"$file\"\n";
   return {"00-ka-swap-file-" + std::to_string(number), script};
@@ -72,6 +73,7 @@ Refusal::Refusal(std::vector<std::string> reasons, std::vector<std::string> warn
 std::vector<std::string> left_out_of_stream(const Plan& plan) {
   std::vector<std::string> paths = plan.excluded;
   for (const Swap& swap : plan.swap_files) paths.push_back(swap.path);
+  paths.insert(paths.end(), plan.unseen.begin(), plan.unseen.end());
   return paths;
 }
 
@@ -82,6 +84,7 @@ Plan make_plan(const Golden& golden, const PlanInput& input) {
   read_names(draft);
   cut(draft);
   add_drives(draft);
+  hide_subvolumes(draft);
   // What follows would complain of what is missing only because something was refused.
   draft.stop_if_refused();
   add_boot_loader(draft);

@@ -33,6 +33,8 @@ struct Plan {
   };
 
   wire::Manifest manifest;
+  /// Places in the tree where a subvolume is seen that comes from another place, or is a snapshot that stays here.
+  std::vector<std::string> unseen;
   std::vector<std::string> excluded;  ///< -x: absolute, normal, without those that lie in another
   std::vector<NotCloned> not_cloned;
   std::vector<Swap> swap_files;  ///< in use: a hook makes each anew, tar leaves it out
@@ -62,6 +64,9 @@ void add_survey(Plan& plan, const Survey& survey);
 /// `makes`: ka/stage2.json of the stage2 that will be sent; empty: not known, which is a warning. Throws Refusal if
 /// something of the plan cannot be made with it.
 void check_stage2(Plan& plan, const std::string& makes);
+
+/// The walk that a plan asks for, in a GoldenTree of it: `root` and `apart` of that.
+Survey survey_of(const Plan& plan, const std::string& root, const std::string& apart);
 
 /// What tar has to leave out: absolute paths.
 std::vector<std::string> left_out_of_stream(const Plan& plan);

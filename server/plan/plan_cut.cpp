@@ -71,7 +71,7 @@ class Cutter {
         if (lies_in(swap.path, mount.point) && (home == nullptr || mount.point.size() >= home->point.size()))
           home = &mount;
       }
-      auto cloned = [&](const auto& entry) { return entry.second == home; };
+      auto cloned = [&](const auto& entry) { return home && entry.second->source == home->source; };
       if (std::any_of(draft_.mounted.begin(), draft_.mounted.end(), cloned)) {
         draft_.plan.swap_files.push_back(swap);
       } else {
@@ -108,7 +108,7 @@ class Cutter {
       for (const std::string& drive : drives_of(golden_.devices, device)) draft_.drives.insert(drive);
       return;
     }
-    if (mount.root != "/") {
+    if (mount.root != "/" && !golden_.subvolumes.count(device.name)) {
       if (!draft_.excluded_path(mount.point)) partly_.emplace(device.name, &mount);
       return;
     }
@@ -131,7 +131,7 @@ class Cutter {
     return {};
   }
 
-  static std::string reason_to_refuse(const Mount& mount, const BlockDevice& device) {
+  std::string reason_to_refuse(const Mount& mount, const BlockDevice& device) const {
     if (!device.below.empty() || device.name.rfind("md", 0) == 0 || device.name.rfind("dm-", 0) == 0)
       return "RAID, LVM and other device-mapper devices cannot be cloned so far";
     const Reader* reader = find_reader(mount.type);
@@ -139,7 +139,7 @@ class Cutter {
       return mount.type + " cannot be cloned so far; " + types_that_are_cloned() + " can";
     if (device.partition == 0) return "the whole drive is one file system, without a partition table";
     // What lies beside it, other versions of the system, is what its boot loader knows.
-    if (mount.point == "/" && mount.root != "/")
+    if (mount.point == "/" && mount.root != "/" && !golden_.subvolumes.count(device.name))
       return "/ is the directory " + mount.root +
              " of that file system, as OSTree and other systems of whole images have it; only a system whose / is a "
              "whole file system can be cloned";

@@ -20,10 +20,15 @@ struct PlanDraft {
 
   Plan plan;
   std::vector<std::string> refusals;
-  std::set<std::string> left_out, named;         ///< drives: -X; -p, -m, -M, -D
-  std::set<std::string> drives;                  ///< that are cloned
-  std::set<std::string> raw, swapping;           ///< partitions: -D; swap in use
-  std::map<std::string, const Mount*> mounted;   ///< by partition: what is cloned
+  std::set<std::string> left_out, named;        ///< drives: -X; -p, -m, -M, -D
+  std::set<std::string> drives;                 ///< that are cloned
+  std::set<std::string> raw, swapping;          ///< partitions: -D; swap in use
+  std::map<std::string, const Mount*> mounted;  ///< by partition: what is cloned
+  struct Seen {
+    std::string path, base;  ///< where the subvolume's parent shows it, and where that one is
+    std::string name;        ///< for people; empty: it comes from another place, or stays here
+  };
+  std::vector<Seen> seen;                        ///< subvolumes in others
   std::map<std::string, std::string> boot_code;  ///< -m and -M, of the drives that are there
 
   void refuse(std::string reason) { refusals.push_back(std::move(reason)); }
@@ -51,6 +56,10 @@ void read_names(PlanDraft& draft);
 void cut(PlanDraft& draft);
 /// The partitions of the cloned drives and what is made on them. (plan_drives.cpp)
 void add_drives(PlanDraft& draft);
+/// Subvolumes of a content that is mounted in parts, and its mounts, with these options. (plan_subvolumes.cpp)
+void add_subvolumes(PlanDraft& draft, storage::Node& content, const std::string& options);
+/// Then, with all mounts known: where they are seen twice.
+void hide_subvolumes(PlanDraft& draft);
 /// Boot loader and modules; whether a clone could start; --target. (plan_boot.cpp)
 void add_boot_loader(PlanDraft& draft);
 void add_targets(PlanDraft& draft);

@@ -98,8 +98,9 @@ class DriveAdder {
 
   // "/" first, a mount point after the one it lies in.
   void order_mounts() {
-    std::stable_sort(manifest_.mounts.begin(), manifest_.mounts.end(),
-                     [](const wire::Mount& a, const wire::Mount& b) { return a.point < b.point; });
+    std::stable_sort(manifest_.mounts.begin(), manifest_.mounts.end(), [](const wire::Mount& a, const wire::Mount& b) {
+      return a.apart != b.apart ? b.apart : a.point < b.point;
+    });
   }
 
  private:
@@ -206,7 +207,13 @@ class DriveAdder {
     }
     if (draft_.excluded_path(mount.point))
       draft_.warn(mount.point + " is left out by -x: the clones get " + name + " empty");
-    manifest_.mounts.push_back({content.id, mount.point, reader.mount_options(mount.options)});
+    const std::string options = reader.mount_options(mount.options);
+    if (golden_.subvolumes.count(name))
+      add_subvolumes(draft_, content, options);
+    else if (storage::rule(content).has_subvolume)
+      draft_.refuse(name + " (" + mount.point + "): its subvolumes cannot be told: " + probe.error);
+    else
+      manifest_.mounts.push_back({content.id, mount.point, options});
   }
 
   void add_swap(const std::string& name, const Probe& probe) {

@@ -1,5 +1,6 @@
 // Whether what is cloned fits where it goes, with all that the last steps of a clone write there.
 #include <algorithm>
+#include <set>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -55,12 +56,48 @@ void check_fits(const Plan& plan, const wire::Mount& mount, std::vector<std::str
                        ": give it more, or leave something out with -x");
 }
 
+// What is left out needs no room. What lies there once and is seen twice (reflinks, snapshots that are files here) is
+// written twice; what lies there packed is written packed.
+void measure(Plan& plan, const Survey& survey, const wire::Mount& mount) {
+  storage::Usage& used = usage_of(plan.manifest, mount);
+  Survey::Total sum;
+  for (const wire::Mount& part : plan.manifest.mounts)
+    if (auto total = survey.totals.find(part.point); part.fs == mount.fs && total != survey.totals.end()) {
+      sum.bytes += total->second.bytes;
+      sum.inodes += total->second.inodes;
+    }
+  if (!storage::rule(plan.manifest.storage.at(mount.fs)).has_subvolume) {
+    used.bytes = std::min(used.bytes, sum.bytes);
+    used.inodes = std::min(used.inodes, sum.inodes);
+    return;
+  }
+  constexpr std::uint32_t packed_flag = 0x4;  // c of chattr
+  auto has_packed = [](const wire::InodeFlags& group) { return (group.flags & packed_flag) != 0; };
+  const bool packed = mount.options.find("compress") != std::string::npos ||
+                      std::any_of(survey.inode_flags.begin(), survey.inode_flags.end(), has_packed);
+  if (sum.bytes > used.bytes + used.bytes / 20 + 16 * mib)
+    plan.warnings.push_back(
+        mount.point + ": its files have " + format_size(sum.bytes) + ", and take " + format_size(used.bytes) +
+        " on this disk: " + (packed ? "they are packed, or share their data (reflinks)" : "they share their data") +
+        "; what is shared is written to the clones as often as it is seen");
+  used.bytes = packed ? std::min(used.bytes, sum.bytes) : sum.bytes;
+  used.inodes = sum.inodes;
+}
+
 std::string shortened(const std::string& path) {
   constexpr std::size_t most = 200;
   return escape_bytes(path.size() <= most ? path : path.substr(0, most)) + (path.size() <= most ? "" : "...");
 }
 
 }  // namespace
+
+Survey survey_of(const Plan& plan, const std::string& root, const std::string& apart) {
+  std::vector<std::string> points;
+  Apart other{apart, {}, plan.unseen};
+  for (const wire::Mount& mount : plan.manifest.mounts)
+    (mount.apart ? other.mount_points : points).push_back(mount.point);
+  return survey(root, points, plan.excluded, other);
+}
 
 void add_needs(PlanDraft& draft) {
   wire::Manifest& manifest = draft.plan.manifest;
@@ -93,13 +130,10 @@ void add_survey(Plan& plan, const Survey& survey) {
   }
   for (const Survey::Problem& problem : survey.problems)
     refusals.push_back(shortened(problem.path) + ": " + problem.why + "; -x DIR leaves out a directory that holds it");
+  std::set<storage::Id> measured;
   for (const wire::Mount& mount : plan.manifest.mounts) {
-    auto total = survey.totals.find(mount.point);
-    if (total == survey.totals.end()) continue;
-    // What is left out needs no room.
-    storage::Usage& used = usage_of(plan.manifest, mount);
-    used.bytes = std::min(used.bytes, total->second.bytes);
-    used.inodes = std::min(used.inodes, total->second.inodes);
+    if (!measured.insert(mount.fs).second) continue;
+    measure(plan, survey, mount);
     check_fits(plan, mount, refusals, plan.warnings);
   }
   if (!refusals.empty()) throw Refusal(refusals, plan.warnings);

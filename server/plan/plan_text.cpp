@@ -44,8 +44,12 @@ std::string contents_text(const wire::Manifest& manifest) {
   std::string text;
   std::set<storage::Id> mounted;
   for (const wire::Mount& mount : manifest.mounts) {
-    mounted.insert(mount.fs);
-    text += content_line(manifest.storage.at(mount.fs), escape_bytes(mount.point));
+    const Node& content = manifest.storage.at(mount.fs);
+    if (mounted.insert(mount.fs).second)
+      text += content_line(content, escape_bytes(mount.point));
+    else if (!mount.apart)
+      text += "     /dev/" + content.on.front() + " " + escape_bytes(mount.point) + " subvolume " +
+              (mount.subvolume.empty() ? "/" : escape_bytes(mount.subvolume)) + "\n";
   }
   for (const Node& node : manifest.storage.nodes) {
     const storage::Rule& kind = storage::rule(node);
@@ -86,7 +90,8 @@ std::string plan_text(const Plan& plan, const PlanInput& input) {
   const wire::Manifest& manifest = plan.manifest;
   std::string text = "+ Mount points :\n";
   std::vector<std::string> included;
-  for (const wire::Mount& mount : manifest.mounts) included.push_back(mount.point);
+  for (const wire::Mount& mount : manifest.mounts)
+    if (!mount.apart) included.push_back(mount.point);
   text += contents_text(manifest);
   text += drives_text(plan, input);
   for (const wire::Stream& stream : manifest.streams) {

@@ -111,7 +111,14 @@ INSTANTIATE_TEST_SUITE_P(
                            {"mkfs.f2fs", "-q", "-f", "-l", "my däsk", "-C", "utf8:strict", "-O",
                             "extra_attr,inode_checksum,inode_crtime,sb_checksum,compression,lost_found,casefold"},
                            200},
-                    Golden{"exFAT", "exfat", {"mkfs.exfat", "-c", "32K", "-L", "my disk"}, 64}),
+                    Golden{"exFAT", "exfat", {"mkfs.exfat", "-c", "32K", "-L", "my disk"}, 64},
+                    Golden{"Btrfs", "btrfs", {"mkfs.btrfs", "-q", "-L", "a label"}, 200},
+                    Golden{"Btrfs of old",
+                           "btrfs",
+                           {"mkfs.btrfs", "-q", "-m", "single", "-n", "4096", "--csum", "sha256", "-O",
+                            "^no-holes,^extref,^skinny-metadata", "-R", "^free-space-tree"},
+                           120},
+                    Golden{"Btrfs of mixed blocks", "btrfs", {"mkfs.btrfs", "-q", "-M"}, 64}),
     [](const testing::TestParamInfo<Golden>& golden) {
       std::string name;
       for (char c : std::string(golden.param.name)) name += std::isalnum(static_cast<unsigned char>(c)) ? c : '_';

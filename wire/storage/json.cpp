@@ -26,6 +26,17 @@ struct Writer {
   void operator()(const char* name, Enum value) { out[name] = names_of(value)[static_cast<std::size_t>(value)]; }
   template <typename T>
   requires std::is_class_v<T>
+  void operator()(const char* name, const std::vector<T>& list) {
+    out[name] = json::array();
+    for (const T& fields : list) {
+      json item = json::object();
+      Writer inner{item};
+      T::each(fields, inner);
+      out[name].push_back(std::move(item));
+    }
+  }
+  template <typename T>
+  requires std::is_class_v<T>
   void operator()(const char* name, const T& fields) {
     out[name] = json::object();
     Writer inner{out[name]};
@@ -57,6 +68,17 @@ struct Filler {
   template <typename Enum>
   requires std::is_enum_v<Enum>
   void operator()(const char* name, Enum& value) { value = in.one_of<Enum>(name, names_of(value)); }
+  template <typename T>
+  requires std::is_class_v<T>
+  void operator()(const char* name, std::vector<T>& list) {
+    auto decode = [](const JsonReader& item) {
+      T fields;
+      Filler inner{item};
+      T::each(fields, inner);
+      return fields;
+    };
+    list = in.each<T>(name, decode);
+  }
   template <typename T>
   requires std::is_class_v<T>
   void operator()(const char* name, T& fields) {

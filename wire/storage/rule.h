@@ -78,6 +78,8 @@ struct Rule {
   void (*hand_out)(Placing&, const Node&);
   bool holds_files = false;      ///< a content that is mounted; its files come with the tree's
   bool comes_by_stream = false;  ///< a content that has a session of its own and is not made anew
+  /// Of a content that is mounted in parts: whether it has this one, "" for the top. nullptr: it is mounted whole.
+  bool (*has_subvolume)(const Node&, std::string_view path) = nullptr;
 
   /// Where its superblock lies. Empty: nobody reads it.
   std::span<const Range> superblock = {};

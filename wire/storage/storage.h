@@ -231,6 +231,39 @@ struct Exfat {
   }
 };
 
+/// A part of a Btrfs with a tree of its own. Its flags and properties travel as its directory's do.
+struct Subvolume {
+  std::string path;      ///< from the top of the file system, parents first: "@/.snapshots/1/snapshot"; bytes
+  std::uint64_t id = 0;  ///< on the golden machine, whose files may name it (subvolid=)
+  bool read_only = false;
+  bool is_default = false;  ///< what is mounted when nobody says which; none: the top
+
+  bool operator==(const Subvolume&) const = default;
+  template <typename Self, typename F>
+  static void each(Self& s, F& f) {
+    f("path", s.path), f("id", s.id), f("read_only", s.read_only), f("is_default", s.is_default);
+  }
+};
+
+/// On one device.
+struct Btrfs {
+  std::string uuid, label;
+  Usage used;
+  std::uint32_t node = 16384, sector = 4096;  ///< bytes: of a node of its trees, of a block of data
+  std::string checksum = "crc32c";            ///< "crc32c", "xxhash", "sha256", "blake2"
+  std::string metadata, data;                 ///< how they are kept: "single", "dup"
+  std::vector<std::string> features;          ///< of those that mkfs.btrfs is told of: "no-holes", "free-space-tree"
+  std::vector<Subvolume> subvolumes;
+
+  bool operator==(const Btrfs&) const = default;
+  template <typename Self, typename F>
+  static void each(Self& s, F& f) {
+    f("uuid", s.uuid), f("label", s.label), f("used", s.used), f("node", s.node), f("sector", s.sector),
+        f("checksum", s.checksum), f("metadata", s.metadata), f("data", s.data), f("features", s.features),
+        f("subvolumes", s.subvolumes);
+  }
+};
+
 struct Swap {
   std::string uuid, label;
 
@@ -254,7 +287,7 @@ struct Blocks {
 };
 
 /// A new kind is a struct above, a word here, and a line in each side's table.
-using What = std::variant<Disk, Table, Partition, Ext, Fat, Xfs, Jfs, Reiserfs, F2fs, Exfat, Swap, Blocks>;
+using What = std::variant<Disk, Table, Partition, Ext, Fat, Xfs, Btrfs, Jfs, Reiserfs, F2fs, Exfat, Swap, Blocks>;
 
 struct Node {
   Id id;

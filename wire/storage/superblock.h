@@ -58,6 +58,7 @@ struct FieldList {
   void operator()(const char* name, const std::string& text) { fields.emplace_back(name, text); }
   void operator()(const char* name, const std::vector<std::string>& list);
   void operator()(const char*, const Usage&) {}
+  void operator()(const char*, const std::vector<Subvolume>&) {}  // these come after it
   template <typename Number>
   requires std::is_integral_v<Number>
   void operator()(const char* name, Number number) {

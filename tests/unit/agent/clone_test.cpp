@@ -182,6 +182,7 @@ class FakeMachine final : public Machine {
   }
   std::string read_device(const std::string& path, std::uint64_t offset, std::size_t size) override {
     call("read_device " + path);
+    if (offset >= devices.at(path).size()) return superblock.substr(0, size);
     return devices.at(path).substr(offset, size);
   }
   void reread_partitions(const std::string& device) override {
@@ -195,6 +196,7 @@ class FakeMachine final : public Machine {
   std::vector<std::string> mounted;
   std::map<std::string, std::string> devices;
   std::string spoiling_hook, spoiled_file;   // what a hook removes
+  std::string superblock;                    // of a file system that was made
   std::string lost_write;                    // a file of the clone that is another one when its disk is mounted again
   std::map<std::string, DeviceFacts> facts;  // by path
   std::map<std::string, bool> open_disks;    // and whether nobody else may have them
@@ -383,18 +385,45 @@ wire::Manifest with_blocks(std::uint64_t bytes) {
   return m;
 }
 
+// / is a subvolume, /var another one, and a third is mounted nowhere.
+wire::Manifest with_subvolumes() {
+  wire::Manifest m = sample();
+  storage::Btrfs fs;
+  fs.uuid = "30313233-3435-3637-3839-616263646566";
+  fs.metadata = "dup";
+  fs.data = "single";
+  fs.subvolumes = {{"@", 256, false, true}, {"@var", 257, false, false}, {"old/ro", 258, true, false}};
+  for (storage::Node& node : m.storage.nodes)
+    if (node.id == "sda1:fs") node.what = fs;
+  m.mounts = {{"sda1:fs", "/", "compress=zstd", "@"},
+              {"sda1:fs", "/var", "compress=zstd", "@var"},
+              {"sda1:fs", "/.ka-apart-sda1", "compress=zstd", "", true}};
+  m.inode_flags = {{"/.ka-apart-sda1/old", {"file"}, 0x10, 0}, {"/", {"."}, 0x10, 0}};
+  return m;
+}
+
+std::string btrfs_superblock() {
+  std::string bytes(4096, '\0');
+  bytes.replace(32, 16, "0123456789abcdef");
+  bytes.replace(64, 8, "_BHRfS_M");
+  for (auto [at, byte] : {std::pair(136, 1), {145, 16}, {149, 64}, {160, 97}, {852, 34}})
+    bytes[static_cast<std::size_t>(at)] = static_cast<char>(byte);
+  return bytes;
+}
+
 // One clone in scratch directories; a new one for each attempt.
 class Attempt {
  public:
   explicit Attempt(const wire::Manifest& manifest) : link(wire::to_json(manifest)) {
     disk("vda", "0000:00:04.0");
-    for (const char* program :
-         {"sh", "sfdisk", "truncate", "tar", "mke2fs", "tune2fs", "e2fsck", "mkswap", "grub-install"})
+    for (const char* program : {"sh", "sfdisk", "truncate", "tar", "mke2fs", "tune2fs", "e2fsck", "mkswap",
+                                "grub-install", "mkdir", "mount", "umount", "mkfs.btrfs", "btrfs"})
       stage2.file(std::string("/usr/sbin/") + program, "", 0755);
     stage2.directory("/tmp");
     proc.file("/self/mountinfo", "");
     link.on_yes = [this] { machine.may_write = true; };
-    proc.file("/filesystems", "nodev\tproc\n\text4\n");
+    machine.superblock = btrfs_superblock();
+    proc.file("/filesystems", "nodev\tproc\n\text4\n\tbtrfs\n");
     log_file.file("/ka_log-10.0.1.35", "the log\n");
     context.stage2_root = stage2.root();
     context.target = target.root();
@@ -568,6 +597,37 @@ TEST(CloneTest, FlagsOfEmptyFilesComeBeforeTheFiles) {
   EXPECT_THAT(calls, Contains("remove_file T/srv/vm/gone"));
 }
 
+TEST(CloneTest, SubvolumesAreMadeBeforeTheFilesAndMarkedAfterThem) {
+  Attempt attempt(with_subvolumes());
+  attempt.target.file("/.ka-apart-sda1/old/file", "x");
+  ASSERT_EQ(attempt.run(), "");
+  std::vector<std::string> steps;
+  for (const std::string& call : attempt.machine.calls)
+    for (const char* part :
+         {"mkfs.btrfs", "subvol", "unmount T", "remove_file T/.ka", "ro true", "start tar", "set_inode_flags"})
+      if (call.find(part) != std::string::npos) {
+        steps.push_back(call.substr(0, call.find(" -")));
+        break;
+      }
+  auto any = [](const char* text) { return HasSubstr(text); };
+  const auto& calls = attempt.machine.calls;
+  EXPECT_THAT(calls, Contains(AllOf(HasSubstr("mkfs.btrfs -q -f -n 16384 -s 4096 --csum crc32c -U 30313233"),
+                                    HasSubstr("-m dup -d single"), HasSubstr("/dev/vda1"))));
+  EXPECT_THAT(calls, Contains(AllOf(HasSubstr("subvolume create"), HasSubstr("/dev/vda1 @ @var old/ro"))));
+  EXPECT_THAT(calls, Contains(AllOf(HasSubstr("set-default"), HasSubstr("/dev/vda1 @"))));
+  EXPECT_THAT(steps, testing::ElementsAre(any("run sh"), any("run mkfs.btrfs"), any("run sh"), any("run sh"),
+                                          "mount /dev/vda1 T btrfs compress=zstd,subvol=/@",
+                                          "mount /dev/vda1 T/var btrfs compress=zstd,subvol=/@var",
+                                          "mount /dev/vda1 T/.ka-apart-sda1 btrfs compress=zstd,subvol=/", "start tar",
+                                          "unmount T/run", "unmount T/dev", "unmount T/sys", "unmount T/proc",
+                                          "set_inode_flags T/.ka-apart-sda1/old/file 16 0", "unmount T/.ka-apart-sda1",
+                                          "remove_file T/.ka-apart-sda1", "set_inode_flags T/ 16 0", "unmount T/var",
+                                          "unmount T", any("run sh"), "mount /dev/vda1 T btrfs compress=zstd,subvol=/@",
+                                          "mount /dev/vda1 T/var btrfs compress=zstd,subvol=/@var",
+                                          any("btrfs compress=zstd,subvol=/"), any("unmount T-"), "unmount T/var",
+                                          "unmount T"));
+}
+
 TEST(CloneTest, ASocketThatHasNoPlaceAnyMoreIsAWarning) {
   wire::Manifest manifest = sample();
   manifest.sockets[0].path = "/srv/ssh-x/agent.1";
@@ -668,13 +728,13 @@ TEST(CloneTest, RawPartitionsFollowInSessionsOfTheirOwn) {
   EXPECT_THAT(attempt.machine.calls, Contains("start /dev/vda6"));
 }
 
-TEST(CloneTest, WhateverFailsNothingStaysMountedAndTheDiskDoesNotBoot) {
-  Attempt whole(sample());
+void fail_at_each_call(const wire::Manifest& manifest) {
+  Attempt whole(manifest);
   ASSERT_EQ(whole.run(), "");
   const int calls = static_cast<int>(whole.machine.calls.size());
   ASSERT_GT(calls, 50);
   for (int k = 0; k < calls; ++k) {
-    Attempt attempt(sample());
+    Attempt attempt(manifest);
     attempt.machine.fail_at = k;
     std::string why = attempt.run();
     const std::string failed = attempt.machine.calls.at(static_cast<std::size_t>(k));
@@ -693,6 +753,9 @@ TEST(CloneTest, WhateverFailsNothingStaysMountedAndTheDiskDoesNotBoot) {
       ASSERT_EQ(attempt.machine.boot_code(), std::string(440, 'x')) << failed;
   }
 }
+
+TEST(CloneTest, WhateverFailsNothingStaysMountedAndTheDiskDoesNotBoot) { fail_at_each_call(sample()); }
+TEST(CloneTest, NorWithSubvolumes) { fail_at_each_call(with_subvolumes()); }
 
 TEST(CloneTest, ABootFileThatIsNotOnTheDiskFailsTheCloneByItsName) {
   Attempt attempt(sample());

@@ -107,7 +107,7 @@ def write_grub(image: Path, prefix: str, modules: Path = Path("/usr/lib/grub/i38
     its core image."""
     made = image.with_suffix(".core")
     run("grub-mkimage", "--format=i386-pc", f"--output={made}", f"--directory={modules}", f"--prefix={prefix}",
-        "biosdisk", "part_msdos", "part_gpt", "ext2", "xfs", "normal", "linux", "serial", "terminal", "search",
+        "biosdisk", "part_msdos", "part_gpt", "ext2", "xfs", "btrfs", "normal", "linux", "serial", "terminal", "search",
         "search_fs_uuid", "echo")
     core = bytearray(made.read_bytes())
     made.unlink()
