@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "wire/json/json_reader.h"
+#include "wire/manifest_boot.h"
 #include "wire/storage/json.h"
 
 namespace ka::wire {
@@ -117,6 +118,7 @@ std::string to_json(const Manifest& m) {
               {"bare_directories", each<BareDirectory>(m.bare_directories, encode)},
               {"sockets", each<Socket>(m.sockets, encode)},
               {"inode_flags", each<InodeFlags>(m.inode_flags, encode)},
+              {"boot", encode(m.boot)},
               {"hooks", each<Hook>(m.hooks, encode)},
               {"targets", each<TargetRule>(m.targets, encode)},
               {"network_cards", each<NetworkCard>(m.network_cards, encode)},
@@ -148,6 +150,7 @@ Manifest parse_manifest(std::string_view text) {
   m.sockets = in.each<Socket>("sockets", decode_inode);
   m.inode_flags = in.each<InodeFlags>("inode_flags", decode_flags);
   if (in.has("boot_loader")) m.boot_loader = decode_boot_loader(in.object("boot_loader"));
+  m.boot = decode_boot(in.object("boot"));
   m.hooks = in.each<Hook>("hooks", decode_hook);
   m.targets = in.each<TargetRule>("targets", decode_target);
   m.network_cards = in.each<NetworkCard>("network_cards", decode_network_card);

@@ -14,6 +14,7 @@
 
 #include <sys/types.h>
 
+#include "wire/boot/boot_plan.h"
 #include "wire/storage/storage.h"
 
 namespace ka::wire {
@@ -110,6 +111,7 @@ struct Manifest {
   std::vector<InodeFlags> inode_flags;
   std::vector<Stream> streams;
   std::optional<BootLoader> boot_loader;
+  boot::BootPlan boot;  ///< how the golden machine starts, and so the clones
   std::vector<Hook> hooks;
   std::vector<TargetRule> targets;
   std::vector<NetworkCard> network_cards;

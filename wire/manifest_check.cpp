@@ -147,6 +147,30 @@ void check_targets(const Manifest& m) {
   }
 }
 
+bool is_mounted(const Manifest& m, const storage::Id& content) {
+  return std::any_of(m.mounts.begin(), m.mounts.end(), [&](const Mount& mount) { return mount.fs == content; });
+}
+
+void check_boot(const Manifest& m) {
+  if (m.boot.bios)
+    for (const storage::Id& disk : m.boot.bios->disks) check_disk_named(m, "boot.bios.disks", disk);
+  if (!m.boot.uefi) return;
+  const boot::UefiWay& way = *m.boot.uefi;
+  for (const storage::Id& esp : way.esps)
+    if (!is_mounted(m, esp)) fail("boot.uefi.esps", quoted(esp) + " is not mounted anywhere");
+  if (way.entries.empty()) fail("boot.uefi.entries", "is empty");
+  for (std::size_t i = 0; i < way.entries.size(); ++i) {
+    const boot::Entry& entry = way.entries[i];
+    if (std::find(way.esps.begin(), way.esps.end(), entry.esp) == way.esps.end())
+      fail(at("boot.uefi.entries", i, "esp"), quoted(entry.esp) + " is none of the esps");
+    if (entry.path.empty() || entry.path[0] != '\\') fail(at("boot.uefi.entries", i, "path"), "does not begin with \\");
+    std::string path = entry.path;
+    std::replace(path.begin(), path.end(), '\\', '/');
+    check_path(at("boot.uefi.entries", i, "path"), path);
+  }
+  for (std::size_t i = 0; i < way.chain.size(); ++i) check_path(at("boot.uefi.chain", i, "path"), way.chain[i].path);
+}
+
 void check_hooks(const Manifest& m) {
   std::set<std::string> names;
   for (std::size_t i = 0; i < m.hooks.size(); ++i) {
@@ -172,6 +196,7 @@ void check(const Manifest& m) {
     check_disk_named(m, "boot_loader.disk", m.boot_loader->disk);
     for (const std::string& module : m.boot_loader->modules) check_word("boot_loader.modules", module);
   }
+  check_boot(m);
   check_hooks(m);
   check_targets(m);
   if (!m.tar_compression.empty() && m.tar_compression != zstd_packing)

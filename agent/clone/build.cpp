@@ -100,6 +100,17 @@ Awaitable<void> Build::check_contents() {
   }
 }
 
+boot::HardDrive Build::hard_drive(const storage::Id& content) const {
+  const Node& partition = storage_.at(storage_.at(content).on.front());
+  const storage::Place& place = places_.at(partition.id);
+  const storage::ReadTable& table = tables_.at(partition.on.front());
+  const int number = storage::as<Partition>(partition).number;
+  const Partition* made = table.find(number);
+  const std::uint32_t sector = place.ground.sector;
+  return {static_cast<std::uint32_t>(number), place.start / sector, place.ground.bytes / sector,
+          made && !made->guid.empty() ? made->guid : table.table.identity};
+}
+
 std::vector<std::string> Build::text() const { return storage::tree_text(storage_, places_); }
 
 // ---- Writes ----
@@ -138,6 +149,7 @@ Awaitable<void> Build::check_table(const Target& target) {
   const storage::ReadTable made = storage::read_sfdisk(json);
   const std::string difference = storage::difference(storage_, table_of(target), places_, made);
   if (!difference.empty()) throw Error("write the partition table of " + device, "read back, " + difference);
+  tables_[table_of(target).id] = made;
 }
 
 // mkfs, mkswap and mount each want their partition alone, which the kernel grants nobody while this process has the

@@ -10,7 +10,9 @@
 #include "agent/machine/machine.h"
 #include "agent/storage/kinds.h"
 #include "agent/storage/targets.h"
+#include "wire/boot/load_option.h"
 #include "wire/manifest.h"
+#include "wire/storage/sfdisk.h"
 
 namespace ka::agent {
 
@@ -38,6 +40,8 @@ class Build {
 
   const std::string& device(const storage::Id& id) const { return devices_.at(id); }  ///< "/dev/vda5"
   Job job(const storage::Node& node) const { return {node, device(node.id), places_.at(node.id).ground}; }
+  /// How a boot entry of UEFI names the partition that a content lies on. After make_table().
+  boot::HardDrive hard_drive(const storage::Id& content) const;
   /// For people, a line a node.
   std::vector<std::string> text() const;
 
@@ -68,6 +72,7 @@ class Build {
   std::set<storage::Id> anew_;  // tables that are not kept as they are
   storage::Places places_;
   std::map<storage::Id, std::string> devices_;
+  std::map<storage::Id, storage::ReadTable> tables_;  // as they were made, by the golden table
 };
 
 }  // namespace ka::agent

@@ -9,6 +9,8 @@
 
 #include "agent/bootable/device_names.h"
 #include "agent/bootable/disk_drivers.h"
+#include "agent/bootable/esp.h"
+#include "agent/bootable/firmware.h"
 #include "agent/bootable/initrd.h"
 #include "agent/bootable/loaders.h"
 #include "agent/clone/boot_proof.h"
@@ -16,6 +18,7 @@
 #include "agent/clone/inodes.h"
 #include "agent/clone/proof.h"
 #include "agent/clone/repeat.h"
+#include "agent/clone/staged.h"
 #include "agent/identity/identity.h"
 #include "agent/identity/network_files.h"
 #include "agent/identity/ssh_host_keys.h"
@@ -28,6 +31,7 @@
 #include "agent/storage/kernel_log.h"
 #include "agent/storage/targets.h"
 #include "agent/storage/unfinished.h"
+#include "base/efi_variable.h"
 #include "base/error.h"
 #include "base/files.h"
 #include "base/text.h"
@@ -49,6 +53,7 @@ class Clone {
         machine_(context.machine),
         log_(context.log),
         mounts_(context.io, context.machine, context.log),
+        staged_(context.machine, mounts_, context.target + "-staged"),
         stage2_(context.machine, context.stage2_root),
         clone_(context.machine, context.target),
         kernel_log_(context.kernel_log),
@@ -99,7 +104,7 @@ class Clone {
     co_await unmount_and_check();
     co_await read_back();
     check_kernel_log();
-    write_boot_code();
+    co_await make_bootable();
     log_.line("Installation finished. No error reported.");
   }
 
@@ -130,6 +135,7 @@ class Clone {
       check_firmware();
       check_programs();
       co_await load_file_systems();
+      co_await look_at_firmware();
       drivers_ = co_await context_.settle_drivers();
       co_await choose_disks();
       co_await build_.check_contents();
@@ -140,7 +146,7 @@ class Clone {
 
   // What the firmware starts a system by shows in how it started this one.
   void check_firmware() const {
-    const std::string mine = ::access((context_.sysfs + "/firmware/efi").c_str(), F_OK) == 0 ? "uefi" : "bios";
+    const std::string mine = is_uefi() ? "uefi" : "bios";
     const auto& fitting = manifest_.firmware;
     if (std::find(fitting.begin(), fitting.end(), mine) != fitting.end()) return;
     throw Error("be a clone of " + manifest_.golden_host,
@@ -148,6 +154,27 @@ class Clone {
                                  "switch the firmware of this machine to legacy (BIOS, CSM) boot"
                                : "this machine started by BIOS, and what the golden machine sends starts by UEFI only; "
                                  "switch the firmware of this machine to UEFI boot");
+  }
+
+  bool is_uefi() const { return ::access((context_.sysfs + "/firmware/efi").c_str(), F_OK) == 0; }
+
+  // Stage2 has this /sys in it, as it was when stage2 was mounted.
+  std::string efi_folder() const { return context_.stage2_root + efi_variables; }
+
+  // Its variables, and what they say of the golden machine's programs. A machine without any (they may be switched off)
+  // starts its clone all the same.
+  Awaitable<void> look_at_firmware() {
+    if (!is_uefi() || !manifest_.boot.uefi) co_return;
+    if (list_directory(efi_folder()).empty()) {
+      try {
+        std::string alias = "fs-efivarfs";
+        co_await context_.load_module(alias);
+        machine_.mount("efivarfs", efi_folder(), "efivarfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "");
+      } catch (const Error& error) {
+        log_.line(std::string(" - The firmware's variables cannot be seen: ") + error.what());
+      }
+    }
+    check_secure_boot(log_, efi_folder(), manifest_.boot.uefi->chain);
   }
 
   Awaitable<void> choose_disks() {
@@ -292,7 +319,11 @@ class Clone {
       const std::string target = target_of(mount);
       Log::Step step(log_, "Mounting " + device + " as " + context_.target + mount.point + " ");
       if (mount.point != "/") machine_.make_directories(target);
-      mounts_.mount_disk(device, target, type_of(mount), MS_NOATIME, data_of(mount, false));
+      const std::string type = type_of(mount), data = data_of(mount, false);
+      if (maker(manifest_.storage.at(mount.fs)).staged)
+        staged_.mount(device, target, type, MS_NOATIME, data);
+      else
+        mounts_.mount_disk(device, target, type, MS_NOATIME, data);
       step.ok();
     }
   }
@@ -406,9 +437,12 @@ class Clone {
       code.resize(boot_code_size, '\0');
       boot_code_[target.disk.name] = code;
     }
+    if (const auto& way = manifest_.boot.uefi)
+      for (const storage::Id& esp : way->esps) add_removable_path(clone_, log_, mount_of(esp).point, *way);
     const BiosLoader* bios = bios_loader(loader());
     if (!bios) {
-      log_.line(" - No boot loader is installed");
+      log_.line(manifest_.boot.uefi ? " - It starts by UEFI only: no boot code is installed"
+                                    : " - No boot loader is installed");
       co_return;
     }
     stage("installing the boot loader");
@@ -515,7 +549,11 @@ class Clone {
         machine_.make_directories(target);
         elsewhere[name + "/"] = target;
       }
-      mounts_.mount(build_.device(mount.fs), target, type_of(mount), MS_RDONLY | MS_NOATIME, data_of(mount, true));
+      const std::string &device = build_.device(mount.fs), type = type_of(mount), data = data_of(mount, true);
+      if (maker(manifest_.storage.at(mount.fs)).staged)
+        staged_.mount_read_only(device, target, type, MS_NOATIME, data);
+      else
+        mounts_.mount(device, target, type, MS_RDONLY | MS_NOATIME, data);
     }
     {
       auto tell = [this, before = std::uint64_t{0}]() mutable {
@@ -587,6 +625,44 @@ class Clone {
   }
 
   // The very last thing: up to here the disk does not boot.
+  Awaitable<void> make_bootable() {
+    const std::string no_entry = write_nvram();
+    for (const wire::Mount& mount : manifest_.mounts) {
+      const storage::Node& fs = manifest_.storage.at(mount.fs);
+      if (!maker(fs).staged) continue;
+      const auto& way = manifest_.boot.uefi;
+      const bool esp = way && std::find(way->esps.begin(), way->esps.end(), mount.fs) != way->esps.end();
+      Staged::Look before = [this, &way, &mount, esp, &no_entry](const std::string& top) {
+        if (esp && !no_entry.empty()) start_without_fallback(machine_, log_, top, mount.point, *way);
+      };
+      Staged::Look after = [&way, &mount, esp](const std::string& top) {
+        if (esp) agent::check_programs(top, mount.point, *way);
+      };
+      const std::string type = type_of(mount), data = maker(fs).mount_data(fs, mount.options, false);
+      co_await staged_.finish(build_.device(mount.fs), type, data, before, after);
+      co_await check_unmounted(mount.fs);
+    }
+    write_boot_code();
+  }
+
+  // "", or why the firmware has no entry for the clone. By BIOS it needs none.
+  std::string write_nvram() {
+    if (!manifest_.boot.uefi) return "";
+    std::vector<boot::LoadOption> entries;
+    for (const boot::Entry& entry : manifest_.boot.uefi->entries)
+      entries.push_back({true, entry.label, build_.hard_drive(entry.esp), entry.path, entry.arguments});
+    std::string why = "this machine started by BIOS";
+    if (is_uefi()) why = write_boot_entries(machine_, log_, efi_folder(), entries, manifest_.boot.order);
+    if (!why.empty())
+      log_.line(" - No boot entry was written: " + why + ". By UEFI the clone starts by \\EFI\\BOOT\\BOOTX64.EFI");
+    return why;
+  }
+
+  const wire::Mount& mount_of(const storage::Id& content) const {
+    auto same = [&content](const wire::Mount& mount) { return mount.fs == content; };
+    return *std::find_if(manifest_.mounts.begin(), manifest_.mounts.end(), same);
+  }
+
   void write_boot_code() {
     for (const auto& [disk, code] : boot_code_) {
       machine_.claim_disk("/dev/" + disk);  // fails if anything of it is still mounted, seen from wherever
@@ -610,6 +686,7 @@ class Clone {
   Machine& machine_;
   Log& log_;
   Mounts mounts_;
+  Staged staged_;
   CloneTree stage2_, clone_;
   KernelLog kernel_log_;          // from before the first write
   std::shared_ptr<Proof> proof_;  // shared with the thread that reads

@@ -116,6 +116,14 @@ void LinuxMachine::remove_file(const std::string& path) {
   if (::remove(path.c_str()) != 0 && errno != ENOENT) throw Error::from_errno("remove " + path);
 }
 
+void LinuxMachine::remove_directory(const std::string& path) {
+  if (::rmdir(path.c_str()) != 0) throw Error::from_errno("remove " + path);
+}
+
+void LinuxMachine::rename(const std::string& from, const std::string& to) {
+  if (::rename(from.c_str(), to.c_str()) != 0) throw Error::from_errno("rename " + from);
+}
+
 void LinuxMachine::make_socket(const std::string& path) {
   if (::mknod(path.c_str(), S_IFSOCK | 0600, 0) != 0) throw Error::from_errno("make the socket " + path);
 }

@@ -28,6 +28,8 @@ class LinuxMachine : public Machine {
   void make_directories(const std::string& path, mode_t mode) override;
   void write_file(const std::string& path, std::string_view content, mode_t mode) override;
   void remove_file(const std::string& path) override;
+  void remove_directory(const std::string& path) override;
+  void rename(const std::string& from, const std::string& to) override;
   void make_socket(const std::string& path) override;
   void set_owner(const std::string& path, std::uint32_t uid, std::uint32_t gid) override;
   void set_mode(const std::string& path, mode_t mode) override;

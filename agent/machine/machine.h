@@ -54,6 +54,8 @@ class Machine {
   virtual void write_file(const std::string& path, std::string_view content, mode_t mode = 0644) = 0;
   /// Or an empty directory. No error if it is not there.
   virtual void remove_file(const std::string& path) = 0;
+  virtual void remove_directory(const std::string& path) = 0;  ///< an empty one
+  virtual void rename(const std::string& from, const std::string& to) = 0;
   virtual void make_socket(const std::string& path) = 0;  ///< a UNIX socket's inode, as mknod(2) makes it
   virtual void set_owner(const std::string& path, std::uint32_t uid, std::uint32_t gid) = 0;
   virtual void set_mode(const std::string& path, mode_t mode) = 0;

@@ -1,5 +1,6 @@
 #include "agent/machine/mounts.h"
 
+#include <algorithm>
 #include <optional>
 
 #include "base/error.h"
@@ -16,19 +17,29 @@ void Mounts::mount_disk(const std::string& device, const std::string& target, co
                         unsigned long flags, const std::string& data) {
   mount(device, target, type, flags, data);
   disks_.push_back(target);
+  of_disks_ = targets_.size();
   machine_.watch_writes(target, device);
 }
 
 void Mounts::unmount(const std::string& target) {
   machine_.unmount(target);
-  std::erase(targets_, target);
+  auto place = std::find(targets_.begin(), targets_.end(), target);
+  if (place - targets_.begin() < static_cast<std::ptrdiff_t>(of_disks_)) --of_disks_;
+  targets_.erase(place);
   std::erase(disks_, target);
 }
 
-void Mounts::unmount_others() { unmount_down_to(disks_.size()); }
+void Mounts::bind(const std::string& source, const std::string& target) {
+  machine_.bind(source, target);
+  targets_.push_back(target);
+  of_disks_ = targets_.size();
+}
+
+void Mounts::unmount_others() { unmount_down_to(of_disks_); }
 
 void Mounts::unmount_all() {
   disks_.clear();
+  of_disks_ = 0;
   unmount_down_to(0);
 }
 

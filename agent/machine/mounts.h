@@ -19,6 +19,8 @@ class Mounts {
   /// As mount, for a disk that is written to: its writes are watched.
   void mount_disk(const std::string& device, const std::string& target, const std::string& type, unsigned long flags,
                   const std::string& data);
+  /// Shows a directory of a disk that is mounted in another place, too.
+  void bind(const std::string& source, const std::string& target);
   /// Targets of mount_disk, in their order.
   const std::vector<std::string>& disks() const { return disks_; }
 
@@ -41,6 +43,7 @@ class Mounts {
   void unmount_down_to(std::size_t left);
 
   std::vector<std::string> targets_, disks_;
+  std::size_t of_disks_ = 0;  // so many of targets_ are disks, or what was mounted between them
 };
 
 }  // namespace ka::agent

@@ -46,6 +46,7 @@ std::string mount_data(const storage::Node&, const std::string& options, bool re
 
 const Maker fat_maker = {.programs = {"mkfs.fat", "fsck.fat"},
                          .longest_label = 11,
+                         .staged = true,
                          .make = make,
                          .check = check,
                          .mount_type = mount_type,

@@ -23,6 +23,8 @@ struct Job {
 struct Maker {
   std::vector<std::string> programs = {};  ///< of stage2
   std::size_t longest_label = 255;         ///< bytes
+  /// Firmware starts programs that it finds there: they are put in their place last (agent/clone/staged.h).
+  bool staged = false;
   /// What a device is called here, by what the one below it is called; null: as that.
   std::string (*device)(const storage::Node&, const std::string& below) = nullptr;
   /// Makes it with the golden UUID, label, features and settings.

@@ -186,6 +186,8 @@ Awaitable<Golden> inspect(asio::io_context& io, std::vector<std::string> drives)
     if (entry != nullptr && entry->role != storage::Role::extended) co_await probe(io, golden, device.name, mounted);
   }
   find_subvolumes(golden);
+  const std::vector<Esp> esps = mounted_esps(golden);
+  golden.uefi_loaders = read_uefi_loaders("", esps);
   co_return golden;
 }
 

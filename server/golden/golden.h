@@ -14,6 +14,7 @@
 #include "server/golden/block_devices.h"
 #include "server/golden/mounts.h"
 #include "server/golden/subvolumes.h"
+#include "wire/boot/boot_plan.h"
 #include "wire/boot/extlinux_place.h"
 #include "wire/boot/trace.h"
 #include "wire/grub.h"
@@ -50,6 +51,24 @@ struct GoldenBoot {
   std::uint64_t largest_initrd = 0;             ///< bytes, in /boot
 };
 
+/// A FAT that is mounted here, and the partition that it is in as boot entries name it.
+struct Esp {
+  std::string device, point;  ///< "sda1", "/boot/efi"
+  std::string identity;       ///< of a GPT the partition's GUID; of a DOS table the disk identifier
+  std::uint32_t number = 0;   ///< of the partition
+};
+
+/// A program on such a FAT that UEFI firmware starts, and those that it starts in turn.
+struct UefiLoader {
+  std::string device;  ///< "sda1"
+  boot::Entry entry;   ///< `esp` is empty: no graph has it yet
+  boot::UefiWay::Loader kind = boot::UefiWay::Loader::grub;
+  std::vector<boot::Program> chain;
+  std::uint64_t bytes = 0;  ///< of their files
+  bool removable = false;   ///< \EFI\BOOT\BOOTX64.EFI is there, too
+  std::string why_not;      ///< clones cannot start by it; empty: they can
+};
+
 /// A file without which a clone does not start, by the name it is known by and by its real one.
 struct NeededFile {
   std::string path;
@@ -71,6 +90,7 @@ struct Golden {
   std::map<std::string, Usage> usage;                     ///< by mount point
   std::map<std::string, std::vector<std::string>> links;  ///< by drive or partition: "/dev/disk/by-id/…", by-path
   bool uefi = false;                                      ///< booted by UEFI
+  std::vector<UefiLoader> uefi_loaders;                   ///< the one that it starts by first
   GoldenBoot boot;
   std::vector<NeededFile> needed;
   std::set<std::string> modules;      ///< of all kernels here, with _ for -
@@ -91,6 +111,10 @@ std::vector<NeededFile> read_needed_files(const std::string& root, const GoldenB
 std::set<std::string> read_modules(const std::string& root);
 /// Of no more than 16 MiB each; what cannot be read is not there.
 boot::Files files_of(const std::string& root);
+/// What UEFI firmware starts on these file systems: what the entries in NVRAM name, then what BOOTX64.CSV names, then
+/// \EFI\BOOT\BOOTX64.EFI. (golden_uefi.cpp)
+std::vector<UefiLoader> read_uefi_loaders(const std::string& root, const std::vector<Esp>& esps);
+std::vector<Esp> mounted_esps(const Golden& golden);
 
 /// The value after `name` and blanks on the line of `text` that begins with it; empty: there is no such line.
 std::string_view field_of(std::string_view text, std::string_view name);

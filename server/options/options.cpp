@@ -8,6 +8,7 @@
 #include "server/job/chunk_source.h"
 #include "server/options/conf.h"
 #include "server/options/option_table.h"
+#include "wire/boot/boot_plan.h"
 
 namespace ka::server {
 
@@ -24,6 +25,12 @@ std::string check_packing(const std::string& given) {
 
 std::string check_verify(const std::string& given) {
   return given == "boot" || given == "all" ? "" : given + " is neither boot nor all";
+}
+
+std::string check_boot_order(const std::string& given) {
+  for (const char* known : boot::order_names)
+    if (given == known) return "";
+  return given + " is neither disk-first, pxe-first nor leave";
 }
 
 }  // namespace
@@ -64,6 +71,8 @@ void add_clone_options(CLI::App& app, CloneOptions& o) {
   table.number("-d,--delay", o.release_delay, 0, 36000, "Tenths of a second between the release of two nodes");
   table.text("-r,--boot-loader", o.boot_loader, "'LOADER ...'",
              "Boot loader and modules for the initrd: 'grub --with=ata_piix', or none");
+  table.text("--boot-order", o.boot_order, "disk-first|pxe-first|leave",
+             "Where the clone's entry goes in the boot order of a node's UEFI firmware", check_boot_order);
   table.number("--step-limit", o.step_limit, 0, 1000000,
                "A node on which one program or other step takes longer than this many seconds has failed; 0: no limit");
   table.text("--verify", o.verify, "boot|all", "What a node reads back from its disk: the files of /boot, or all files",

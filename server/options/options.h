@@ -49,6 +49,7 @@ struct CloneOptions : JobOptions {
   std::vector<Pair> descs;                   ///< -p: drive, desc file
   unsigned release_delay = 0;                ///< -d: tenths of a second between two releases
   std::string boot_loader;                   ///< -r: "grub --with=jfs"; empty: what is found here
+  std::string boot_order = "disk-first";     ///< of a node's UEFI firmware: disk-first, pxe-first, leave
   std::vector<std::string> targets;          ///< "sda=path:pci-0000:00:1f.2-ata-1"
   bool allow_removable = false;
   std::string session = "ka";

@@ -36,8 +36,15 @@ bool has_place_for_grub(const storage::Storage& storage, const std::string& driv
   return false;
 }
 
-// Whatever the end of a clone needs of GRUB is asked for now.
-void check_grub(PlanDraft& draft, const std::string& drive) {
+// A machine that starts by UEFI need not be able to start by BIOS, too.
+bool can_start_by_bios(const PlanDraft& draft, const std::string& drive) {
+  const auto& grub = draft.golden.boot.grub;
+  const bool has_files = grub && (grub->complete() || (!draft.golden.uefi && grub->stage2_fits()));
+  return has_files && has_place_for_grub(draft.plan.manifest.storage, drive);
+}
+
+// Whatever the end of a clone needs of GRUB is asked for now. `no_uefi`: why they cannot start by UEFI.
+void check_grub(PlanDraft& draft, const std::string& drive, const std::string& no_uefi) {
   const GoldenBoot& boot = draft.golden.boot;
   if (draft.boot_code.count(drive))
     draft.refuse("-r grub and -m/-M both write the boot code of " + drive + "; give one of them");
@@ -58,8 +65,9 @@ void check_grub(PlanDraft& draft, const std::string& drive) {
   }
   if (!has_place_for_grub(draft.plan.manifest.storage, drive))
     draft.refuse(drive + " has a GPT without a BIOS boot partition, which GRUB needs there on BIOS machines; a desc " +
-                 "with the line \"bios 1\" makes one on the clones (-p " + drive + " FILE)");
-  if (draft.golden.uefi) draft.warn("this machine was booted by UEFI; the clones are made to boot by BIOS");
+                 "with the line \"bios 1\" makes one on the clones (-p " + drive + " FILE)" +
+                 (no_uefi.empty() ? "" : "; and by UEFI they do not start: " + no_uefi));
+  if (draft.golden.uefi) draft.warn("this machine was booted by UEFI; the clones are made to boot by BIOS: " + no_uefi);
 }
 
 // The boot code of its disk starts the partition that is marked, and extlinux is on the one with its folder.
@@ -130,6 +138,20 @@ void add_modules(PlanDraft& draft, wire::BootLoader& loader, const std::vector<s
   }
 }
 
+// What can start the clones; without a boot loader of its own, what is copied may start by BIOS.
+void add_firmware(PlanDraft& draft, const wire::BootLoader& loader) {
+  wire::Manifest& manifest = draft.plan.manifest;
+  const bool grub = loader.kind == wire::BootLoader::Kind::grub;
+  auto& firmware = manifest.firmware;
+  if (grub) manifest.boot.bios = boot::BiosWay{boot::BiosWay::Loader::grub, {loader.disk}, "/boot/grub"};
+  if (grub && draft.golden.boot.grub) manifest.boot.bios->directory = draft.golden.boot.grub->directory;
+  if (!manifest.boot.uefi) return;
+  if (grub || draft.boot_code.count(loader.disk))
+    firmware = {"bios", "uefi"};
+  else
+    firmware = {"uefi"};
+}
+
 }  // namespace
 
 void add_boot_loader(PlanDraft& draft) {
@@ -145,11 +167,18 @@ void add_boot_loader(PlanDraft& draft) {
   }
   add_modules(draft, loader, asked);
   loader.kind = static_cast<wire::BootLoader::Kind>(known - wire::loader_names);
-  if (asked.empty() && kind == "none" && !draft.boot_code.count(loader.disk)) name_strange_loader(draft);
+  const std::string no_uefi = add_uefi_way(draft);
+  const bool uefi = draft.plan.manifest.boot.uefi.has_value();
+  if (asked.empty() && kind == "none" && !uefi && !draft.boot_code.count(loader.disk)) name_strange_loader(draft);
+  if (uefi && kind == "grub" && !can_start_by_bios(draft, loader.disk)) {
+    kind = "none";
+    loader.kind = wire::BootLoader::Kind::none;
+  }
   if (kind == "extlinux") check_extlinux(draft, loader.disk);
   if (kind == "lilo") check_lilo(draft);
-  if (kind == "grub") check_grub(draft, loader.disk);
-  if (kind == "none" && !draft.boot_code.count(loader.disk))
+  if (kind == "grub" && !uefi) check_grub(draft, loader.disk, no_uefi);
+  add_firmware(draft, loader);
+  if (kind == "none" && !uefi && !draft.boot_code.count(loader.disk))
     draft.warn("no boot loader: the clones cannot boot from " + loader.disk + " by themselves");
   draft.plan.manifest.boot_loader = std::move(loader);
 }

@@ -62,6 +62,8 @@ void add_subvolumes(PlanDraft& draft, storage::Node& content, const std::string&
 void hide_subvolumes(PlanDraft& draft);
 /// Boot loader and modules; whether a clone could start; --target. (plan_boot.cpp)
 void add_boot_loader(PlanDraft& draft);
+/// How the clones start by UEFI, into the manifest; "", or why they do not. (plan_uefi.cpp)
+std::string add_uefi_way(PlanDraft& draft);
 void add_targets(PlanDraft& draft);
 /// That what a clone gets leads from its boot loader to its root. (plan_trace.cpp)
 void follow_boot(PlanDraft& draft);

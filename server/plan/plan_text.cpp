@@ -109,6 +109,10 @@ std::string plan_text(const Plan& plan, const PlanInput& input) {
   std::vector<std::string> hooks;
   for (const wire::Hook& hook : manifest.hooks) hooks.push_back(hook.name);
   if (!hooks.empty()) text += "+ Hooks : " + joined(hooks) + "\n";
+  if (const auto& uefi = manifest.boot.uefi)
+    text += "+ Starts by UEFI : " + escape_bytes(uefi->entries.front().path) + " on /dev/" +
+            manifest.storage.at(uefi->esps.front()).on.front() + " (\"" + printable(uefi->entries.front().label) +
+            "\", " + boot::order_names[static_cast<int>(manifest.boot.order)] + ")\n";
   if (manifest.boot_loader) text += "+ Bootloader is: " + boot_loader_text(*manifest.boot_loader) + "\n";
   for (const boot::Trail& trail : plan.boots) text += "+ The clones start : " + trail.summary() + "\n";
   text += "+ Nodes : " +

@@ -101,7 +101,8 @@ class FakeMachine final : public Machine {
 
   void mount(const std::string& source, const std::string& target, const std::string& type, unsigned long,
              const std::string& data) override {
-    call("mount " + source + " " + short_path(target) + " " + type + " " + data, true);
+    call("mount " + source + " " + short_path(target) + " " + type + " " + data, type != "efivarfs");
+    if (type == "efivarfs") return;  // it stays
     if (source.starts_with("/dev/")) need_shared(source);
     mounted.push_back(target);
     if (data.empty() && source == "/dev/vda1" && !lost_write.empty()) target_.file(lost_write, "what was there before");
@@ -117,7 +118,10 @@ class FakeMachine final : public Machine {
     call("finish_writes " + device);
     co_return;
   }
-  void bind(const std::string&, const std::string&) override { FAIL(); }
+  void bind(const std::string& source, const std::string& target) override {
+    call("bind " + short_path(source) + " " + short_path(target), true);
+    mounted.push_back(target);
+  }
   void unmount(const std::string& target) override {
     call("unmount " + short_path(target), true);
     for (const std::string& other : mounted)
@@ -137,6 +141,14 @@ class FakeMachine final : public Machine {
   void remove_file(const std::string& path) override {
     call("remove_file " + short_path(path), !is_ram(path));
     files_.remove_file(path);
+  }
+  void remove_directory(const std::string& path) override {
+    call("remove_directory " + short_path(path), !is_ram(path));
+    files_.remove_directory(path);
+  }
+  void rename(const std::string& from, const std::string& to) override {
+    call("rename " + short_path(from) + " " + short_path(to), !is_ram(from));
+    files_.rename(from, to);
   }
   void make_socket(const std::string& path) override {
     call("make_socket " + short_path(path), !is_ram(path));

@@ -66,6 +66,15 @@ def mounted(image: Path, mounts: dict[int, str], where: Path, read_only: bool = 
         yield where
 
 
+def fat_files(image: Path, number: int, folder: Path) -> Path:
+    """Copies all files of a FAT to `folder`: the kernel here need not know FAT."""
+    partition = next(one for one in partitions(image) if one.number == number)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    run("mcopy", "-s", "-m", "-n", "-i", f"{image}@@{partition.offset}", "::/", folder)
+    return folder
+
+
 @contextlib.contextmanager
 def attached(image: Path) -> Iterator[str]:
     """The image as a block device whose partitions are devices too, as grub-install needs them: "/dev/loop0"."""

@@ -4,7 +4,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-_OVMF = Path("/usr/share/OVMF")
+OVMF = Path("/usr/share/OVMF")
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,11 @@ class Uefi:
 
     def arguments(self, nvram: Path) -> list[str]:
         if not nvram.exists():
-            shutil.copy(_OVMF / self.variables, nvram)
+            shutil.copy(OVMF / self.variables, nvram)
         # Only code in system management mode may change what Secure Boot rests on.
         machine = ["-M", "q35,smm=on", "-global", "driver=cfi.pflash01,property=secure,value=on",
                    "-global", "ICH9-LPC.disable_s3=1"] if self.secure else ["-M", "q35"]
-        return [*machine, "-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={_OVMF / self.code}",
+        return [*machine, "-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={OVMF / self.code}",
                 "-drive", f"if=pflash,unit=1,format=raw,file={nvram}"]
 
     def network_card(self, boot: str) -> str:
@@ -46,7 +46,8 @@ class Uefi:
 
     def boot_order(self, boot: str) -> list[str]:
         # Both ways stand in the firmware's own list, PXE first; each that does not answer costs a minute.
-        off = {"http": ["IPv4PXESupport", "IPv6PXESupport"], "network": ["IPv6PXESupport"]}.get(boot, [])
+        pxe = ["IPv4PXESupport", "IPv6PXESupport"]
+        off = {"http": pxe, "nvram": pxe, "network": ["IPv6PXESupport"]}.get(boot, [])
         return [word for name in off for word in ("-fw_cfg", f"name=opt/org.tianocore/{name},string=n")]
 
     def disk(self, boot: str, number: int) -> str:

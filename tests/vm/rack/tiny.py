@@ -26,15 +26,21 @@ class Layout:
     desc: str
     root: int  # the partition of / ...
     swap: int  # ... and of the swap space
-    grub: str  # GRUB's name of the root partition; "": it starts by extlinux
-    format: tuple[str, ...] = ()  # more words for mke2fs
+    grub: str = ""  # GRUB's name of the root partition; "": it does not start by GRUB for BIOS
+    format: tuple[str, ...] = ()  # more words for mkfs
     extra: tuple[Content, ...] = ()  # beside / and the swap space
     modules: tuple[str, ...] = ()  # of the kernel, for them
     root_type: str = "ext4"
+    esp: int = 0  # the EFI system partition; 0: it does not start by UEFI
 
     @property
     def mounts(self) -> dict[int, str]:
+        """Those that this machine's kernel can mount: FAT is looked at by mtools."""
         return {self.root: "/"}
+
+    @property
+    def firmware(self) -> str:
+        return "uefi" if self.esp else "bios"
 
 
 DOS = Layout("tiny.img", "dos", 58, "start=1MiB, size=50MiB, type=83, bootable\ntype=82\n", "linux 50\nswap fill\n",
@@ -48,6 +54,13 @@ GPT = Layout("tiny-gpt.img", "gpt", 62,
 # What extlinux of that age does not read, or not beyond a few blocks (extents).
 EXTLINUX = Layout("tiny-extlinux.img", "dos", 58, DOS.table, DOS.desc, root=1, swap=2, grub="",
                   format=("-O", "^64bit,^metadata_csum,^extent"))
+# As Debian installs it: signed shim and GRUB in \\EFI\\debian, and nothing in \\EFI\\BOOT.
+UEFI = Layout("tiny-uefi.img", "gpt", 92,
+              'partition1: start=1MiB, size=20MiB, type=U, name="EFI System Partition"\n'
+              "partition2: size=6MiB, type=S\n"
+              "partition3: size=60MiB, type=L\n",
+              "1: efi 20\n2: swap 6\n3: linux fill\n", root=3, swap=2, esp=1,
+              modules=("nvme", "vfat", "nls_cp437", "nls_ascii", "nls_utf8", "efivarfs"))
 # A file system of each kind; those that this machine cannot mount are filled and looked at by the machines themselves.
 KINDS = Layout("tiny-kinds.img", "gpt", 62 + contents.size_mib(contents.KINDS),
                'start=1MiB, size=1MiB, type=' + disk.BIOS_BOOT + '\nsize=6MiB, type=S\n' +
@@ -58,7 +71,8 @@ KINDS = Layout("tiny-kinds.img", "gpt", 62 + contents.size_mib(contents.KINDS),
 XFS = Layout("tiny-xfs.img", "gpt", 330, 'start=1MiB, size=1MiB, type=' + disk.BIOS_BOOT +
              '\nsize=6MiB, type=S\nsize=320MiB, type=L\n', "1: bios 1\n2: swap 6\n3: linux fill\n", root=3, swap=2,
              grub="gpt3", modules=("xfs",), root_type="xfs")
-LAYOUTS = {"tiny": DOS, "tiny-gpt": GPT, "tiny-extlinux": EXTLINUX, "tiny-kinds": KINDS, "tiny-xfs": XFS}
+LAYOUTS = {"tiny": DOS, "tiny-gpt": GPT, "tiny-extlinux": EXTLINUX, "tiny-kinds": KINDS, "tiny-xfs": XFS,
+           "tiny-uefi": UEFI}
 MOUNTS = DOS.mounts
 
 UNPACKED_EXTLINUX = ROOT / "build/unpacked/usr/bin/extlinux"
@@ -90,6 +104,7 @@ swapon -a
 while read -r spec point type options rest; do
   [ $point = / ] || [ $type = swap ] || mount -t $type -o $options $(blkid -U ${spec#UUID=}) $point
 done < /etc/fstab
+[ ! -d /sys/firmware/efi ] || mount -t efivarfs efivarfs /sys/firmware/efi/efivars
 ip link set lo up
 for nic in /sys/class/net/e*; do
   ip link set ${nic##*/} up
@@ -137,6 +152,16 @@ LABEL golden
 _SYSLINUX_MBR = Path("/usr/lib/syslinux/mbr/mbr.bin")
 
 
+# The firmware's console is the serial line already.
+_GRUB_UEFI = _GRUB.replace("serial --unit=0 --speed=115200\nterminal_output serial\n", "")
+# What Debian's GRUB finds beside itself.
+_GRUB_STUB = """\
+search.fs_uuid {uuid} root
+set prefix=($root)'/boot/grub'
+configfile $prefix/grub.cfg
+"""
+
+
 def tiny(layout: Layout = DOS) -> Path:
     """The disk image of the tiny golden machine."""
     kernel = ROOT / "build/kernel"
@@ -152,10 +177,13 @@ def _build(image: Path, layout: Layout, kernel: Path) -> None:
     _system(tree, kernel, layout)
     root_uuid, swap_uuid = str(uuid.uuid4()), str(uuid.uuid4())
     fstab = "".join(f"UUID={c.uuid} {c.point} {c.file_system} {c.options} 0 2\n" for c in layout.extra)
+    if layout.esp:
+        fstab += "UUID=51DE-B007 /boot/efi vfat umask=0077 0 1\n"
+        (tree / "boot/efi").mkdir()
     _write(tree / "etc/fstab", f"UUID={root_uuid} / {layout.root_type} defaults 0 1\n"
                                f"UUID={swap_uuid} none swap sw 0 0\n{fstab}")
-    if layout.grub:
-        _write(tree / "boot/grub/grub.cfg", _GRUB.format(uuid=root_uuid))
+    if layout.grub or layout.esp:
+        _write(tree / "boot/grub/grub.cfg", (_GRUB_UEFI if layout.esp else _GRUB).format(uuid=root_uuid))
     else:
         _extlinux_files(tree, root_uuid)
     _write(tree / "root/desc", layout.desc)
@@ -168,11 +196,13 @@ def _build(image: Path, layout: Layout, kernel: Path) -> None:
         content.make(image, there[number])
     if layout.grub:
         disk.write_grub(image, f"(,{layout.grub})/boot/grub")
-    else:
+    elif not layout.esp:
         with disk.mounted(image, layout.mounts, image.with_suffix(".mnt"), read_only=False) as top:
             run(UNPACKED_EXTLINUX, "--install", top / "boot/extlinux")
         with image.open("r+b") as file:
             file.write(_SYSLINUX_MBR.read_bytes())
+    if layout.esp:
+        _esp(image, there[layout.esp], _GRUB_STUB.format(uuid=root_uuid))
     shutil.rmtree(tree)
 
 
@@ -198,6 +228,22 @@ def _xfs_root(image: Path, partition: disk.Partition, tree: Path, identity: str,
 
 
 _ROOTS = {"ext4": _ext4_root, "xfs": _xfs_root}
+
+
+def _esp(image: Path, partition: disk.Partition, stub: str) -> None:
+    run("mkfs.fat", "-i", "51DEB007", "-n", "ESP", f"--offset={partition.offset // 512}", image,
+        partition.size >> 10)
+    folder = image.with_suffix(".esp")
+    (folder / "EFI/debian").mkdir(parents=True)
+    packages = ROOT / "build/unpacked/usr/lib"
+    for name in ("shim/shimx64", "grub/x86_64-efi-signed/grubx64"):
+        shutil.copy(packages / f"{name}.efi.signed", folder / f"EFI/debian/{Path(name).name}.efi")
+    _write(folder / "EFI/debian/grub.cfg", stub)
+    csv = "shimx64.efi,debian,,This is the boot entry for debian\n"
+    (folder / "EFI/debian/BOOTX64.CSV").write_bytes(b"\xff\xfe" + csv.encode("utf-16le"))
+    _write(folder / "A file with a long name.txt", "kept\n")
+    run("mcopy", "-s", "-i", f"{image}@@{partition.offset}", *sorted(folder.iterdir()), "::/")
+    shutil.rmtree(folder)
 
 
 def _swap_space(image: Path, partition: disk.Partition, identity: str) -> None:

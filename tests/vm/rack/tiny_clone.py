@@ -2,14 +2,20 @@
 
 import json
 import shutil
+from pathlib import Path
 
 from . import disk, tiny
+from .firmware import FIRMWARES, OVMF
 from .golden import ROOT
 from .machine import Disk, Machine
+from .nvram import Nvram
 from .rack import KA_SERVER, Rack
+from .sandbox import run
 
 # Stage2 is a disk of its own (vda), which no clone needs.
 OPTIONS = "-p sda /root/desc -X vda -x /srv/excluded -r grub"
+
+ENTRY = "the golden one"  # in its NVRAM; BOOTX64.CSV says another
 
 
 class TinyGolden:
@@ -18,12 +24,23 @@ class TinyGolden:
         with disk.mounted(image, layout.mounts, rack.directory / "mnt", read_only=False) as root:
             shutil.copy(KA_SERVER, root / "usr/sbin/ka-server")
         stage2 = Disk(ROOT / "build/rescue.sqfs", "virtio-blk", read_only=True)
-        self.machine: Machine = rack.machine("golden", 9, disks=[Disk(image, "virtio-scsi"), stage2], memory=320)
+        self.machine: Machine = rack.machine("golden", 9, disks=[Disk(image, "virtio-scsi"), stage2],
+                                             memory=512 if layout.esp else 320, firmware=layout.firmware)
+        self._boot = "nvram" if layout.esp else "disk"
+        if layout.esp:
+            self._add_entry(image, layout.esp)
         self.console = self.machine.console
         self.serving = False
 
+    def _add_entry(self, image: Path, number: int) -> None:
+        shutil.copy(OVMF / FIRMWARES["uefi"].variables, self.machine.nvram)
+        table = json.loads(run("sfdisk", "--json", image))["partitiontable"]
+        (esp,) = (p for p in table["partitions"] if p["node"] == f"{image}{number}")
+        Nvram(self.machine.nvram).add_boot_entry(0, ENTRY, number, esp["start"], esp["size"], esp["uuid"],
+                                                 "\\EFI\\debian\\shimx64.efi")
+
     def start(self) -> None:
-        self.machine.start("disk")
+        self.machine.start(self._boot)
         self.console.wait(r"root@golden:~# ")
 
     def serve(self, nodes: int, options: str = OPTIONS) -> None:

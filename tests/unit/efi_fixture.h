@@ -1,0 +1,69 @@
+#pragma once
+/// Certificates and programs for UEFI, built byte by byte.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "wire/boot/bytes.h"
+#include "wire/boot/certificate.h"
+
+namespace ka::boot::efi_fixture {
+
+inline std::string der(std::uint8_t tag, const std::string& content) {
+  std::string out(1, static_cast<char>(tag));
+  if (content.size() >= 128) out += "\x82" + std::string(1, static_cast<char>(content.size() >> 8));
+  return out + static_cast<char>(content.size()) + content;
+}
+
+inline std::string name(const std::string& common) {
+  return der(der_sequence, der(der_set, der(der_sequence, der(der_object, "\x55\x04\x03") + der(0x0c, common))));
+}
+
+inline std::string certificate(const std::string& issuer, const std::string& subject) {
+  const std::string nothing = der(der_sequence, "");
+  return der(der_sequence, der(der_sequence, der(der_context_0, der(der_integer, "\x02")) + der(der_integer, "\x07") +
+                                                 nothing + name(issuer) + nothing + name(subject) + nothing));
+}
+
+inline std::string signature(const std::vector<std::string>& certificates) {
+  std::string all;
+  for (const std::string& one : certificates) all += one;
+  const std::string data =
+      der(der_sequence, der(der_integer, "\x01") + der(der_set, "") + der(der_sequence, "") + der(der_context_0, all));
+  return der(der_sequence, der(der_object, "\x2a") + der(der_context_0, data));
+}
+
+inline void put(std::string& file, std::size_t at, const std::string& bytes) { file.replace(at, bytes.size(), bytes); }
+template <typename Number>
+inline std::string number(Number value) {
+  std::string out;
+  append(out, value);
+  return out;
+}
+
+// A PE32+ with a section of .sbat from 512 on, and its signature behind that.
+inline std::string program(const std::string& sbat, const std::string& signed_by = "") {
+  std::string file(1024, '\0');
+  put(file, 0, "MZ");
+  put(file, 0x3c, number(0x80u));
+  put(file, 0x80, std::string("PE\0\0", 4));
+  put(file, 0x86, number(std::uint16_t{1}));
+  put(file, 0x94, number(std::uint16_t{240}));
+  put(file, 0x98, number(std::uint16_t{0x20b}));
+  put(file, 0x98 + 60, number(512u));
+  put(file, 0x98 + 64, "sum!");
+  put(file, 0x98 + 108, number(16u));
+  put(file, 0x98 + 240, ".sbat");
+  put(file, 0x98 + 248, number(static_cast<std::uint32_t>(sbat.size())));
+  put(file, 0x98 + 256, number(512u) + number(512u));
+  put(file, 512, sbat);
+  if (signed_by.empty()) return file;
+  std::string table = number(static_cast<std::uint32_t>(8 + signed_by.size())) + number(std::uint16_t{0x200}) +
+                      number(std::uint16_t{2}) + signed_by;
+  table.resize((table.size() + 7) / 8 * 8, '\0');
+  put(file, 0x98 + 144, number(1024u) + number(static_cast<std::uint32_t>(table.size())));
+  return file + table;
+}
+
+}  // namespace ka::boot::efi_fixture
