@@ -29,8 +29,8 @@ class Result:
 
 
 class Transfer:
-    """Every node pipes the stream into cksum: no disk and no memory of this machine is measured, and every byte is
-    checked. The clock starts when the source is opened."""
+    """Every node pipes the stream into a program, as a clone does into tar: cksum, so that every byte is checked, or
+    sink="null", cat into /dev/null. No disk of this machine is measured. The clock starts when the source is opened."""
 
     def __init__(self, hosts, mbit, size=0, source=None, sink="cksum", **options):
         self.rack, self.sink, self.options = Rack(hosts, mbit), sink, options
@@ -108,8 +108,8 @@ class Ka(Transfer):
 
     def join(self, name):
         sink = self.options.get("sinks", {}).get(name) or self.sink_of(name)
-        where = ("-o", "/dev/null") if self.sink == "null" else ("-e", sink)
-        self.processes[name] = self.rack.start(name, rack.program("ka-client"), "-s", rack.SESSION, "-t", "20", *where,
+        words = ("-s", rack.SESSION, "-t", "20", "-e", sink)
+        self.processes[name] = self.rack.start(name, rack.program("ka-client"), *words,
                                                stderr=open(self.rack.path(name + ".err"), "w"))
 
 
@@ -121,8 +121,6 @@ class Netcat(Transfer):
             pipe = self.rack.path(name + ".pipe")
             if number == len(self.names):
                 command = f"nc -l {PORT} | {self.sink_of(name)}"
-            elif self.sink == "null":
-                command = f"nc -l {PORT} | tee /dev/null | nc -N 10.99.0.{number + 3} {PORT}"
             else:
                 command = f"mkfifo {pipe}; {self.sink_of(name)} < {pipe} & " \
                           f"nc -l {PORT} | tee {pipe} | nc -N 10.99.0.{number + 3} {PORT}; wait"

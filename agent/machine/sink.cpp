@@ -3,13 +3,10 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <chrono>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -38,8 +35,7 @@ namespace {
 // Writing back is started early and waited for in these steps: the kernel would else let dirty pages pile up, and the
 // end of the stream would be a long wait.
 constexpr off_t write_back_step = 8 << 20;
-constexpr std::size_t piece = 1 << 20;                // as much as the pipe holds
-constexpr auto pause = std::chrono::milliseconds(1);  // in which 10 Gbit/s just fill it
+constexpr std::size_t piece = 1 << 20;  // as much as the pipe holds
 
 /// What the child does: its standard input goes into the file.
 class Writer {
@@ -62,15 +58,17 @@ class Writer {
 
  private:
   void copy() {
+    std::vector<char> room(piece);
     bool begun = false;
-    while (const std::size_t waiting = await_bytes()) {
+    for (;;) {
+      const ssize_t size = ::read(STDIN_FILENO, room.data(), room.size());
+      if (size < 0 && errno == EINTR) continue;
+      if (size < 0) throw Error::from_errno("read what is for " + name_);
       if (!std::exchange(begun, true)) begin();
-      const ssize_t size = splices_ ? splice_out(waiting) : copy_out();
+      if (size == 0) break;
+      write_all({room.data(), static_cast<std::size_t>(size)});
       write_back(size);
-      // A stream that comes in small pieces would wake this process for each of them, which costs more than the pieces.
-      if (static_cast<std::size_t>(size) < piece / 2) std::this_thread::sleep_for(pause);
     }
-    if (!begun) begin();
     // Pipes and character devices cannot be synced, and need not be.
     if (::fsync(fd_) != 0 && errno != EINVAL && errno != EROFS)
       throw Error::from_errno("write " + name_ + " to its disk");
@@ -90,53 +88,15 @@ class Writer {
       throw Error::from_errno("write " + name_ + " from its beginning");
   }
 
-  // How many lie in the pipe; 0: there will be no more.
-  std::size_t await_bytes() {
-    pollfd readable{STDIN_FILENO, POLLIN, 0};
-    int size = 0;
-    while (::poll(&readable, 1, -1) < 0)
-      if (errno != EINTR) throw Error::from_errno("wait for what is for " + name_);
-    if (::ioctl(STDIN_FILENO, FIONREAD, &size) != 0) throw Error::from_errno("read what is for " + name_);
-    return static_cast<std::size_t>(size);
-  }
-
-  // splice(2) hands the pages of the pipe on, without a copy to this process and back. Not everything takes them: a
-  // terminal does not, nor a file that is open for appending.
-  ssize_t splice_out(std::size_t size) {
-    for (;;) {
-      const ssize_t moved = ::splice(STDIN_FILENO, nullptr, fd_, nullptr, size, SPLICE_F_MOVE | SPLICE_F_MORE);
-      if (moved >= 0) return moved;
-      if (errno == EINVAL) {
-        splices_ = false;
-        return copy_out();
-      }
-      await_room();
-    }
-  }
-
-  ssize_t copy_out() {
-    room_.resize(piece);
-    const ssize_t size = ::read(STDIN_FILENO, room_.data(), room_.size());
-    if (size < 0 && errno == EINTR) return 0;
-    if (size < 0) throw Error::from_errno("read what is for " + name_);
-    write_all({room_.data(), static_cast<std::size_t>(size)});
-    return size;
-  }
-
-  // After a write that failed. Whoever shares the file may have made it one that does not wait.
-  void await_room() {
-    if (errno == EAGAIN) {
-      pollfd writable{fd_, POLLOUT, 0};
-      ::poll(&writable, 1, -1);
-    } else if (errno != EINTR) {
-      throw Error::from_errno("write " + name_);
-    }
-  }
-
   void write_all(std::string_view bytes) {
     while (!bytes.empty()) {
       const ssize_t wrote = ::write(fd_, bytes.data(), bytes.size());
-      if (wrote < 0) await_room();
+      if (wrote < 0 && errno == EAGAIN) {  // whoever shares it has made it so
+        pollfd writable{fd_, POLLOUT, 0};
+        ::poll(&writable, 1, -1);
+      } else if (wrote < 0 && errno != EINTR) {
+        throw Error::from_errno("write " + name_);
+      }
       if (wrote > 0) bytes.remove_prefix(static_cast<std::size_t>(wrote));
     }
   }
@@ -158,8 +118,6 @@ class Writer {
   int fd_;  // -1: to be opened
   FileSink::From from_;
   off_t written_ = 0;
-  bool splices_ = true;
-  std::vector<char> room_;
 };
 
 Command writer_of(const std::string& name, int fd, FileSink::From from) {
