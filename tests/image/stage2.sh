@@ -91,7 +91,7 @@ for mkfs in "mke2fs -q -F -t ext4" "mkfs.xfs -q -f" "mkfs.btrfs -q -f" "mkfs.jfs
   dd if=/dev/zero of="$work/fs" bs=1M count=2 conv=notrunc status=none
 done
 # What it says that it can make is what was tried; every kind is in it.
-for kind in swap ext fat xfs jfs reiserfs f2fs exfat; do
+for kind in swap ext fat xfs btrfs jfs reiserfs f2fs exfat; do
   grep -q "\"$kind\": \[" "$root/ka/stage2.json" || fail "ka/stage2.json: $kind is not made"
 done
 for word in metadata_csum orphan_file resize_inode reflink bigtime nrext64 compression; do
