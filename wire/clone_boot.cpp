@@ -27,7 +27,8 @@ std::vector<boot::Start> boot_starts(const Manifest& manifest, const boot::Files
 
 boot::Trail trace_boot(const Manifest& manifest, const boot::Files& files, const boot::Start& start) {
   boot::Question question{files, manifest.storage, {}, {}};
-  for (const Mount& mount : manifest.mounts) question.mounts.push_back({mount.fs, mount.point, ""});
+  for (const Mount& mount : manifest.mounts)
+    if (!mount.apart) question.mounts.push_back({mount.fs, mount.point, mount.subvolume});
   question.find = [&manifest](std::string_view name) -> std::optional<storage::Id> {
     const auto cloned = find_cloned(manifest, parse_device_name(name));
     if (!cloned) return std::nullopt;

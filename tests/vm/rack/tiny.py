@@ -88,9 +88,11 @@ for pass in 1 2 3; do
   find /sys -name modalias | xargs cat | sort -u | xargs modprobe -q -a -b 2>/dev/null
   modprobe -q -a sd_mod virtio_rng
 done
-for word in $(cat /proc/cmdline); do case $word in root=*) root=${word#root=};; esac; done
+for word in $(cat /proc/cmdline); do
+  case $word in root=*) root=${word#root=};; rootflags=*) flags="-o ${word#rootflags=}";; esac
+done
 until device=$(findfs $root 2>/dev/null); do sleep 0.1; done
-mount -t $(cat /root-type) $device /root
+mount -t $(cat /root-type) $flags $device /root
 mount --move /dev /root/dev; mount --move /proc /root/proc; mount --move /sys /root/sys
 exec switch_root /root /sbin/init
 """

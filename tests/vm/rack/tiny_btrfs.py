@@ -80,7 +80,8 @@ def subvolumes(where: Path) -> dict[str, tuple[bool, bool]]:
 def _build(image: Path, layout: Layout, kernel: Path) -> None:
     tree = image.with_suffix(".tree")
     shutil.rmtree(tree, ignore_errors=True)
-    _system(tree, kernel, layout)
+    tiny._system(tree, kernel, tiny.Layout(layout.image, "gpt", MIB, TABLE, "", 2, 0, root_type="btrfs",
+                                           modules=("btrfs", "xxhash_generic")))
     disk.write_table(image, MIB + 3, TABLE, "gpt")
     partition = disk.partitions(image)[1]
     identity = str(uuid.uuid4())
@@ -98,18 +99,6 @@ def _build(image: Path, layout: Layout, kernel: Path) -> None:
     disk.write_grub(image, f"(,gpt2)/{layout.root}/boot/grub")
     image.with_suffix(".mnt").rmdir()
     shutil.rmtree(tree)
-
-
-def _system(tree: Path, kernel: Path, layout: Layout) -> None:
-    tiny._system(tree, kernel)
-    modules = [*tiny.MODULES, "btrfs", "xxhash_generic"]
-    init = tiny._INITRD_INIT.replace("modprobe -a ext4", "modprobe -a btrfs xxhash_generic ext4").replace(
-        "mount -t ext4 $device /root",
-        "mount -t btrfs $(sed -n 's/.*rootflags=\\([^ ]*\\).*/-o \\1/p' /proc/cmdline) $device /root")
-    tiny.busybox_initrd(tree / "boot/initrd", kernel / "modules", modules, init)
-    rc = (tree / "etc/rc").read_text()
-    mounts = "".join(f"mount {point}\n" for point in layout.mounts.values())
-    (tree / "etc/rc").write_text(rc.replace("swapon -a\n", mounts))
 
 
 def _configure(tree: Path, layout: Layout, identity: str) -> None:
@@ -192,5 +181,6 @@ class TinyBtrfs(TinyGolden):
             shutil.copy(KA_SERVER, where / layout.root / "usr/sbin/ka-server")
         stage2 = Disk(ROOT / "build/rescue.sqfs", "virtio-blk", read_only=True)
         self.machine = rack.machine("golden", 9, disks=[Disk(image, "virtio-scsi"), stage2], memory=512)
+        self._boot = "disk"
         self.console = self.machine.console
         self.serving = False
