@@ -82,8 +82,9 @@ Awaitable<void> probe(asio::io_context& io, Golden& golden, std::string partitio
     Answers answers;
     for (const storage::Range& range : reader->kind.superblock)
       answers.superblock.push_back(read_at("/dev/" + partition, range.offset, range.size));
-    if (!reader->program.empty()) {
-      Command program(reader->program);
+    if (*reader->program) {
+      Command program(std::vector<std::string>{});
+      for (std::string_view word : words(reader->program)) program.argv.emplace_back(word);
       program.argv.push_back("/dev/" + partition);
       answers.program = co_await output_of(io, program);
     }

@@ -125,19 +125,19 @@ std::string btrfs_options(std::string_view golden) {
 
 std::string ext_options(std::string_view) { return "acl,user_xattr"; }
 
-const Reader readers[] = {
-    {"ext2", storage::ext_rule, {"dumpe2fs", "-h"}, read_ext, ext_options},
-    {"ext3", storage::ext_rule, {"dumpe2fs", "-h"}, read_ext, ext_options},
-    {"ext4", storage::ext_rule, {"dumpe2fs", "-h"}, read_ext, ext_options},
-    {"vfat", storage::fat_rule, {}, read_fat, fat_options},
-    {"xfs", storage::xfs_rule, {}, read_xfs, xfs_options},
-    {"jfs", storage::jfs_rule, {}, read_superblock, jfs_options},
-    {"reiserfs", storage::reiserfs_rule, {}, read_superblock, reiserfs_options},
-    {"f2fs", storage::f2fs_rule, {}, read_f2fs, f2fs_options},
-    {"exfat", storage::exfat_rule, {}, read_exfat, exfat_options},
-    {"btrfs", storage::btrfs_rule, {}, read_superblock, btrfs_options},
-    {"swap", storage::swap_rule, {}, read_swap, nullptr},
-    {"swsuspend", storage::swap_rule, {}, read_swap, nullptr},  // the swap space of a machine that hibernated
+constexpr Reader readers[] = {
+    {"ext2", storage::ext_rule, "dumpe2fs -h", read_ext, ext_options},
+    {"ext3", storage::ext_rule, "dumpe2fs -h", read_ext, ext_options},
+    {"ext4", storage::ext_rule, "dumpe2fs -h", read_ext, ext_options},
+    {"vfat", storage::fat_rule, "", read_fat, fat_options},
+    {"xfs", storage::xfs_rule, "", read_xfs, xfs_options},
+    {"jfs", storage::jfs_rule, "", read_superblock, jfs_options},
+    {"reiserfs", storage::reiserfs_rule, "", read_superblock, reiserfs_options},
+    {"f2fs", storage::f2fs_rule, "", read_f2fs, f2fs_options},
+    {"exfat", storage::exfat_rule, "", read_exfat, exfat_options},
+    {"btrfs", storage::btrfs_rule, "", read_superblock, btrfs_options},
+    {"swap", storage::swap_rule, "", read_swap, nullptr},
+    {"swsuspend", storage::swap_rule, "", read_swap, nullptr},  // the swap space of a machine that hibernated
 };
 
 }  // namespace

@@ -19,8 +19,9 @@ struct Reading {
 struct Reader {
   const char* type;           ///< what blkid and mountinfo call it: "ext4"
   const storage::Rule& kind;  ///< has its superblock
-  /// What tells of it, before the name of the device: {"dumpe2fs", "-h"}; empty: nothing but its superblock.
-  std::vector<std::string> program;
+  /// What tells of it, before the name of the device: "dumpe2fs -h"; empty: nothing but its superblock. No vector: g++
+  /// 12.2 leaves out those entries of a table whose vector is empty.
+  const char* program;
   /// Throws Error if it cannot be kept.
   Reading (*read)(const Reader&, const Probe&, const Answers&);
   /// What a clone's mount needs while the data is written, by the options that it is mounted with here; nullptr: it is
