@@ -6,7 +6,29 @@
 
 namespace ka::wire {
 
-std::vector<boot::Start> boot_starts(const Manifest& manifest, const boot::Files& files) {
+namespace {
+
+// The configuration beside GRUB's program, or beside the one that its distribution has; one that knows where /boot is
+// has none there.
+boot::Start uefi_start(const Manifest& manifest, const boot::Files& files) {
+  const boot::UefiWay& way = *manifest.boot.uefi;
+  const std::string program = way.chain.empty() ? "" : way.chain.back().path;
+  std::string found = program.substr(0, program.rfind('/') + 1) + "grub.cfg";
+  auto exists = [&files](const std::string& path) { return files.size(path).has_value(); };
+  for (const Mount& mount : manifest.mounts) {
+    if (exists(found)) break;
+    if (mount.fs != way.entries.front().esp) continue;
+    const std::string vendors = mount.point + "/EFI";
+    for (const std::string& vendor : files.list(vendors))
+      if (!exists(found)) found = vendors + "/" + vendor + "/grub.cfg";
+  }
+  if (!exists(found))
+    if (const auto grub = find_grub(exists, [](const std::string&) { return false; }))
+      found = grub->directory + "/grub.cfg";
+  return {"grub", found, true, {}};
+}
+
+std::vector<boot::Start> bios_starts(const Manifest& manifest, const boot::Files& files) {
   if (!manifest.boot_loader) return {};
   auto exists = [&files](const std::string& path) { return files.size(path).has_value(); };
   auto no_program = [](const std::string&) { return false; };
@@ -23,6 +45,14 @@ std::vector<boot::Start> boot_starts(const Manifest& manifest, const boot::Files
     }
   }
   return {};
+}
+
+}  // namespace
+
+std::vector<boot::Start> boot_starts(const Manifest& manifest, const boot::Files& files) {
+  std::vector<boot::Start> starts = bios_starts(manifest, files);
+  if (manifest.boot.uefi) starts.push_back(uefi_start(manifest, files));
+  return starts;
 }
 
 boot::Trail trace_boot(const Manifest& manifest, const boot::Files& files, const boot::Start& start) {
