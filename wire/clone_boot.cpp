@@ -1,28 +1,65 @@
 #include "wire/clone_boot.h"
 
+#include <functional>
+#include <optional>
+#include <utility>
+
 #include "wire/boot/extlinux_place.h"
 #include "wire/device_name.h"
 #include "wire/grub.h"
 
 namespace ka::wire {
 
-std::vector<boot::Start> boot_starts(const Manifest& manifest, const boot::Files& files) {
-  if (!manifest.boot_loader) return {};
-  auto exists = [&files](const std::string& path) { return files.size(path).has_value(); };
-  auto no_program = [](const std::string&) { return false; };
-  switch (manifest.boot_loader->kind) {
-    case BootLoader::Kind::none: return {};
-    case BootLoader::Kind::lilo: return {{"lilo", "/etc/lilo.conf", false, {}}};
+namespace {
+
+using Exists = std::function<bool(const std::string&)>;
+
+bool has_no_program(const std::string&) { return false; }
+
+std::string grub_config(const Exists& exists) {
+  const auto found = find_grub(exists, has_no_program);
+  return (found ? found->directory : "/boot/grub") + "/grub.cfg";
+}
+
+std::optional<boot::Start> bios_start(BootLoader::Kind kind, const Exists& exists) {
+  switch (kind) {
+    case BootLoader::Kind::none: return std::nullopt;
+    case BootLoader::Kind::lilo: return boot::Start{"lilo", "/etc/lilo.conf", false, {}};
+    case BootLoader::Kind::grub: return boot::Start{"grub", grub_config(exists), false, {}};
     case BootLoader::Kind::extlinux: {
-      const auto found = boot::find_extlinux(exists, no_program);
-      return {{"extlinux", found ? found->config : "/boot/extlinux/extlinux.conf", false, {}}};
-    }
-    case BootLoader::Kind::grub: {
-      const auto found = find_grub(exists, no_program);
-      return {{"grub", (found ? found->directory : "/boot/grub") + "/grub.cfg", false, {}}};
+      const auto found = boot::find_extlinux(exists, has_no_program);
+      return boot::Start{"extlinux", found ? found->config : "/boot/extlinux/extlinux.conf", false, {}};
     }
   }
+  return std::nullopt;
+}
+
+// By the first entry. A GRUB that a distribution has signed reads the grub.cfg beside it; one that grub-install made
+// has the place of GRUB's folder in it.
+boot::Start uefi_start(const Manifest& manifest, const boot::UefiWay& way, const Exists& exists) {
+  const std::string program = way.chain.empty() ? "" : way.chain.back().path;
+  const std::string beside = program.substr(0, program.rfind('/')) + "/grub.cfg";
+  const boot::Entry entry = way.entries.empty() ? boot::Entry{} : way.entries.front();
+  std::string esp;
+  for (const Mount& mount : manifest.mounts)
+    if (mount.fs == entry.esp) esp = mount.point == "/" ? "" : mount.point;
+  switch (way.loader) {
+    case boot::UefiWay::Loader::grub: return {"grub", exists(beside) ? beside : grub_config(exists), true, {}};
+    case boot::UefiWay::Loader::systemd_boot: return {"systemd-boot", esp + "/loader/loader.conf", true, {}};
+    case boot::UefiWay::Loader::stub: return {"efi-stub", program, true, entry.arguments};
+  }
   return {};
+}
+
+}  // namespace
+
+std::vector<boot::Start> boot_starts(const Manifest& manifest, const boot::Files& files) {
+  const Exists exists = [&files](const std::string& path) { return files.size(path).has_value(); };
+  std::vector<boot::Start> starts;
+  if (manifest.boot_loader)
+    if (auto start = bios_start(manifest.boot_loader->kind, exists)) starts.push_back(std::move(*start));
+  if (manifest.boot.uefi) starts.push_back(uefi_start(manifest, *manifest.boot.uefi, exists));
+  return starts;
 }
 
 boot::Trail trace_boot(const Manifest& manifest, const boot::Files& files, const boot::Start& start) {
