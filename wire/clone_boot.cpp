@@ -1,5 +1,9 @@
 #include "wire/clone_boot.h"
 
+#include <functional>
+#include <optional>
+#include <utility>
+
 #include "wire/boot/extlinux_place.h"
 #include "wire/device_name.h"
 #include "wire/grub.h"
@@ -8,41 +12,51 @@ namespace ka::wire {
 
 namespace {
 
-// The configuration beside GRUB's program, or beside the one that its distribution has; one that knows where /boot is
-// has none there.
-boot::Start uefi_start(const Manifest& manifest, const boot::Files& files) {
-  const boot::UefiWay& way = *manifest.boot.uefi;
-  const std::string program = way.chain.empty() ? "" : way.chain.back().path;
-  std::string found = program.substr(0, program.rfind('/') + 1) + "grub.cfg";
-  auto exists = [&files](const std::string& path) { return files.size(path).has_value(); };
-  for (const Mount& mount : manifest.mounts) {
-    if (exists(found)) break;
-    if (mount.fs != way.entries.front().esp) continue;
-    const std::string vendors = mount.point + "/EFI";
-    for (const std::string& vendor : files.list(vendors))
-      if (!exists(found)) found = vendors + "/" + vendor + "/grub.cfg";
-  }
-  if (!exists(found))
-    if (const auto grub = find_grub(exists, [](const std::string&) { return false; }))
-      found = grub->directory + "/grub.cfg";
-  return {"grub", found, true, {}};
+using Exists = std::function<bool(const std::string&)>;
+
+bool has_no_program(const std::string&) { return false; }
+
+std::string grub_config(const Exists& exists) {
+  const auto found = find_grub(exists, has_no_program);
+  return (found ? found->directory : "/boot/grub") + "/grub.cfg";
 }
 
-std::vector<boot::Start> bios_starts(const Manifest& manifest, const boot::Files& files) {
-  if (!manifest.boot_loader) return {};
-  auto exists = [&files](const std::string& path) { return files.size(path).has_value(); };
-  auto no_program = [](const std::string&) { return false; };
-  switch (manifest.boot_loader->kind) {
-    case BootLoader::Kind::none: return {};
-    case BootLoader::Kind::lilo: return {{"lilo", "/etc/lilo.conf", false, {}}};
+std::optional<boot::Start> bios_start(BootLoader::Kind kind, const Exists& exists) {
+  switch (kind) {
+    case BootLoader::Kind::none: return std::nullopt;
+    case BootLoader::Kind::lilo: return boot::Start{"lilo", "/etc/lilo.conf", false, {}};
+    case BootLoader::Kind::grub: return boot::Start{"grub", grub_config(exists), false, {}};
     case BootLoader::Kind::extlinux: {
-      const auto found = boot::find_extlinux(exists, no_program);
-      return {{"extlinux", found ? found->config : "/boot/extlinux/extlinux.conf", false, {}}};
+      const auto found = boot::find_extlinux(exists, has_no_program);
+      return boot::Start{"extlinux", found ? found->config : "/boot/extlinux/extlinux.conf", false, {}};
     }
-    case BootLoader::Kind::grub: {
-      const auto found = find_grub(exists, no_program);
-      return {{"grub", (found ? found->directory : "/boot/grub") + "/grub.cfg", false, {}}};
-    }
+  }
+  return std::nullopt;
+}
+
+// A GRUB that a distribution has signed reads the grub.cfg beside it, or beside the one that its distribution has on
+// this ESP; one that grub-install made has the place of GRUB's folder in it.
+std::string uefi_grub_config(const std::string& program, const std::string& esp, const boot::Files& files,
+                             const Exists& exists) {
+  const std::string beside = program.substr(0, program.rfind('/')) + "/grub.cfg";
+  if (exists(beside)) return beside;
+  for (const std::string& vendor : files.list(esp + "/EFI"))
+    if (std::string config = esp + "/EFI/" + vendor + "/grub.cfg"; exists(config)) return config;
+  return grub_config(exists);
+}
+
+// By the first entry.
+boot::Start uefi_start(const Manifest& manifest, const boot::UefiWay& way, const boot::Files& files,
+                       const Exists& exists) {
+  const std::string program = way.chain.empty() ? "" : way.chain.back().path;
+  const boot::Entry entry = way.entries.empty() ? boot::Entry{} : way.entries.front();
+  std::string esp;
+  for (const Mount& mount : manifest.mounts)
+    if (mount.fs == entry.esp) esp = mount.point == "/" ? "" : mount.point;
+  switch (way.loader) {
+    case boot::UefiWay::Loader::grub: return {"grub", uefi_grub_config(program, esp, files, exists), true, {}};
+    case boot::UefiWay::Loader::systemd_boot: return {"systemd-boot", esp + "/loader/loader.conf", true, {}};
+    case boot::UefiWay::Loader::stub: return {"efi-stub", program, true, entry.arguments};
   }
   return {};
 }
@@ -50,8 +64,11 @@ std::vector<boot::Start> bios_starts(const Manifest& manifest, const boot::Files
 }  // namespace
 
 std::vector<boot::Start> boot_starts(const Manifest& manifest, const boot::Files& files) {
-  std::vector<boot::Start> starts = bios_starts(manifest, files);
-  if (manifest.boot.uefi) starts.push_back(uefi_start(manifest, files));
+  const Exists exists = [&files](const std::string& path) { return files.size(path).has_value(); };
+  std::vector<boot::Start> starts;
+  if (manifest.boot_loader)
+    if (auto start = bios_start(manifest.boot_loader->kind, exists)) starts.push_back(std::move(*start));
+  if (manifest.boot.uefi) starts.push_back(uefi_start(manifest, *manifest.boot.uefi, files, exists));
   return starts;
 }
 

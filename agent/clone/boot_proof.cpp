@@ -32,13 +32,18 @@ std::vector<std::string> used_initrds(const CloneTree& clone, const wire::Manife
 }
 
 Awaitable<std::string> prove_boot(Machine& machine, const CloneTree& clone, const CloneTree& stage2, Log& log,
-                                  const wire::Manifest& manifest, std::vector<std::string> modules) {
+                                  const wire::Manifest& manifest, std::vector<std::string> modules, bool uefi) {
   const boot::Files files = files_of(clone);
   std::string summary;
   for (const boot::Start& start : wire::boot_starts(manifest, files)) {
     const boot::Trail trail = wire::trace_boot(manifest, files, start);
-    log.line(" - Following the boot of this clone, from what its disk holds");
+    log.line(" - Following the boot of this clone by " + std::string(start.uefi ? "UEFI" : "BIOS") +
+             ", from what its disk holds");
     for (const boot::Link& link : trail.links) log.line("   " + link.text());
+    if (!trail.boots() && start.uefi != uefi) {
+      log.line(" - WARNING: that is not how this machine starts, and would not: " + trail.fault());
+      continue;
+    }
     if (!trail.boots()) throw Error("follow the boot of this clone", trail.fault());
     co_await prove_initrds(machine, clone, stage2, log, trail.kernel, trail.initrds, modules);
     summary = trail.summary();

@@ -19,8 +19,9 @@ boot::Files files_of(const CloneTree& clone);
 std::vector<std::string> used_initrds(const CloneTree& clone, const wire::Manifest& manifest);
 
 /// The clone is mounted and nothing of it is in memory. Each link goes to the log; the result says in a line how it
-/// starts, or is empty if nothing of KA's makes it start (-r none). Throws Error naming the link that leads nowhere.
+/// starts, or is empty if nothing of KA's makes it start (-r none). Throws Error naming the link that leads nowhere; of
+/// a way that is not this machine's (`uefi`) it is a warning.
 Awaitable<std::string> prove_boot(Machine& machine, const CloneTree& clone, const CloneTree& stage2, Log& log,
-                                  const wire::Manifest& manifest, std::vector<std::string> modules);
+                                  const wire::Manifest& manifest, std::vector<std::string> modules, bool uefi);
 
 }  // namespace ka::agent

@@ -575,7 +575,7 @@ class Clone {
   // Through what the disk has, and not through what should be there.
   Awaitable<void> prove_that_it_boots() {
     stage("following the boot");
-    const std::string summary = co_await prove_boot(machine_, clone_, stage2_, log_, manifest_, modules_);
+    const std::string summary = co_await prove_boot(machine_, clone_, stage2_, log_, manifest_, modules_, is_uefi());
     if (summary.empty()) co_return;
     log_.line(" - This clone will boot: " + summary);
     stage("will boot: " + summary);

@@ -41,6 +41,10 @@ void follow_boot(PlanDraft& draft) {
   const boot::Files files = cloned_files(draft);
   for (const boot::Start& start : wire::boot_starts(draft.plan.manifest, files)) {
     boot::Trail trail = wire::trace_boot(draft.plan.manifest, files, start);
+    if (!trail.boots() && start.uefi != draft.golden.uefi) {
+      draft.warn("by " + std::string(start.uefi ? "UEFI" : "BIOS") + " the clones would not start: " + trail.fault());
+      continue;
+    }
     if (!trail.boots())
       draft.refuse("the clones would not start: " + trail.fault() +
                    "; mend it here, or give -r none and make the clones start by a script in --hooks");

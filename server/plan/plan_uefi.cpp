@@ -50,8 +50,6 @@ std::string add_uefi_way(PlanDraft& draft) {
       fault = "its partition is not cloned";
     else if (draft.excluded_path(mount->point + "/EFI"))
       fault = "-x leaves it out";
-    else if (fault.empty() && loader.kind != boot::UefiWay::Loader::grub)
-      fault = "it is no GRUB, and how others start cannot be followed so far";
     if (!fault.empty()) {
       if (why_not.empty()) why_not = name_of(loader) + ": " + fault;
       continue;

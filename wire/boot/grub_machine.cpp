@@ -108,8 +108,9 @@ void GrubMachine::start_in(const Place& folder, bool uefi) {
 
 std::string GrubMachine::here() const { return file_ + ":" + std::to_string(line_); }
 
-void GrubMachine::count_step() {
-  if (++steps_ > most_steps) throw Error("follow " + here(), "it goes on and on");
+void GrubMachine::count_steps(std::size_t steps) {
+  steps_ += steps;
+  if (steps_ > most_steps) throw Error("follow " + here(), "it goes on and on");
 }
 
 void GrubMachine::read_config(const std::string& file) {
@@ -121,6 +122,7 @@ void GrubMachine::read_config(const std::string& file) {
 void GrubMachine::run_text(const std::string& text, const std::string& file) {
   const Deeper level(depth_);
   if (depth_ > deepest) throw Error("read " + file, "files that read each other have no end");
+  count_steps(text.size() / 64);
   const GrubCommands commands = parse_grub_script(text, file);
   const std::string before = std::exchange(file_, file);
   run_all(commands);
@@ -161,7 +163,7 @@ bool GrubMachine::run_all(const GrubCommands& commands) {
 bool GrubMachine::run_one(const GrubCommand& command) {
   const Deeper level(depth_);
   if (depth_ > 3 * deepest) throw Error("follow " + here(), "its functions call each other without an end");
-  count_step();
+  count_steps(1);
   line_ = command.line;
   switch (command.kind) {
     case GrubCommand::simple: return run_simple(command);
@@ -229,6 +231,7 @@ GrubMachine::Words GrubMachine::expand(const std::vector<GrubWord>& words) const
 
 bool GrubMachine::run_simple(const GrubCommand& command) {
   const Words words = expand(command.words);
+  for (const std::string& word : words) count_steps(word.size() / 64);
   if (words.empty()) return true;
   const std::string& name = words[0];
   if (name == "menuentry" || name == "submenu") {
@@ -464,6 +467,7 @@ bool GrubMachine::blscfg(const Words& words) {
     const auto path = path_of(folder.starts_with('(') ? folder : "(" + device + ")" + folder);
     if (!path) continue;
     const auto found = bls_entries(question_, *path, true);
+    count_steps(100 * (1 + found.size()));
     for (const BlsEntry& entry : found) {
       if (entry.linux_image.empty()) continue;
       Entry made;

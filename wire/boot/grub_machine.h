@@ -79,7 +79,7 @@ class GrubMachine {
   std::optional<Place> place(const std::string& path) const;
   std::optional<std::string> path_of(const std::string& path) const;
   std::string here() const;
-  void count_step();
+  void count_steps(std::size_t steps);  ///< throws Error after too many
 
   const Question& question_;
   Trail& trail_;

@@ -39,7 +39,8 @@ void Trail::fail(const std::string& where, const std::string& what, State state,
   links.push_back({where, what, state, why, true});
 }
 void Trail::doubt(const std::string& where, const std::string& what, State state, const std::string& why) {
-  links.push_back({where, what, state, why, false});
+  constexpr std::size_t most = 200;  // a script may go on and on
+  if (links.size() < most) links.push_back({where, what, state, why, false});
 }
 
 }  // namespace ka::boot

@@ -77,11 +77,22 @@ TEST_F(PlanUefi, BothWaysWhereBothAre) {
 }
 
 TEST_F(PlanUefi, TheReasonIsNamedIfItCannotBeFollowed) {
-  golden_.uefi_loaders.front().kind = boot::UefiWay::Loader::systemd_boot;
+  golden_.uefi_loaders.front().why_not = "it is not known";
   EXPECT_THAT(refusal(), HasSubstr("without a BIOS boot partition"));
-  EXPECT_THAT(refusal(), HasSubstr("by UEFI they do not start: \\EFI\\debian\\shimx64.efi on sda1: it is no GRUB"));
+  EXPECT_THAT(refusal(), HasSubstr("by UEFI they do not start: \\EFI\\debian\\shimx64.efi on sda1: it is not known"));
   golden_.uefi_loaders.clear();
   EXPECT_THAT(refusal(), HasSubstr("no EFI system partition that is cloned is mounted here"));
+}
+
+TEST_F(PlanUefi, SystemdBootIsFollowedToItsKernel) {
+  golden_.uefi = true;
+  golden_.uefi_loaders.front().kind = boot::UefiWay::Loader::systemd_boot;
+  EXPECT_THAT(refusal(),
+              HasSubstr("the clones would not start: /boot/efi/loader/loader.conf: menu: there is no entry"));
+  files_["/boot/efi/loader/entries/debian.conf"] = "title Debian\nlinux /linux\noptions root=UUID=0001 ro\n";
+  EXPECT_THAT(refusal(), HasSubstr("/boot/efi/loader/entries/debian.conf:2: kernel /boot/efi/linux: there is no such"));
+  files_["/boot/efi/linux"] = "content";
+  EXPECT_THAT(plan().boots.back().summary(), HasSubstr("\"Debian\", /boot/efi/linux, root sda5:fs"));
 }
 
 TEST_F(PlanUefi, AnotherLoaderThatWillDoIsTakenWithAWord) {
