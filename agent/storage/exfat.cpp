@@ -1,3 +1,5 @@
+#include "wire/storage/exfat.h"
+
 #include "agent/storage/kinds.h"
 
 namespace ka::agent {
@@ -8,7 +10,7 @@ using storage::Exfat;
 
 // mkfs.exfat takes no serial number.
 std::vector<Command> make(const Job& job) {
-  const Exfat& exfat = storage::as<Exfat>(job.node);
+  const Exfat exfat = storage::exfat_on(storage::as<Exfat>(job.node), job.ground);
   std::vector<std::string> argv = {"mkfs.exfat", "-c", std::to_string(exfat.cluster_size)};
   if (!exfat.label.empty()) argv.insert(argv.end(), {"-L", exfat.label});
   argv.push_back(job.device);

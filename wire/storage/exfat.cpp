@@ -1,3 +1,7 @@
+#include "wire/storage/exfat.h"
+
+#include <algorithm>
+
 #include "wire/storage/kinds.h"
 #include "wire/storage/superblock.h"
 
@@ -6,20 +10,20 @@ namespace ka::storage {
 namespace {
 
 constexpr std::uint64_t least_size = 4 * mib;
+constexpr std::uint32_t largest_cluster = 32 << 20;
 
 // The file allocation table, four bytes a cluster, and parts that begin on whole MiB.
 std::uint64_t room(const Node& node, const Ground& ground) {
-  const std::uint64_t size = ground.bytes, cluster = as<Exfat>(node).cluster_size;
-  const std::uint64_t clusters = size / (cluster ? cluster : 512);
-  const std::uint64_t before = 3 * mib + clusters * 5;
-  constexpr std::uint64_t most = 0xfffffff5;
-  return size < least_size || size <= before || clusters > most || cluster < ground.sector ? 0 : size - before;
+  const std::uint64_t size = ground.bytes;
+  // With larger clusters it is less.
+  const std::uint64_t before = 3 * mib + size / std::max<std::uint64_t>(as<Exfat>(node).cluster_size, 512) * 5;
+  return size < least_size || size <= before ? 0 : size - before;
 }
 
 // Directories fall out a little larger.
 std::uint64_t need(const Node& node) {
   const Usage& used = as<Exfat>(node).used;
-  return used.bytes + used.bytes / 50 + used.inodes * 0 + used.later;
+  return used.bytes + used.bytes / 50 + used.later;
 }
 
 void check(const Where& where) {
@@ -31,7 +35,7 @@ void check(const Where& where) {
   where.size("used.later", exfat.used.later);
   if (!is_volume_id(exfat.uuid)) where.fail("uuid", "is not that of an exFAT: 7A1C-99E2");
   const std::uint32_t cluster = exfat.cluster_size;
-  if (cluster < 512 || cluster > 32 * mib || (cluster & (cluster - 1)) != 0)
+  if (cluster < 512 || cluster > largest_cluster || (cluster & (cluster - 1)) != 0)
     where.fail("cluster_size", std::to_string(cluster) + " is impossible");
 }
 
@@ -59,13 +63,22 @@ What read(std::span<const std::string> superblock) {
 }
 
 // The label lies among the files.
-std::string difference(const Node& golden, const Ground&, const Node& made) {
-  Exfat meant = as<Exfat>(golden);
+std::string difference(const Node& golden, const Ground& ground, const Node& made) {
+  Exfat meant = exfat_on(as<Exfat>(golden), ground);
   meant.label.clear();
   return differing_fields(meant, as<Exfat>(made));
 }
 
 }  // namespace
+
+Exfat exfat_on(const Exfat& golden, const Ground& ground) {
+  constexpr std::uint64_t most_clusters = 0xfffffff5;
+  Exfat exfat = golden;
+  exfat.cluster_size = std::max(exfat.cluster_size, ground.sector);
+  while (ground.bytes / exfat.cluster_size > most_clusters && exfat.cluster_size < largest_cluster)
+    exfat.cluster_size *= 2;
+  return exfat;
+}
 
 const Rule exfat_rule = {.kind = "exfat",
                          .sort = Sort::content,

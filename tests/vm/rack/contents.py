@@ -11,7 +11,7 @@ from .disk import Partition
 from .sandbox import run
 
 DATA = "EBD0A0A2-B9E5-4433-87C0-68B6B72699C7"  # what Windows calls a partition of data
-STAGE2 = Path(__file__).resolve().parents[3] / "build/stage2/root"  # as make stage2 leaves it
+STAGE2 = Path(__file__).resolve().parents[3] / "build/rescue.sqfs"
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,11 @@ class Content:
 
 def in_stage2(*argv: str, folder: Path, file: str) -> None:
     """A program of stage2 on a file."""
-    script = ('mount --bind "$1" "$2/tmp" && mount --bind /dev "$2/dev" && mount -t proc proc "$2/proc" || exit; '
-              'root=$2; shift 2; exec chroot "$root" "$@"')
-    subprocess.run(["unshare", "-m", "sh", "-c", script, "sh", folder, STAGE2, *argv, f"/tmp/{file}"], check=True,
+    root = folder / "stage2"
+    root.mkdir(exist_ok=True)
+    script = ('mount -t squashfs -o ro,loop "$1" "$2" && mount --bind "$3" "$2/tmp" && mount --bind /dev "$2/dev" && '
+              'mount -t proc proc "$2/proc" || exit; root=$2; shift 3; exec chroot "$root" "$@"')
+    subprocess.run(["unshare", "-m", "sh", "-c", script, "sh", STAGE2, root, folder, *argv, f"/tmp/{file}"], check=True,
                    stdout=subprocess.DEVNULL)
 
 
