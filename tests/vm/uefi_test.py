@@ -78,7 +78,8 @@ class UefiClone(OnARack):
             image = one.disks[0].path
             with disk.mounted(image, self.LAYOUT.mounts, self.rack.directory / "mnt", False) as root:
                 # What no step of a clone changes.
-                trees.append([compare.Tree.read(root / part) for part in ("usr", "bin", "lib", "boot/grub", "srv/data")])
+                parts = ("usr", "bin", "lib", "boot/grub", "srv/data")
+                trees.append([compare.Tree.read(root / part) for part in parts])
             folder = disk.fat_files(image, self.LAYOUT.esp, self.rack.directory / f"{one.name}.esp")
             esps.append({str(file.relative_to(folder)): (file.read_bytes(), int(file.stat().st_mtime))
                          for file in folder.rglob("*") if file.is_file()})
