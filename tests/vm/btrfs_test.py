@@ -57,8 +57,11 @@ class _Btrfs(unittest.TestCase):
                 path.startswith(b"@/var/log")
 
         with tiny_btrfs.top(one.disks[0].path, self.rack.directory / "mnt") as where:
-            return (tiny_btrfs.subvolumes(where), compare.Tree.read(where, skip),
-                    (where / self.LAYOUT.root / "etc/fstab").read_text())
+            tree = compare.Tree.read(where, skip)
+            # What lies hidden under a mount point is no clone's.
+            for point in self.LAYOUT.mounts.values():
+                tree.entries.pop(root + point.encode())
+            return tiny_btrfs.subvolumes(where), tree, (where / self.LAYOUT.root / "etc/fstab").read_text()
 
     @staticmethod
     def _features(one: machine.Machine) -> list[str]:

@@ -129,6 +129,9 @@ class FakeMachine final : public Machine {
     auto found = std::find(mounted.begin(), mounted.end(), target);
     if (found == mounted.end()) throw Error("unmount " + target, "is not mounted");
     mounted.erase(found);
+    // What was mounted there does not lie there.
+    if (target.find("/.ka-apart-") != std::string::npos)
+      for (const auto& entry : std::filesystem::directory_iterator(target)) std::filesystem::remove_all(entry.path());
   }
   void make_directories(const std::string& path, mode_t mode) override {
     call("make_directories " + short_path(path), !is_ram(path));

@@ -27,6 +27,7 @@ class PlanSubvolumes : public ServerPlan {
     golden_.probes["sda5"] = {"btrfs", "30313233-3435-3637-3839-616263646566", "", ""};
     golden_.answers["sda5"] = {{super()}, ""};
     golden_.subvolumes["sda5"].data = "single";
+    input_.options.boot_loader = "none";  // its files are another golden machine's
   }
 
   void subvolume(const std::string& path, bool snapshot = false, bool read_only = false) {

@@ -230,7 +230,8 @@ TEST_F(ServerPlan, ASwapFileInUseIsMadeAnewByAHook) {
   Plan plan = this->plan();
   ASSERT_EQ(plan.manifest.hooks.size(), 2u);
   EXPECT_EQ(plan.manifest.hooks[0].name, "00-ka-swap-file-1");
-  EXPECT_THAT(plan.manifest.hooks[0].content, HasSubstr("file='/it'\\''s swap'\nfallocate -l 1073741824 \"$file\""));
+  EXPECT_THAT(plan.manifest.hooks[0].content, HasSubstr("file='/it'\\''s swap'\n: >\"$file\"\n"));
+  EXPECT_THAT(plan.manifest.hooks[0].content, HasSubstr("\nfallocate -l 1073741824 \"$file\""));
   EXPECT_EQ(left_out_of_stream(plan), std::vector<std::string>{"/it's swap"});
   EXPECT_THAT(plan.warnings[0], HasSubstr("swap file /mnt/ka/x is not on a file system that is cloned"));
   input_.options.excluded = {"/it's swap"};
