@@ -91,4 +91,4 @@ KINDS = (
     Content("exfat", "/srv/exfat", 12, "7A1C-99E3", ("mkfs.exfat", "-c", "8K", "-L", "stick"), type=DATA,
             then=("tune.exfat", "-I", "0x7A1C99E3"), keeps_owners=False),
 )
-MODULES = ("xfs", "vfat", "jfs", "reiserfs", "f2fs", "exfat", "nls_cp437", "nls_ascii", "nls_utf8")
+MODULES = ("crc32_generic", "xfs", "vfat", "jfs", "reiserfs", "f2fs", "exfat", "nls_cp437", "nls_ascii", "nls_utf8")
