@@ -210,6 +210,7 @@ class FakeMachine final : public Machine {
   std::vector<std::string> calls;
   std::vector<std::string> mounted;
   std::map<std::string, std::string> devices;
+  std::string root = "sda1";                 // the golden partition that the golden files say / is on
   std::string spoiling_hook, spoiled_file;   // what a hook removes
   std::string superblock;                    // of a file system that was made
   std::string lost_write;                    // a file of the clone that is another one when its disk is mounted again
@@ -281,7 +282,7 @@ class FakeMachine final : public Machine {
   }
 
   void fill_target() {
-    target_.file("/etc/fstab", "/dev/sda1 / ext4 defaults 0 1\n/dev/sda5 none swap sw 0 0\n");
+    target_.file("/etc/fstab", "/dev/" + root + " / ext4 defaults 0 1\n/dev/sda5 none swap sw 0 0\n");
     target_.file("/etc/hostname", "golden\n");
     target_.file("/etc/hosts", "127.0.1.1 golden\n");
     target_.file("/etc/machine-id", "0123456789abcdef0123456789abcdef\n");
@@ -293,8 +294,8 @@ class FakeMachine final : public Machine {
     target_.file("/usr/sbin/update-initramfs", "", 0755);
     target_.file("/usr/sbin/grub-install", "", 0755);
     target_.file("/usr/lib/grub/i386-pc/boot.img", "");
-    target_.file("/boot/grub/grub.cfg",
-                 "menuentry golden {\nlinux /boot/vmlinuz-6.1 root=/dev/sda1 ro\ninitrd /boot/initrd.img-6.1\n}\n");
+    target_.file("/boot/grub/grub.cfg", "menuentry golden {\nlinux /boot/vmlinuz-6.1 root=/dev/" + root +
+                                            " ro\ninitrd /boot/initrd.img-6.1\n}\n");
     target_.file("/boot/vmlinuz-6.1", "kernel");
     target_.file("/boot/extlinux/extlinux.conf",
                  "default l0\nlabel l0\nlinux ../vmlinuz-6.1\ninitrd ../initrd.img-6.1\nappend root=/dev/sda1\n");
@@ -884,6 +885,7 @@ wire::Manifest with_gpt() {
 
 TEST(CloneTest, AGptIsMadeWithItsGuidsAndGrubFindsItsPlace) {
   Attempt attempt(with_gpt());
+  attempt.machine.root = "sda2";
   ASSERT_EQ(attempt.run(), "");
   const std::string script = attempt.stage2.content("/tmp/ka-partitions-vda");
   EXPECT_THAT(script, HasSubstr("label: gpt\nlabel-id: 5D1C0000-1111-2222-3333-444455556666\n"));

@@ -229,7 +229,8 @@ TEST_F(LinuxMachineTest, RemovingWhatIsNotThereIsNoError) {
   write_file(at("file"), "");
   machine_.remove_file(at("file"));
   machine_.remove_file(at("file"));
-  EXPECT_THROW(machine_.remove_file(directory_), Error);
+  write_file(at("file"), "");
+  EXPECT_THROW(machine_.remove_file(directory_), Error);  // it is not empty
 }
 
 }  // namespace

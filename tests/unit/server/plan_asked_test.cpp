@@ -140,11 +140,11 @@ TEST_F(ServerPlan, AMountedFileSystemIsWhatItIsMountedAs) {
 TEST_F(ServerPlan, AllThatIsWrongIsToldTogether) {
   golden_.tables["sda"] = storage::ReadTable{"sun", {}, 512, {}};
   mounts(
-      "26 1 8:5 / / rw - xfs /dev/sda5 rw\n"
-      "27 26 8:6 / /var rw - btrfs /dev/sda6 rw\n");
+      "26 1 8:5 / / rw - nilfs2 /dev/sda5 rw\n"
+      "27 26 8:6 / /var rw - ufs /dev/sda6 rw\n");
   input_.options.excluded_drives = {"sbd"};
   std::string why = refusal();
-  for (const char* part : {"/ (sda5, xfs): xfs cannot", "/var (sda6, btrfs)", "is a Sun disklabel", "-X sbd"})
+  for (const char* part : {"/ (sda5, nilfs2): nilfs2 cannot", "/var (sda6, ufs)", "is a Sun disklabel", "-X sbd"})
     EXPECT_THAT(why, HasSubstr(part));
 }
 
