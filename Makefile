@@ -13,6 +13,8 @@
 #   make check-moments
 #                     servers and cables that go at twenty random moments before the first write  [KA_SEED=…]
 #   make check-disks  disks that refuse, lose or hold back what is written to them
+#   make check-debian13
+#                     a Debian 13 of today (Secure Boot, NVMe, XFS, Btrfs) onto two machines  [WAY=isc|http|proxy|kea]
 #   make tidy         clang-tidy over all sources of the products: many minutes
 #   make format       all C++ as .clang-format has it
 #   make soak         simulated chains, seed after seed, until one goes wrong
@@ -22,8 +24,8 @@
 #   make clean        build/ is removed, with the packages that were fetched
 #   make help         this list
 .DEFAULT_GOAL := all
-.PHONY: all check check-moments check-disks tidy format soak bench bench-clone demo initramfs stage2 update pxe-config \
-  install uninstall clean help
+.PHONY: all check check-moments check-disks check-debian13 tidy format soak bench bench-clone demo initramfs stage2 \
+  update pxe-config install uninstall clean help
 SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 
@@ -116,6 +118,11 @@ check: check-packages pxe-packages rack-packages images build/sanitize/build.nin
 check-moments: images pxe-packages rack-packages
 	@tests/vm/rack-tool golden tiny
 	@KA_SEED=$(KA_SEED) tests/vm/moments_test.py
+
+# WAY: the boot servers, as tests/vm/debian13_test.py has them.
+WAY = isc
+check-debian13: images pxe-packages rack-packages
+	@tests/vm/debian13_test.py $(WAY)
 
 # Disks that refuse, lose or hold back what is written to them.
 check-disks: images pxe-packages rack-packages

@@ -75,7 +75,8 @@ Awaitable<void> listen(std::shared_ptr<udp::socket> socket, const wire::Discover
   timer.async_wait(stop_waiting);
   char room[512];
   auto buffer = asio::buffer(room);
-  for (const bool any = !found.empty(); any || found.empty();) {
+  // The timer may go off while an answer is on its way to here and nothing is waited for: then it has stopped nothing.
+  for (const bool any = !found.empty(); (any || found.empty()) && Clock::now() < end;) {
     udp::endpoint from;
     auto [error, size] = co_await socket->async_receive_from(buffer, from, asio::as_tuple(asio::use_awaitable));
     if (error == asio::error::operation_aborted) break;

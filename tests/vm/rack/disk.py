@@ -23,6 +23,7 @@ class Partition:
     uuid: str = ""  # of the file system or swap space in it
     file_system: str = ""
     label: str = ""
+    guid: str = ""  # of the partition itself, in a GPT
 
 
 def partitions(image: Path) -> list[Partition]:
@@ -37,7 +38,7 @@ def partitions(image: Path) -> list[Partition]:
         if entry["type"] not in ("5", "f"):
             tags = _tags(image, offset, size)
         found.append(Partition(number, entry["type"], offset, size, tags.get("UUID", ""), tags.get("TYPE", ""),
-                               tags.get("LABEL", "")))
+                               tags.get("LABEL", ""), entry.get("uuid", "")))
     return found
 
 
