@@ -10,6 +10,7 @@
 #   make install      all of it, on a golden node or a boot server        [DESTDIR=… PREFIX=/usr]
 #   make uninstall    takes that away again; /etc/ka stays                [DESTDIR=… PREFIX=/usr]
 #   make check        every test, one summary at the end
+#   make check-matrix golden disks of every layout, of which make check has those that have something no other has
 #   make check-moments
 #                     servers and cables that go at twenty random moments before the first write  [KA_SEED=…]
 #   make check-disks  disks that refuse, lose or hold back what is written to them
@@ -24,8 +25,8 @@
 #   make clean        build/ is removed, with the packages that were fetched
 #   make help         this list
 .DEFAULT_GOAL := all
-.PHONY: all check check-moments check-disks check-debian13 tidy format soak bench bench-clone demo initramfs stage2 \
-  update pxe-config install uninstall clean help
+.PHONY: all check check-matrix check-moments check-disks check-debian13 tidy format soak bench bench-clone demo \
+  initramfs stage2 update pxe-config install uninstall clean help
 SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 
@@ -114,6 +115,9 @@ uninstall:
 check: check-packages pxe-packages rack-packages images build/sanitize/build.ninja
 	@cmake --build --preset sanitize --target all fuzzers
 	@ctest --preset sanitize
+
+check-matrix: images pxe-packages rack-packages check-packages build/sanitize/build.ninja
+	@ctest --preset matrix
 
 check-moments: images pxe-packages rack-packages
 	@tests/vm/rack-tool golden tiny
