@@ -69,6 +69,7 @@ MAY_DIFFER = [
     (r"srv/excluded/.*", "", "left out by -x"),
     (r"(dev|proc|sys|run)/.*", "", "hidden under what the kernel mounts there"),
     (r"(var/)?lost\+found", "mtime", "mke2fs makes it"),
+    (r"boot/efi", "", "the directory under what is mounted there is made anew"),
     # Directories in which something above was made, replaced or removed.
     (r"boot|boot/grub(/.*)?|etc|etc/ssh|etc/initramfs-tools|etc/modprobe\.d|var/log|var/log/journal|var/lib/systemd"
      r"|var/lib/initramfs-tools|var/cache/debconf|dev|proc|sys|run", "mtime", "something in it is listed above"),
