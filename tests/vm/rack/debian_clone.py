@@ -234,7 +234,8 @@ class DebianClone:
             node.machine.start(self._from_disk)
         for node in self.nodes:
             console = node.machine.console
-            console.wait(r"root@\S+:~# ", 900)
+            console.wait(r"\(automatic login\)", 900)  # an earlier start has left a prompt
+            console.wait(r"root@\S+:~# ", 300)
             node.seconds["login"] = time.monotonic() - node.machine.started
             state = console.command("systemctl is-system-running --wait", 300)[1].strip()
             if state != "running":
