@@ -2,6 +2,7 @@
 #include <set>
 
 #include "base/text.h"
+#include "wire/storage/content.h"
 #include "wire/storage/kinds.h"
 #include "wire/storage/superblock.h"
 
@@ -133,16 +134,9 @@ void check_subvolumes(const Btrfs& fs, const Where& where) {
 
 void check(const Where& where) {
   const Btrfs& fs = as<Btrfs>(where.node);
-  auto power_of_two = [](std::uint32_t n) { return n != 0 && (n & (n - 1)) == 0; };
-  where.uuid("uuid", fs.uuid);
-  where.label("label", fs.label);
-  where.size("used.bytes", fs.used.bytes);
-  where.size("used.inodes", fs.used.inodes);
-  where.size("used.later", fs.used.later);
-  if (!power_of_two(fs.node) || fs.node < 4096 || fs.node > 65536)
-    where.fail("node", std::to_string(fs.node) + " is impossible");
-  if (!power_of_two(fs.sector) || fs.sector < 4096 || fs.sector > 65536)
-    where.fail("sector", std::to_string(fs.sector) + " is impossible");
+  check_content(where, fs);
+  check_power_of_two(where, "node", fs.node, 4096, 65536);
+  check_power_of_two(where, "sector", fs.sector, 4096, 65536);
   where.word("checksum", fs.checksum);
   for (const std::string& word : fs.features) where.word("features", word);
   for (const auto& [field, profile] : {std::pair("metadata", fs.metadata), std::pair("data", fs.data)})
@@ -156,11 +150,6 @@ std::string text(const Node& node) {
   return count == 0 ? "Btrfs" : "Btrfs, " + std::to_string(count) + (count == 1 ? " subvolume" : " subvolumes");
 }
 
-Names names(const Storage&, const Node& node) {
-  const Btrfs& fs = as<Btrfs>(node);
-  return {.uuid = fs.uuid, .label = fs.label, .part_uuid = {}, .part_label = {}};
-}
-
 bool has_subvolume(const Node& node, std::string_view path) {
   const auto& all = as<Btrfs>(node).subvolumes;
   return path.empty() || std::any_of(all.begin(), all.end(), [&](const Subvolume& s) { return s.path == path; });
@@ -172,7 +161,7 @@ const Rule btrfs_rule = {.kind = "btrfs",
                          .sort = Sort::content,
                          .text = text,
                          .check = check,
-                         .names = names,
+                         .names = content_names<Btrfs>,
                          .room = room,
                          .need = need,
                          .hand_out = nullptr,

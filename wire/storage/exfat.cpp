@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "wire/storage/content.h"
 #include "wire/storage/kinds.h"
 #include "wire/storage/superblock.h"
 
@@ -28,23 +29,12 @@ std::uint64_t need(const Node& node) {
 
 void check(const Where& where) {
   const Exfat& exfat = as<Exfat>(where.node);
-  where.uuid("uuid", exfat.uuid);
-  where.label("label", exfat.label);
-  where.size("used.bytes", exfat.used.bytes);
-  where.size("used.inodes", exfat.used.inodes);
-  where.size("used.later", exfat.used.later);
+  check_content(where, exfat);
   if (!is_volume_id(exfat.uuid)) where.fail("uuid", "is not that of an exFAT: 7A1C-99E2");
-  const std::uint32_t cluster = exfat.cluster_size;
-  if (cluster < 512 || cluster > largest_cluster || (cluster & (cluster - 1)) != 0)
-    where.fail("cluster_size", std::to_string(cluster) + " is impossible");
+  check_power_of_two(where, "cluster_size", exfat.cluster_size, 512, largest_cluster);
 }
 
 std::string text(const Node&) { return "exfat"; }
-
-Names names(const Storage&, const Node& node) {
-  const Exfat& exfat = as<Exfat>(node);
-  return {.uuid = exfat.uuid, .label = exfat.label, .part_uuid = {}, .part_label = {}};
-}
 
 // ---- Superblock
 
@@ -84,7 +74,7 @@ const Rule exfat_rule = {.kind = "exfat",
                          .sort = Sort::content,
                          .text = text,
                          .check = check,
-                         .names = names,
+                         .names = content_names<Exfat>,
                          .room = room,
                          .need = need,
                          .hand_out = nullptr,

@@ -1,3 +1,4 @@
+#include "wire/storage/content.h"
 #include "wire/storage/kinds.h"
 #include "wire/storage/superblock.h"
 
@@ -30,22 +31,13 @@ std::uint64_t need(const Node& node) {
 
 void check(const Where& where) {
   const F2fs& f2fs = as<F2fs>(where.node);
-  where.uuid("uuid", f2fs.uuid);
-  where.label("label", f2fs.label);
-  where.size("used.bytes", f2fs.used.bytes);
-  where.size("used.inodes", f2fs.used.inodes);
-  where.size("used.later", f2fs.used.later);
+  check_content(where, f2fs);
   if (f2fs.segments == 0 || f2fs.sections == 0 || f2fs.segments > 1024 || f2fs.sections > 1024)
     where.fail("segments", "that many in a section are impossible");
   for (const std::string& word : f2fs.features) where.word("features", word);
 }
 
 std::string text(const Node&) { return "f2fs"; }
-
-Names names(const Storage&, const Node& node) {
-  const F2fs& f2fs = as<F2fs>(node);
-  return {.uuid = f2fs.uuid, .label = f2fs.label, .part_uuid = {}, .part_label = {}};
-}
 
 // ---- Superblock
 
@@ -94,7 +86,7 @@ const Rule f2fs_rule = {.kind = "f2fs",
                         .sort = Sort::content,
                         .text = text,
                         .check = check,
-                        .names = names,
+                        .names = content_names<F2fs>,
                         .room = room,
                         .need = need,
                         .hand_out = nullptr,

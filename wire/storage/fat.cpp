@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "wire/storage/content.h"
 #include "wire/storage/kinds.h"
 #include "wire/storage/superblock.h"
 
@@ -66,28 +67,17 @@ std::uint64_t need(const Node& node) {
 
 void check(const Where& where) {
   const Fat& fat = as<Fat>(where.node);
-  auto power_of_two = [](std::uint64_t n) { return n != 0 && (n & (n - 1)) == 0; };
   if (fat.width != 12 && fat.width != 16 && fat.width != 32)
     where.fail("width", std::to_string(fat.width) + " is not 12, 16 or 32");
-  where.uuid("uuid", fat.uuid);
+  check_content(where, fat);
   if (!is_volume_id(fat.uuid)) where.fail("uuid", "is not that of a FAT: 7A1C-99E2");
-  where.label("label", fat.label);
-  where.size("used.bytes", fat.used.bytes);
-  where.size("used.inodes", fat.used.inodes);
-  where.size("used.later", fat.used.later);
-  if (!power_of_two(fat.cluster_size) || fat.cluster_size < 512 || fat.cluster_size > largest_cluster)
-    where.fail("cluster_size", std::to_string(fat.cluster_size) + " is impossible");
+  check_power_of_two(where, "cluster_size", fat.cluster_size, 512, largest_cluster);
   if (fat.tables < 1 || fat.tables > 4) where.fail("tables", std::to_string(fat.tables) + " are impossible");
   if (fat.root_entries > 65535 || (fat.width == 32) != (fat.root_entries == 0))
     where.fail("root_entries", std::to_string(fat.root_entries) + " are impossible");
 }
 
 std::string text(const Node& node) { return "FAT" + std::to_string(as<Fat>(node).width); }
-
-Names names(const Storage&, const Node& node) {
-  const Fat& fat = as<Fat>(node);
-  return {.uuid = fat.uuid, .label = fat.label, .part_uuid = {}, .part_label = {}};
-}
 
 // ---- Superblock: the boot sector
 
@@ -155,7 +145,7 @@ const Rule fat_rule = {.kind = "fat",
                        .sort = Sort::content,
                        .text = text,
                        .check = check,
-                       .names = names,
+                       .names = content_names<Fat>,
                        .room = room,
                        .need = need,
                        .hand_out = nullptr,

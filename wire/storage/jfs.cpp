@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "wire/storage/content.h"
 #include "wire/storage/kinds.h"
 #include "wire/storage/superblock.h"
 
@@ -25,19 +26,10 @@ std::uint64_t need(const Node& node) {
 
 void check(const Where& where) {
   const Jfs& jfs = as<Jfs>(where.node);
-  where.uuid("uuid", jfs.uuid);
-  where.label("label", jfs.label);
-  where.size("used.bytes", jfs.used.bytes);
-  where.size("used.inodes", jfs.used.inodes);
-  where.size("used.later", jfs.used.later);
+  check_content(where, jfs);
 }
 
 std::string text(const Node&) { return "jfs"; }
-
-Names names(const Storage&, const Node& node) {
-  const Jfs& jfs = as<Jfs>(node);
-  return {.uuid = jfs.uuid, .label = jfs.label, .part_uuid = {}, .part_label = {}};
-}
 
 // ---- Superblock
 
@@ -66,7 +58,7 @@ const Rule jfs_rule = {.kind = "jfs",
                        .sort = Sort::content,
                        .text = text,
                        .check = check,
-                       .names = names,
+                       .names = content_names<Jfs>,
                        .room = room,
                        .need = need,
                        .hand_out = nullptr,

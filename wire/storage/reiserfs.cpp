@@ -1,5 +1,6 @@
 #include <iterator>
 
+#include "wire/storage/content.h"
 #include "wire/storage/kinds.h"
 #include "wire/storage/superblock.h"
 
@@ -25,22 +26,12 @@ std::uint64_t need(const Node& node) {
 
 void check(const Where& where) {
   const Reiserfs& reiser = as<Reiserfs>(where.node);
-  where.uuid("uuid", reiser.uuid);
-  where.label("label", reiser.label);
-  where.size("used.bytes", reiser.used.bytes);
-  where.size("used.inodes", reiser.used.inodes);
-  where.size("used.later", reiser.used.later);
-  if (reiser.block_size < 512 || reiser.block_size > 8192 || (reiser.block_size & (reiser.block_size - 1)) != 0)
-    where.fail("block_size", std::to_string(reiser.block_size) + " is impossible");
+  check_content(where, reiser);
+  check_power_of_two(where, "block_size", reiser.block_size, 512, 8192);
   if (!reiser.hash.empty()) where.word("hash", reiser.hash);
 }
 
 std::string text(const Node&) { return "reiserfs"; }
-
-Names names(const Storage&, const Node& node) {
-  const Reiserfs& reiser = as<Reiserfs>(node);
-  return {.uuid = reiser.uuid, .label = reiser.label, .part_uuid = {}, .part_label = {}};
-}
 
 // ---- Superblock
 
@@ -68,7 +59,7 @@ const Rule reiserfs_rule = {.kind = "reiserfs",
                             .sort = Sort::content,
                             .text = text,
                             .check = check,
-                            .names = names,
+                            .names = content_names<Reiserfs>,
                             .room = room,
                             .need = need,
                             .hand_out = nullptr,

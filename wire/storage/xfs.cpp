@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "wire/storage/content.h"
 #include "wire/storage/kinds.h"
 #include "wire/storage/superblock.h"
 
@@ -27,29 +28,16 @@ std::uint64_t need(const Node& node) {
 
 void check(const Where& where) {
   const Xfs& x = as<Xfs>(where.node);
-  auto impossible = [](std::uint32_t n, std::uint32_t low, std::uint32_t high) {
-    return n < low || n > high || (n & (n - 1)) != 0;
-  };
-  where.uuid("uuid", x.uuid);
-  where.label("label", x.label);
-  where.size("used.bytes", x.used.bytes);
-  where.size("used.inodes", x.used.inodes);
-  where.size("used.later", x.used.later);
+  check_content(where, x);
   where.size("bytes", x.bytes);
-  if (impossible(x.block_size, 512, 65536)) where.fail("block_size", std::to_string(x.block_size) + " is impossible");
-  if (impossible(x.inode_size, 256, 2048)) where.fail("inode_size", std::to_string(x.inode_size) + " is impossible");
-  if (impossible(x.directory_size, 512, 65536))
-    where.fail("directory_size", std::to_string(x.directory_size) + " is impossible");
+  check_power_of_two(where, "block_size", x.block_size, 512, 65536);
+  check_power_of_two(where, "inode_size", x.inode_size, 256, 2048);
+  check_power_of_two(where, "directory_size", x.directory_size, 512, 65536);
   if (x.inode_percent > 100) where.fail("inode_percent", std::to_string(x.inode_percent) + " are too many");
   for (const std::string& word : x.features) where.word("features", word);
 }
 
 std::string text(const Node&) { return "xfs"; }
-
-Names names(const Storage&, const Node& node) {
-  const Xfs& x = as<Xfs>(node);
-  return {.uuid = x.uuid, .label = x.label, .part_uuid = {}, .part_label = {}};
-}
 
 // ---- Superblock
 
@@ -111,7 +99,7 @@ const Rule xfs_rule = {.kind = "xfs",
                        .sort = Sort::content,
                        .text = text,
                        .check = check,
-                       .names = names,
+                       .names = content_names<Xfs>,
                        .room = room,
                        .need = need,
                        .hand_out = nullptr,
