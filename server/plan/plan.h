@@ -42,6 +42,7 @@ struct Plan {
   std::vector<boot::Trail> boots;          ///< how the clones start, followed through the golden files
   std::set<std::string> excluded_by_conf;  ///< of `excluded`: what is not there is a warning
   std::uint64_t expected = 0;              ///< bytes of the tar stream; known after add_survey
+  std::map<storage::Id, std::uint64_t> expected_blocks;  ///< bytes of each stream; known after find_used_blocks
 };
 
 /// This machine cannot be cloned as it was asked for: every reason, one a line of what().

@@ -256,7 +256,7 @@ TEST_F(ServerPlan, RawPartitionsHaveSessionsOfTheirOwn) {
 
 TEST_F(ServerPlan, RawPartitionsInUseAreRefused) {
   input_.options.raw_partitions = {"sda6"};
-  EXPECT_THAT(refusal(), HasSubstr("-D sda6: is mounted on /var; unmount it to copy it byte for byte"));
+  EXPECT_THAT(refusal(), HasSubstr("-D sda6: is mounted on /var; unmount it to copy it block by block"));
   input_.options.raw_partitions = {"sda2"};
   EXPECT_THAT(refusal(), HasSubstr("-D sda2: is the extended partition, or not in the desc"));
 }
