@@ -9,7 +9,8 @@ namespace {
 
 Awaitable<UsedBlocks> look_at(asio::io_context& io, std::string stage2_root, storage::Node content) {
   const auto& blocks = storage::as<storage::Blocks>(content);
-  UsedBlocks all{{{0, blocks.bytes}}, ""};
+  UsedBlocks all;
+  all.extents = {{0, blocks.bytes}};
   if (blocks.format.empty()) co_return all;
   co_return co_await used_blocks(io, stage2_root, blocks.format, "/dev/" + content.on.front(), blocks.bytes);
 }

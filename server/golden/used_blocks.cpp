@@ -84,7 +84,8 @@ bool has(const std::string& root, const std::string& program) {
 // look for that. A volume that is marked as dirty partclone refuses by itself.
 Awaitable<void> check_ntfs(asio::io_context& io, std::string root, std::string device) {
   constexpr int hibernated = 14, not_clean = 15;
-  const Told told = co_await tell(io, root, {"ntfs-3g.probe", "--readwrite", device});
+  std::vector<std::string> argv = {"ntfs-3g.probe", "--readwrite", device};
+  const Told told = co_await tell(io, root, std::move(argv));
   if (told.status.ok()) co_return;
   if (told.status.code() == hibernated)
     throw Error("copy " + device,
@@ -101,7 +102,8 @@ Awaitable<void> check_ntfs(asio::io_context& io, std::string root, std::string d
 Awaitable<std::string> left_open(asio::io_context& io, std::string root, const Kind* kind, std::string device) {
   if (kind->left_open) co_return kind->left_open(device);
   if (kind->type != std::string_view("xfs")) co_return "";
-  const Told told = co_await tell(io, root, {"xfs_logprint", "-t", device});
+  std::vector<std::string> argv = {"xfs_logprint", "-t", device};
+  const Told told = co_await tell(io, root, std::move(argv));
   const bool clean = told.status.ok() && told.text.find("<CLEAN>") != std::string::npos;
   co_return clean ? "" : "its log is not played back";
 }
@@ -112,7 +114,8 @@ bool has_block_map(std::string_view type) { return find_kind(type) != nullptr; }
 
 Awaitable<UsedBlocks> used_blocks(asio::io_context& io, std::string stage2_root, std::string type, std::string device,
                                   std::uint64_t size) {
-  UsedBlocks all{{{0, size}}, ""};
+  UsedBlocks all;
+  all.extents = {{0, size}};
   const Kind* kind = find_kind(type);
   if (!kind) {
     all.why_all = "partclone does not know it";
@@ -120,7 +123,8 @@ Awaitable<UsedBlocks> used_blocks(asio::io_context& io, std::string stage2_root,
   }
   const std::string program = std::string("partclone.") + kind->partclone;
   const bool ntfs = type == "ntfs";
-  std::vector<std::string> programs = {program};
+  std::vector<std::string> programs;
+  programs.push_back(program);
   if (ntfs) programs.emplace_back("ntfs-3g.probe");
   if (type == "xfs") programs.emplace_back("xfs_logprint");
   if (stage2_root.empty()) all.why_all = "stage2, which has the programs for it, cannot be mounted here";
@@ -138,7 +142,8 @@ Awaitable<UsedBlocks> used_blocks(asio::io_context& io, std::string stage2_root,
   std::string why;
   try {
     const std::string log = co_await output_of(io, command);
-    UsedBlocks used{parse_domain_log(log, size), ""};
+    UsedBlocks used;
+    used.extents = parse_domain_log(log, size);
     co_return used;
   } catch (const Error& error) {
     why = error.what();

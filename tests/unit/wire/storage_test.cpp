@@ -111,7 +111,7 @@ class RandomStorage {
       if (p.role == Role::extended) continue;
       const std::uint64_t kind = below(4);
       if (kind == 0) storage_.nodes.push_back({on + ":fs", {on}, {}, Swap{"5a5a", "l\xe9"}});
-      if (kind == 1) storage_.nodes.push_back({on + ":fs", {on}, {}, Blocks{p.size.bytes, "", ""}});
+      if (kind == 1) storage_.nodes.push_back({on + ":fs", {on}, {}, Blocks{p.size.bytes, "", "", "", 0}});
       if (kind == 2) storage_.nodes.push_back({on + ":fs", {on}, {}, ext()});
     }
   }
@@ -289,6 +289,27 @@ TEST(StorageTest, WhatMayShrinkGivesWayByItsShareDownToWhatIsUsed) {
   std::get<Partition>(s.nodes[3].what).size.shrinks = true;  // nothing is on it
   EXPECT_EQ(placed(s, 4 * gib).substr(0, 4), "1:1+");
   EXPECT_EQ(placed(s, 8 * gib), "1:1+4000 2:4001+2000 3:6001+2190");
+}
+
+// What is found by its place stays there, or the clone is refused.
+TEST(StorageTest, WhatIsCopiedBlockByBlockStaysInItsPlace) {
+  Storage s = storage(gpt, {partition(1, linux_guid, 100), partition(2, linux_guid, 0)});
+  s.nodes.push_back({"sda2:fs", {"sda2"}, {}, Blocks{10 * mib, "", "", "ntfs", 101 * mib}});
+  auto why = [&s](std::uint32_t sector) {
+    try {
+      check_kept(s, place(s, {{"sda", {4 * gib, sector}}}));
+    } catch (const Error& error) {
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  EXPECT_EQ(why(512), "");
+  EXPECT_THAT(why(4096), HasSubstr("its disk has sectors of 512 bytes, this one of 4096"));
+  std::get<Blocks>(s.nodes.back().what).start = 100 * mib;
+  EXPECT_THAT(why(512), HasSubstr("copy the golden sda2 block by block: it begins at sector 204800, and here it would "
+                                  "at 206848"));
+  std::get<Blocks>(s.nodes.back().what).start = 0;
+  EXPECT_EQ(why(512), "");
 }
 
 TEST(StorageTest, ATreeForPeople) {
