@@ -48,8 +48,8 @@ void ExtentReader::begin() {
   header_.clear();
   if (next.size == 0) {
     if (next.offset != size_)
-      throw ProtocolError(doing, "the golden device has " + std::to_string(next.offset) + " bytes and not " +
-                                     std::to_string(size_));
+      throw ProtocolError(
+          doing, "the golden device has " + std::to_string(next.offset) + " bytes and not " + std::to_string(size_));
     ended_ = true;
     return;
   }

@@ -31,8 +31,8 @@ Awaitable<void> find_used_blocks(asio::io_context& io, Plan& plan, std::string s
       }
       auto& blocks = std::get<storage::Blocks>(node.what);
       if (!used.why_all.empty()) {
-        plan.warnings.push_back("-D " + node.on.front() + " (" + blocks.format +
-                                "): all blocks are copied, since " + used.why_all);
+        plan.warnings.push_back("-D " + node.on.front() + " (" + blocks.format + "): all blocks are copied, since " +
+                                used.why_all);
         blocks.format.clear();
       }
       std::uint64_t& bytes = plan.expected_blocks[node.id];

@@ -1,6 +1,7 @@
 #include "server/command/stage2.h"
 
 #include <fcntl.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -64,6 +65,11 @@ Awaitable<std::string> pack(asio::io_context& io, std::string folder, std::strin
   co_return file;
 }
 
+void show_again(const std::string& place, const std::string& point) {
+  if (::mount(place.c_str(), point.c_str(), nullptr, MS_BIND, nullptr) != 0)
+    throw Error::from_errno("mount " + place + " on " + point);
+}
+
 // Mounted in the namespace of this process: nobody else sees it, and it ends with it. Its programs run there with its
 // own loader and libraries, whatever this machine has.
 Awaitable<std::string> show(asio::io_context& io, std::string place, std::string file, std::string work_folder) {
@@ -71,10 +77,11 @@ Awaitable<std::string> show(asio::io_context& io, std::string place, std::string
   try {
     make_directories(point);
     Command mount({"mount", "-t", "squashfs", "-o", "ro,loop", file, point});
-    if (is_directory(place)) mount.argv = {"mount", "--bind", place, point};
-    co_await run_checked(io, mount);
-    Command devices({"mount", "--bind", "/dev", point + "/dev"});
-    if (is_directory(point + "/dev")) co_await run_checked(io, devices);
+    if (is_directory(place))
+      show_again(place, point);
+    else
+      co_await run_checked(io, mount);
+    if (is_directory(point + "/dev")) show_again("/dev", point + "/dev");
     co_return point;
   } catch (const Error&) {
     // No loop device, no squashfs in this kernel: the plan says what is not known.

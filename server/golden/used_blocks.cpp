@@ -50,8 +50,8 @@ struct Kind {
 
 // XFS and NTFS are asked by programs of their own.
 constexpr Kind kinds[] = {
-    {"ntfs", "ntfs", nullptr},           {"vfat", "fat", nullptr},           {"exfat", "exfat", exfat_left_open},
-    {"ext2", "extfs", ext_left_open},    {"ext3", "extfs", ext_left_open},   {"ext4", "extfs", ext_left_open},
+    {"ntfs", "ntfs", nullptr},           {"vfat", "fat", nullptr},         {"exfat", "exfat", exfat_left_open},
+    {"ext2", "extfs", ext_left_open},    {"ext3", "extfs", ext_left_open}, {"ext4", "extfs", ext_left_open},
     {"btrfs", "btrfs", btrfs_left_open}, {"xfs", "xfs", nullptr},
 };
 
@@ -91,11 +91,10 @@ Awaitable<void> check_ntfs(asio::io_context& io, std::string root, std::string d
     throw Error("copy " + device,
                 "Windows hibernates on it, or was shut down by \"Fast Startup\", and a copy would lose what it has not "
                 "written yet: in Windows run powercfg /h off, then shutdown /s /t 0");
-  throw Error("copy " + device,
-              told.status.code() == not_clean
-                  ? "its NTFS was not left clean: start Windows and run shutdown /s /t 0"
-                  : "its NTFS is damaged (" + std::string(trim(told.text)) +
-                        "): in Windows run chkdsk /f on it, then shutdown /s /t 0");
+  throw Error("copy " + device, told.status.code() == not_clean
+                                    ? "its NTFS was not left clean: start Windows and run shutdown /s /t 0"
+                                    : "its NTFS is damaged (" + std::string(trim(told.text)) +
+                                          "): in Windows run chkdsk /f on it, then shutdown /s /t 0");
 }
 
 // "" or why partclone must not be asked.
@@ -149,9 +148,10 @@ Awaitable<UsedBlocks> used_blocks(asio::io_context& io, std::string stage2_root,
     why = error.what();
   }
   if (ntfs)
-    throw Error("copy " + device,
-                "its NTFS is marked as dirty, or is one that partclone does not understand: in Windows run chkdsk /f on "
-                "it, then shutdown /s /t 0");
+    throw Error(
+        "copy " + device,
+        "its NTFS is marked as dirty, or is one that partclone does not understand: in Windows run chkdsk /f on "
+        "it, then shutdown /s /t 0");
   all.why_all = "it cannot be told which are used: " + why;
   co_return all;
 }

@@ -95,8 +95,9 @@ int copy_extents_out(const std::string& path, const ExtentsToRead& what, std::ui
       write_all(STDOUT_FILENO, wire::extent_header(extent), "what was read of " + path);
       for (std::uint64_t done = 0; done < extent.size;) {
         auto from = static_cast<off_t>(extent.offset + done);
-        const ssize_t some = ::splice(fd.get(), &from, STDOUT_FILENO, nullptr, std::min<std::uint64_t>(piece, extent.size - done),
-                                      SPLICE_F_MOVE | SPLICE_F_MORE);
+        const ssize_t some =
+            ::splice(fd.get(), &from, STDOUT_FILENO, nullptr, std::min<std::uint64_t>(piece, extent.size - done),
+                     SPLICE_F_MOVE | SPLICE_F_MORE);
         if (some < 0 && errno == EINTR) continue;
         if (some < 0) throw Error::from_errno("read " + path);
         if (some == 0) throw Error("read " + path, "it ends at byte " + std::to_string(from));

@@ -19,8 +19,8 @@
 #include "tests/unit/cpio.h"
 #include "tests/unit/efi_fixture.h"
 #include "tests/unit/scratch.h"
-#include "wire/desc.h"
 #include "wire/boot/pe.h"
+#include "wire/desc.h"
 #include "wire/manifest.h"
 #include "wire/storage/kinds.h"
 
@@ -226,12 +226,12 @@ class FakeMachine final : public Machine {
   std::vector<std::string> mounted;
   std::map<std::string, std::string> bound;  // sources by target
   std::map<std::string, std::string> devices;
-  std::string root = "sda1";                 // the golden partition that the golden files say / is on
-  std::string spoiling_hook, spoiled_file;   // what a hook removes
-  std::string superblock;                    // of a file system that was made ...
+  std::string root = "sda1";                         // the golden partition that the golden files say / is on
+  std::string spoiling_hook, spoiled_file;           // what a hook removes
+  std::string superblock;                            // of a file system that was made ...
   std::map<std::uint64_t, std::string> superblocks;  // ... or by where it lies, of several
-  std::string esp_program;                   // what its boot loaders are, where it starts by UEFI
-  bool selinux = false;                      // the golden files have labels
+  std::string esp_program;                           // what its boot loaders are, where it starts by UEFI
+  bool selinux = false;                              // the golden files have labels
   std::string lost_write;                    // a file of the clone that is another one when its disk is mounted again
   std::map<std::string, DeviceFacts> facts;  // by path
   std::map<std::string, bool> open_disks;    // and whether nobody else may have them
@@ -512,9 +512,9 @@ class Attempt {
  public:
   explicit Attempt(const wire::Manifest& manifest) : link(wire::to_json(manifest)) {
     disk("vda", "0000:00:04.0");
-    for (const char* program : {"sh", "sfdisk", "truncate", "tar", "mke2fs", "tune2fs", "e2fsck", "mkswap",
-                                "grub-install", "mkdir", "mount", "umount", "mkfs.btrfs", "btrfs", "mkfs.xfs", "mkfs.fat",
-                                "fsck.fat"})
+    for (const char* program :
+         {"sh", "sfdisk", "truncate", "tar", "mke2fs", "tune2fs", "e2fsck", "mkswap", "grub-install", "mkdir", "mount",
+          "umount", "mkfs.btrfs", "btrfs", "mkfs.xfs", "mkfs.fat", "fsck.fat"})
       stage2.file(std::string("/usr/sbin/") + program, "", 0755);
     stage2.directory("/tmp");
     proc.file("/self/mountinfo", "");

@@ -50,7 +50,8 @@ TEST(ExtentReaderTest, ADeviceWithoutAnyIsOne) { EXPECT_EQ(Taken(extents_end(7),
 TEST(ExtentReaderTest, WhatLiesOverAnotherOneOrBeyondTheEndIsNoStream) {
   const std::string first = extent_header({100, 5}) + "first";
   for (const Extent& next : {Extent{104, 1}, Extent{0, 1}, Extent{1000, 1}, Extent{999, 2}, Extent{~0ull, ~0ull}})
-    EXPECT_THAT(Taken(first + extent_header(next) + "xx", 1000, 1000).error, HasSubstr("do not lie between 105 and 1000"))
+    EXPECT_THAT(Taken(first + extent_header(next) + "xx", 1000, 1000).error,
+                HasSubstr("do not lie between 105 and 1000"))
         << next.offset;
 }
 

@@ -71,7 +71,13 @@ KINDS = Layout("tiny-kinds.img", "gpt", 62 + contents.size_mib(contents.KINDS),
 XFS = Layout("tiny-xfs.img", "gpt", 330, 'start=1MiB, size=1MiB, type=' + disk.BIOS_BOOT +
              '\nsize=6MiB, type=S\nsize=320MiB, type=L\n', "1: bios 1\n2: swap 6\n3: linux fill\n", root=3, swap=2,
              grub="gpt3", modules=("xfs",), root_type="xfs")
-LAYOUTS = {"tiny": DOS, "tiny-gpt": GPT, "tiny-extlinux": EXTLINUX, "tiny-kinds": KINDS, "tiny-xfs": XFS,
+# Windows beside it, not aligned: an NTFS that is whole, and two that are not. blocks_test.py fills them.
+BLOCKS = Layout("tiny-blocks.img", "gpt", 292,
+                'start=1MiB, size=1MiB, type=' + disk.BIOS_BOOT + '\nsize=6MiB, type=S\n'
+                f'start=17003, size=200MiB, type={contents.DATA}, name="Basic data partition", attrs="GUID:63"\n'
+                f"size=12MiB, type={contents.DATA}\nsize=12MiB, type={contents.DATA}\ntype=L\n", "", root=6, swap=2,
+                grub="gpt6")
+LAYOUTS = {"tiny-blocks": BLOCKS, "tiny": DOS, "tiny-gpt": GPT, "tiny-extlinux": EXTLINUX, "tiny-kinds": KINDS, "tiny-xfs": XFS,
            "tiny-uefi": UEFI}
 MOUNTS = DOS.mounts
 
