@@ -53,8 +53,8 @@ void copy_log(Work& work) {
 Awaitable<void> end_of_files(Work& work, FileSystems& file_systems) {
   work.stage("unmounting");
   copy_log(work);
-  work.mounts.unmount_others();
   co_await label_new_files(work);
+  work.mounts.unmount_others();
   co_await note_what_was_written(work);
   // After the note, which takes a changed ctime for changed content.
   file_systems.take_away_apart();

@@ -30,6 +30,9 @@ bool can_have_label(const std::string& path) {
   return ::lgetxattr(path.c_str(), attribute, nullptr, 0) < 0 && errno == ENODATA;
 }
 
+// What is mounted there is not the clone's.
+bool is_kernels(const std::string& top) { return top == "proc" || top == "sys" || top == "dev" || top == "run"; }
+
 // Paths in the clone, a directory before what is in it.
 std::vector<std::string> without_label(const std::string& root, const Proof& proof) {
   std::vector<std::string> found, todo = {""};
@@ -44,6 +47,7 @@ std::vector<std::string> without_label(const std::string& root, const Proof& pro
       if (name == "." || name == "..") continue;
       // Longer paths than the kernel takes at once are golden ones.
       if (::fstatat(::dirfd(entries.get()), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) continue;
+      if (directory.empty() && is_kernels(name)) continue;
       if (S_ISDIR(status.st_mode) && (root + path).size() < PATH_MAX - 2) todo.push_back(path);
       if (proof.is_newer(status) && can_have_label(root + path)) found.push_back(path);
     }

@@ -8,7 +8,7 @@ namespace ka::agent {
 
 /// Where / has a label, each file without one that is newer than the copy gets that of the clone's own policy, by its
 /// own setfiles, which needs no SELinux in this kernel; where that says nothing, its directory's, as a kernel with
-/// SELinux does it. While all file systems are mounted, and nothing else is. Throws Error.
+/// SELinux does it. While /proc of the clone is mounted, which setfiles works by. Throws Error.
 Awaitable<void> label_new_files(Work& work);
 
 }  // namespace ka::agent

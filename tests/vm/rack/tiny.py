@@ -77,8 +77,8 @@ BLOCKS = Layout("tiny-blocks.img", "gpt", 292,
                 f'start=17003, size=200MiB, type={contents.DATA}, name="Basic data partition", attrs="GUID:63"\n'
                 f"size=12MiB, type={contents.DATA}\nsize=12MiB, type={contents.DATA}\ntype=L\n", "", root=6, swap=2,
                 grub="gpt6")
-LAYOUTS = {"tiny-blocks": BLOCKS, "tiny": DOS, "tiny-gpt": GPT, "tiny-extlinux": EXTLINUX, "tiny-kinds": KINDS, "tiny-xfs": XFS,
-           "tiny-uefi": UEFI}
+LAYOUTS = {"tiny": DOS, "tiny-gpt": GPT, "tiny-extlinux": EXTLINUX, "tiny-kinds": KINDS, "tiny-xfs": XFS,
+           "tiny-uefi": UEFI, "tiny-blocks": BLOCKS}
 MOUNTS = DOS.mounts
 
 UNPACKED_EXTLINUX = ROOT / "build/unpacked/usr/bin/extlinux"
