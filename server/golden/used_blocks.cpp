@@ -138,21 +138,17 @@ Awaitable<UsedBlocks> used_blocks(asio::io_context& io, std::string stage2_root,
   Command command({"sh", "-c", "exec \"$@\" 2>/dev/null", "sh", program, "--domain", "--source", device, "--output",
                    "-", "--logfile", "/dev/null"});
   command.root = stage2_root;
-  std::string why;
   try {
     const std::string log = co_await output_of(io, command);
     UsedBlocks used;
     used.extents = parse_domain_log(log, size);
     co_return used;
-  } catch (const Error& error) {
-    why = error.what();
+  } catch (const Error&) {
+    if (ntfs)
+      throw Error("copy " + device, "its NTFS is marked as dirty, or is one that " + program +
+                                        " does not understand: in Windows run chkdsk /f on it, then shutdown /s /t 0");
   }
-  if (ntfs)
-    throw Error(
-        "copy " + device,
-        "its NTFS is marked as dirty, or is one that partclone does not understand: in Windows run chkdsk /f on "
-        "it, then shutdown /s /t 0");
-  all.why_all = "it cannot be told which are used: " + why;
+  all.why_all = program + " does not understand it, or finds it damaged";
   co_return all;
 }
 

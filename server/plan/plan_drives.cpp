@@ -237,18 +237,19 @@ class DriveAdder {
       if (mount.major == device->major && mount.minor == device->minor)
         draft_.refuse("-D " + name + ": is mounted on " + mount.point + "; unmount it to copy it block by block");
     const storage::ReadTable& table = golden_.tables.at(drive);
-    const Partition& golden = *table.find(partition.number);
+    const Partition* golden = table.find(partition.number);
+    if (!golden) return draft_.refuse("-D " + name + ": is not in the partition table of " + drive);
     if (storage::as<storage::Table>(table_of(drive)).label != table.table.label)
       draft_.refuse("-D " + name + ": the desc makes another kind of partition table, where what is on it would not " +
                     "find itself");
-    else if (partition.type != golden.type)
-      draft_.refuse("-D " + name + ": is of type " + golden.type + ", the desc gives it " + partition.type);
+    else if (partition.type != golden->type)
+      draft_.refuse("-D " + name + ": is of type " + golden->type + ", the desc gives it " + partition.type);
     if (!partition.size.fill && partition.size.bytes < device->size)
       draft_.refuse("-D " + name + ": is " + format_size(device->size) + ", the desc gives it " +
                     std::to_string(partition.size.bytes / storage::mib) + " MiB");
     // An EFI system partition that goes along is what UEFI starts from, on an MBR disk too.
     if (is_type(drive, partition, "efi")) manifest_.firmware = {"bios", "uefi"};
-    storage::Blocks blocks{device->size, probe.uuid, probe.label, "", golden.start};
+    storage::Blocks blocks{device->size, probe.uuid, probe.label, "", golden->start};
     if (has_block_map(probe.type)) blocks.format = probe.type;
     const Node& content = storage::add_content(storage_, name, blocks);
     manifest_.streams.push_back({"", content.id});
