@@ -2,13 +2,14 @@
 console, cut the power."""
 
 import os
+import re
 import signal
 import subprocess
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .console import Console
+from .console import Console, ConsoleError
 from .firmware import FIRMWARES
 from .network import Network
 from .odd_disk import OddDisk
@@ -152,6 +153,15 @@ class Machine:
         self.console.wait_end(limit)
         self._process.wait()
         return time.monotonic() - self.started
+
+    def wait_up(self, limit: float = 300) -> None:
+        """Until the tiny system that was cloned onto this machine is up, under the very name that the clone gave it."""
+        given = re.findall(r"Host name is (\S+) \(golden node: (\S+)\)", self.console.text)
+        if not given or given[-1][0] == given[-1][1]:
+            raise ConsoleError(f"{self.name} was given no name of its own: {given}")
+        found = self.console.wait(r"system is up: (\S+) ", limit).group(1)
+        if found != given[-1][0]:
+            raise ConsoleError(f"{self.name} calls itself {found}, not {given[-1][0]}")
 
     @property
     def running(self) -> bool:
