@@ -117,8 +117,8 @@ def write_grub(image: Path, prefix: str, modules: Path = Path("/usr/lib/grub/i38
     its core image."""
     made = image.with_suffix(".core")
     run("grub-mkimage", "--format=i386-pc", f"--output={made}", f"--directory={modules}", f"--prefix={prefix}",
-        "biosdisk", "part_msdos", "part_gpt", "ext2", "xfs", "btrfs", "normal", "linux", "serial", "terminal", "search",
-        "search_fs_uuid", "echo")
+        "biosdisk", "part_msdos", "part_gpt", "ext2", "xfs", "btrfs", "jfs", "reiserfs", "f2fs", "normal", "linux",
+        "serial", "terminal", "search", "search_fs_uuid", "echo")
     core = bytearray(made.read_bytes())
     made.unlink()
     boot = bytearray((modules / "boot.img").read_bytes()[:440])

@@ -25,7 +25,7 @@ class Clone:
     # How it is started in the end: "disk"; under UEFI "entry", by the entry in its NVRAM, and "lost", after that was
     # lost.
     starts: tuple[str, ...] = ()
-    boots: str = "/boot/vmlinuz, /boot/initrd"  # what ka-init says of it
+    boots: str = '"golden", /boot/vmlinuz, /boot/initrd'  # what ka-init says of it
     memory: int = 320
 
     @property

@@ -135,7 +135,7 @@ def tiny(layout: Layout = DOS) -> Path:
     if not (kernel / "vmlinuz").exists():
         run(ROOT / "initramfs/debian-kernel", kernel)
     sources = "".join(inspect.getsource(inspect.getmodule(one)) for one in (
-        tiny, contents, tiny_btrfs, tiny_loaders, fill, busybox.initrd))
+        tiny, contents, disk, tiny_btrfs, tiny_loaders, fill, busybox.initrd))
     key = sources + repr(layout) + os.readlink(kernel / "vmlinuz")
     return cached(layout.image, key, lambda image: _build(image, layout, kernel))
 
