@@ -4,7 +4,6 @@ from rack import layouts
 from rack.layouts import Clone
 from rack.tiny import Layout
 
-LONG = True
 LAYOUT = Layout("tiny-stub.img", "gpt", 102, "start=1MiB, size=40MiB, type=U\nsize=6MiB, type=S\n"
                 "size=50MiB, type=L\n", "", root=3, swap=2, esp=1, loader="stub",
                 modules=layouts.load("uefi").LAYOUT.modules)

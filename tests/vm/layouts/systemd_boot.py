@@ -5,7 +5,6 @@ from rack import layouts
 from rack.layouts import Clone
 from rack.tiny import Layout
 
-LONG = True
 _ID = "0123456789abcdef0123456789abcdef"  # of the golden machine
 LAYOUT = Layout("tiny-systemd-boot.img", "gpt", 102, "start=1MiB, size=40MiB, type=U\nsize=6MiB, type=S\n"
                 "size=50MiB, type=L\n", "", root=3, swap=2, esp=1, loader="systemd-boot",
