@@ -49,8 +49,9 @@ class Strangers {
     std::string wipe;
     for (const std::string& name : bearing_) wipe += (wipe.empty() ? "wipefs -a /dev/" : " /dev/") + name;
     throw Error("keep the clone apart from the other disks",
-                strangers + ": what the clone will bear, too, perhaps from an earlier one. With both in it this machine "
-                            "may start from the wrong disk; unplug the other one, wipe it (" +
+                strangers +
+                    ": what the clone will bear, too. With both in it this machine may start from the wrong "
+                    "disk; unplug the other one, wipe it (" +
                     wipe + "), or clone onto it as well");
   }
 
@@ -69,8 +70,8 @@ class Strangers {
     for (const std::string& line : question_.kernel_log.errors_of({disk.name}))
       why += (why.empty() ? "the kernel says: " : "; the kernel says: ") + line;
     if (!why.empty())
-      log_.line(" - WARNING: whether " + disk.text() + " bears anything that the clone will bear, too, cannot be told: " +
-                why + ". If it is an earlier clone, unplug it");
+      log_.line(" - WARNING: whether " + disk.text() + " bears what the clone will bear, too, cannot be told: " + why +
+                ". If it is an earlier clone, unplug it");
     co_return in_words(disk, seen);
   }
 

@@ -16,10 +16,10 @@
 namespace ka::agent {
 
 struct StrangerQuestion {
-  const storage::Storage& storage;   ///< what will be made; rule.h says what each kind bears
-  std::vector<MachineDisk> others;   ///< of this machine, not to be written to
+  const storage::Storage& storage;  ///< what will be made; rule.h says what each kind bears
+  std::vector<MachineDisk> others;  ///< of this machine, not to be written to
   std::string sysfs, stage2_root;
-  KernelLog& kernel_log;             ///< tells of a disk that could not be read
+  KernelLog& kernel_log;  ///< tells of a disk that could not be read
 };
 
 /// Throws Error if one of the others, or a partition of it, bears an identity of the graph: which disk, what, and the
@@ -29,8 +29,8 @@ Awaitable<void> refuse_strangers(Machine& machine, Log& log, StrangerQuestion qu
 
 /// What a device was found to bear.
 struct Borne {
-  std::string device;             ///< "/dev/sdb1"
-  std::string tag, value;         ///< as blkid has them: "UUID"
+  std::string device;      ///< "/dev/sdb1"
+  std::string tag, value;  ///< as blkid has them: "UUID"
 };
 
 /// From what the look at a disk printed; `unread`: devices that gave errors.

@@ -226,12 +226,12 @@ class FakeMachine final : public Machine {
   std::string on_the_disk = R"({"blockdevices": [{"name":"vda", "fstype":null, "label":null, "children": [
       {"name":"vda1", "fstype":"ntfs", "label":"Accounts 2024"}, {"name":"vda2", "fstype":null, "label":null}]}]})";
   std::map<std::string, std::string> looks;  // by disk, what a look for strangers prints; none: it hangs
-  std::string sfdisk_refuses;              // a table with this in it
-  std::string lost_by_sfdisk;              // a part of the table that it makes otherwise
-  std::string table_made;                  // as sfdisk --json shows it
-  bool may_write = false;                  // the server said yes
-  std::vector<std::string> written_early;  // calls before it that change more than RAM
-  int fail_at = -1;                        // index in calls
+  std::string sfdisk_refuses;                // a table with this in it
+  std::string lost_by_sfdisk;                // a part of the table that it makes otherwise
+  std::string table_made;                    // as sfdisk --json shows it
+  bool may_write = false;                    // the server said yes
+  std::vector<std::string> written_early;    // calls before it that change more than RAM
+  int fail_at = -1;                          // index in calls
 
  private:
   static std::string joined(const std::vector<std::string>& words, std::size_t from) {
@@ -446,8 +446,9 @@ class Attempt {
  public:
   explicit Attempt(const wire::Manifest& manifest) : link(wire::to_json(manifest)) {
     disk("vda", "0000:00:04.0");
-    for (const char* program : {"sh", "sfdisk", "truncate", "tar", "mke2fs", "tune2fs", "e2fsck", "mkswap",
-                                "grub-install", "mkdir", "mount", "umount", "mkfs.btrfs", "btrfs", "dd", "blkid", "wipefs"})
+    for (const char* program :
+         {"sh", "sfdisk", "truncate", "tar", "mke2fs", "tune2fs", "e2fsck", "mkswap", "grub-install", "mkdir", "mount",
+          "umount", "mkfs.btrfs", "btrfs", "dd", "blkid", "wipefs"})
       stage2.file(std::string("/usr/sbin/") + program, "", 0755);
     stage2.directory("/tmp");
     proc.file("/self/mountinfo", "");
@@ -941,8 +942,9 @@ class StrangerTest : public testing::Test {
 
 TEST_F(StrangerTest, ADiskWithThingsOfItsOwnIsNone) {
   partition("vdb1");
-  looks_like("DEVICE=/dev/vdb\nPTUUID=12345678\nDEVICE=/dev/vdb1\nUUID=22222222-1111-1111-1111-111111111111\n"
-             "LABEL=11111111-1111-1111-1111-111111111111\nPART_ENTRY_UUID=12345678-01\n");
+  looks_like(
+      "DEVICE=/dev/vdb\nPTUUID=12345678\nDEVICE=/dev/vdb1\nUUID=22222222-1111-1111-1111-111111111111\n"
+      "LABEL=11111111-1111-1111-1111-111111111111\nPART_ENTRY_UUID=12345678-01\n");
   EXPECT_EQ(attempt_.run(), "");
   EXPECT_THAT(attempt_.machine.calls, Contains("output_of look /dev/vdb /dev/vdb1"));
   EXPECT_THAT(attempt_.machine.calls, Not(Contains(HasSubstr("look /dev/vda"))));
@@ -951,12 +953,14 @@ TEST_F(StrangerTest, ADiskWithThingsOfItsOwnIsNone) {
 
 TEST_F(StrangerTest, AnEarlierCloneIsRefusedByNameWithTheRemedy) {
   attempt_.sys.file("/devices/pci0000:00/0000:00:05.0/virtio1/block/vdb/serial", "OLD-1\n");
-  looks_like("DEVICE=/dev/vdb\nPTUUID=59be1427\nDEVICE=/dev/vdb1\nUUID=11111111-1111-1111-1111-111111111111\n"
-             "PART_ENTRY_UUID=59be1427-01\nDEVICE=/dev/vdb5\nUUID=55555555-5555-5555-5555-555555555555\n"
-             "PART_ENTRY_UUID=59be1427-05\nDEVICE=/dev/vdb6\nPART_ENTRY_UUID=59be1427-06\n");
-  expect_refused("vdb (8.0 GiB, serial OLD-1, pci-0000:00:05.0) bears disk identifier 59be1427 (vdb), UUID "
-                 "11111111-1111-1111-1111-111111111111 (vdb1), partition UUID 59be1427-01 (vdb1), UUID "
-                 "55555555-5555-5555-5555-555555555555 (vdb5) and 2 more: what the clone will bear, too");
+  looks_like(
+      "DEVICE=/dev/vdb\nPTUUID=59be1427\nDEVICE=/dev/vdb1\nUUID=11111111-1111-1111-1111-111111111111\n"
+      "PART_ENTRY_UUID=59be1427-01\nDEVICE=/dev/vdb5\nUUID=55555555-5555-5555-5555-555555555555\n"
+      "PART_ENTRY_UUID=59be1427-05\nDEVICE=/dev/vdb6\nPART_ENTRY_UUID=59be1427-06\n");
+  expect_refused(
+      "vdb (8.0 GiB, serial OLD-1, pci-0000:00:05.0) bears disk identifier 59be1427 (vdb), UUID "
+      "11111111-1111-1111-1111-111111111111 (vdb1), partition UUID 59be1427-01 (vdb1), UUID "
+      "55555555-5555-5555-5555-555555555555 (vdb5) and 2 more: what the clone will bear, too");
 }
 
 TEST_F(StrangerTest, AWholeDiskCanBeAFileSystem) {

@@ -294,8 +294,8 @@ TEST(StorageTest, WhatMayShrinkGivesWayByItsShareDownToWhatIsUsed) {
 
 // As --shrink has it: the fill and all that holds files give way, swap and copies of blocks never.
 TEST(StorageTest, OnASmallerDiskFilesGiveWayAndBlocksDoNot) {
-  Storage s = storage(dos, {partition(1, "83", 2000), partition(2, "82", 500), partition(3, "7", 1000),
-                            partition(4, "83", 0)});
+  Storage s =
+      storage(dos, {partition(1, "83", 2000), partition(2, "82", 500), partition(3, "7", 1000), partition(4, "83", 0)});
   Ext files;
   files.version = "ext4";
   files.used.bytes = 500 * mib;
@@ -315,8 +315,8 @@ TEST(StorageTest, OnASmallerDiskFilesGiveWayAndBlocksDoNot) {
   EXPECT_LT(smallest, 700u);
   EXPECT_EQ(placed(s, 8 * gib), "1:1+2000 2:2001+500 3:2501+1000 4:3501+4691");
   const std::string text = placed(s, (smallest + 1500 + smallest + 1) * mib);
-  EXPECT_EQ(text, "1:1+" + std::to_string(smallest) + " 2:" + std::to_string(1 + smallest) + "+500 3:" +
-                      std::to_string(501 + smallest) + "+1000 4:" + std::to_string(1501 + smallest) + "+" +
+  EXPECT_EQ(text, "1:1+" + std::to_string(smallest) + " 2:" + std::to_string(1 + smallest) +
+                      "+500 3:" + std::to_string(501 + smallest) + "+1000 4:" + std::to_string(1501 + smallest) + "+" +
                       std::to_string(smallest));
 }
 
@@ -335,9 +335,9 @@ TEST(StorageTest, WhatAMachineMustNotHaveTwice) {
   fat.uuid = "7A1C-99E2";
   s.nodes.push_back({"sda1:fs", {"sda1"}, {}, fat});
   s.nodes.push_back({"sda2:fs", {"sda2"}, {}, Swap{"", ""}});  // a new one
-  EXPECT_THAT(borne(s), ElementsAre("sda:table PTUUID 5d1c0000-1111-2222-3333-444455556666",
-                                    "sda1 PART_ENTRY_UUID aaaaaaaa-1111-2222-3333-444455556666",
-                                    "sda1:fs UUID 7a1c-99e2"));
+  EXPECT_THAT(borne(s),
+              ElementsAre("sda:table PTUUID 5d1c0000-1111-2222-3333-444455556666",
+                          "sda1 PART_ENTRY_UUID aaaaaaaa-1111-2222-3333-444455556666", "sda1:fs UUID 7a1c-99e2"));
   s = storage(dos, {partition(1, "83", 100)});
   EXPECT_THAT(borne(s), ElementsAre("sda:table PTUUID 59be1427", "sda1 PART_ENTRY_UUID 59be1427-01"));
   // An identifier that nobody gave; a volume id of what nobody here knows, as all sticks of one make have it.

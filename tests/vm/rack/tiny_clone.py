@@ -23,7 +23,8 @@ class TinyGolden:
         with disk.mounted(image, layout.mounts, rack.directory / "mnt", read_only=False) as root:
             shutil.copy(KA_SERVER, root / "usr/sbin/ka-server")
         stage2 = Disk(ROOT / "build/rescue.sqfs", "virtio-blk", read_only=True)
-        self.machine: Machine = rack.machine("golden", 9, disks=[Disk(image, "virtio-scsi", sector=layout.sector), stage2],
+        first = Disk(image, "virtio-scsi", sector=layout.sector)
+        self.machine: Machine = rack.machine("golden", 9, disks=[first, stage2],
                                              memory=512 if layout.esp else 320, firmware=layout.firmware)
         self._boot = "nvram" if layout.esp else "disk"
         if layout.esp:
