@@ -15,8 +15,7 @@ constexpr auto patience = std::chrono::seconds(60);
 
 // blkid finds nothing, and says no more, both where nothing is and where it cannot read; so the first MiB is read
 // before, past what is in memory. Where it sees two things at once (status 8), wipefs names both.
-const char* const look = R"(
-for device; do
+const char* const look = R"(for device; do
   echo "DEVICE=$device"
   dd "if=$device" of=/dev/null bs=64k count=16 iflag=direct status=none || { echo UNREAD; continue; }
   blkid -p -o export "$device"
@@ -76,7 +75,9 @@ class Strangers {
   }
 
   Awaitable<std::string> printed_of(const MachineDisk& disk) {
-    Command command({"sh", "-c", look, "look", "/dev/" + disk.name});
+    const std::string script = "/tmp/ka-look";
+    machine_.write_file(question_.stage2_root + script, look);
+    Command command({"sh", script, "/dev/" + disk.name});
     for (const std::string& partition : partitions_of(question_.sysfs, disk.name))
       command.argv.push_back("/dev/" + partition);
     command.root = question_.stage2_root;

@@ -115,6 +115,23 @@ class Shrink(OnARack):
         self.assert_starts(node)
 
 
+class SdCard(OnARack):
+    """Onto an SD card, which can be taken out and is cloned onto only if the server allows that."""
+
+    LAYOUT = tiny.SD
+
+    def test(self):
+        self.golden.start()
+        self.golden.serve(1, f"{OPTIONS} --allow-removable")
+        card = self.rack.blank_disk("node1", 64, "sd-card")
+        node = self.rack.machine("node1", 1, disks=[card]).start()
+        node.console.wait(r"The golden sda goes to mmcblk0 \(")
+        self.assert_cloned(node)
+        self.end_golden()
+        self.assert_same_files(node)
+        self.assert_starts(node)
+
+
 class To4Kn(OnARack):
     """Sectors of 512 bytes, cloned onto a disk of 4096-byte ones: the EFI system partition grows to what FAT32 needs
     there, and ext4 gets larger blocks."""
@@ -160,7 +177,7 @@ class From4Kn(To4Kn):
 
 
 GOLDEN = {"EarlierClone": "tiny", "TwoPaths": "tiny", "Shrink": "tiny-roomy", "To4Kn": "tiny-uefi-512",
-          "From4Kn": "tiny-uefi-4096"}
+          "From4Kn": "tiny-uefi-4096", "SdCard": "tiny-sd"}
 
 if __name__ == "__main__":
     golden.prepare(*(GOLDEN[name] for name in sys.argv[1:] or GOLDEN))

@@ -27,6 +27,7 @@ CONTROLLERS = {
     "megasas": ["megasas,id=c{n}", "scsi-hd,drive=d{n},bus=c{n}.0"],
     "mptsas1068": ["mptsas1068,id=c{n}", "scsi-hd,drive=d{n},bus=c{n}.0,wwn=0x500000000000000{n}"],
     "nvme": ["nvme,drive=d{n},serial=nvme-{n}"],
+    "sd-card": ["sdhci-pci,id=c{n}", "sd-card,drive=d{n}"],
     "pvscsi": ["pvscsi,id=c{n}", "scsi-hd,drive=d{n},bus=c{n}.0"],
 }
 

@@ -80,8 +80,11 @@ UEFI_4096 = replace(UEFI, image="tiny-uefi-4096.img", size_mib=340, esp_format=(
                     table=UEFI.table.replace("20MiB", "260MiB"), format=("-b", "4096"))
 # Twice as large as what is in it.
 ROOMY = replace(DOS, image="tiny-roomy.img", size_mib=128, table=DOS.table.replace("50MiB", "120MiB"))
+# It knows a reader of SD cards.
+SD = replace(DOS, image="tiny-sd.img", modules=("sdhci_pci", "mmc_block"))
 LAYOUTS = {"tiny": DOS, "tiny-gpt": GPT, "tiny-extlinux": EXTLINUX, "tiny-kinds": KINDS, "tiny-xfs": XFS,
-           "tiny-uefi": UEFI, "tiny-uefi-512": UEFI_512, "tiny-uefi-4096": UEFI_4096, "tiny-roomy": ROOMY}
+           "tiny-uefi": UEFI, "tiny-uefi-512": UEFI_512, "tiny-uefi-4096": UEFI_4096, "tiny-roomy": ROOMY,
+           "tiny-sd": SD}
 MOUNTS = DOS.mounts
 
 UNPACKED_EXTLINUX = ROOT / "build/unpacked/usr/bin/extlinux"
