@@ -253,6 +253,9 @@ std::optional<MachineDisk> disk_by_number(const std::string& sysfs, const std::s
 
 std::vector<std::string> driver_modules(const std::string& sysfs, const std::string& disk) {
   std::vector<std::string> modules;
+  // The bus of SD cards and eMMC does not say which module its driver is from. Built in, it has no state.
+  if (starts_with(disk, "mmcblk") && !attribute(sysfs + "/module/mmc_block/initstate").empty())
+    modules.emplace_back("mmc_block");
   std::string top = real_path(sysfs);
   for (std::string device = hardware_of(sysfs + "/block/" + disk); device.size() > top.size();
        device.resize(device.rfind('/'))) {

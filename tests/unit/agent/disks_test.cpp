@@ -244,6 +244,15 @@ TEST_F(DisksTest, DriversFromTheDiskToTheRoot) {
   EXPECT_THAT(driver_modules(sys_.root(), "vda"), ElementsAre("virtio_blk"));
 }
 
+TEST_F(DisksTest, TheDriverOfSdCardsIsKnownByTheirNames) {
+  disk("mmcblk0", "pci0000:00/0000:00:05.0/mmc_host/mmc0/mmc0:4567");
+  driver("pci0000:00/0000:00:05.0", "sdhci-pci", "sdhci_pci");
+  sys_.directory("/module/mmc_block");
+  EXPECT_THAT(driver_modules(sys_.root(), "mmcblk0"), ElementsAre("sdhci_pci"));  // built in
+  sys_.file("/module/mmc_block/initstate", "live\n");
+  EXPECT_THAT(driver_modules(sys_.root(), "mmcblk0"), ElementsAre("mmc_block", "sdhci_pci"));
+}
+
 TEST(PartitionNameTest, AsTheKernelNamesThem) {
   EXPECT_EQ(partition_name("sda", 1), "sda1");
   EXPECT_EQ(partition_name("vdb", 12), "vdb12");
