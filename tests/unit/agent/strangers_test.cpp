@@ -22,7 +22,7 @@ TEST(StrangersTest, ReadsWhatBlkidAndWipefsPrint) {
 
 TEST(StrangersTest, WhateverIsPrintedIsNoReasonToFail) {
   EXPECT_EQ(in_words(""), "");
-  EXPECT_EQ(in_words("=\n==\nUNREAD\nUUID\n\xff=\xff\n"), " = =\n \xff \xff\n unread\n");
+  EXPECT_EQ(in_words("=\n==\nUNREAD\nUUID\n\xff=\xff\n"), "  =\n \xff \xff\n unread\n");
 }
 
 }  // namespace
