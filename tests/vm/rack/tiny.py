@@ -7,7 +7,7 @@ import os
 import random
 import shutil
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from . import contents, disk
@@ -32,6 +32,8 @@ class Layout:
     modules: tuple[str, ...] = ()  # of the kernel, for them
     root_type: str = "ext4"
     esp: int = 0  # the EFI system partition; 0: it does not start by UEFI
+    esp_format: tuple[str, ...] = ()  # more words for mkfs.fat
+    sector: int = 512  # of the disk
 
     @property
     def mounts(self) -> dict[int, str]:
@@ -71,8 +73,18 @@ KINDS = Layout("tiny-kinds.img", "gpt", 62 + contents.size_mib(contents.KINDS),
 XFS = Layout("tiny-xfs.img", "gpt", 330, 'start=1MiB, size=1MiB, type=' + disk.BIOS_BOOT +
              '\nsize=6MiB, type=S\nsize=320MiB, type=L\n', "1: bios 1\n2: swap 6\n3: linux fill\n", root=3, swap=2,
              grub="gpt3", modules=("xfs",), root_type="xfs")
+# A FAT32 of 512-byte sectors as it is, which on 4096-byte sectors has too few clusters; ext4 in blocks of 1024 bytes.
+UEFI_512 = replace(UEFI, image="tiny-uefi-512.img", size_mib=110, esp_format=("-F", "32", "-s", "1"),
+                   table=UEFI.table.replace("20MiB", "36MiB"))
+UEFI_4096 = replace(UEFI, image="tiny-uefi-4096.img", size_mib=340, esp_format=("-F", "32", "-s", "1"), sector=4096,
+                    table=UEFI.table.replace("20MiB", "260MiB"), format=("-b", "4096"))
+# Twice as large as what is in it.
+ROOMY = replace(DOS, image="tiny-roomy.img", size_mib=128, table=DOS.table.replace("50MiB", "120MiB"))
+# It knows a reader of SD cards.
+SD = replace(DOS, image="tiny-sd.img", modules=("sdhci_pci", "mmc_block"))
 LAYOUTS = {"tiny": DOS, "tiny-gpt": GPT, "tiny-extlinux": EXTLINUX, "tiny-kinds": KINDS, "tiny-xfs": XFS,
-           "tiny-uefi": UEFI}
+           "tiny-uefi": UEFI, "tiny-uefi-512": UEFI_512, "tiny-uefi-4096": UEFI_4096, "tiny-roomy": ROOMY,
+           "tiny-sd": SD}
 MOUNTS = DOS.mounts
 
 UNPACKED_EXTLINUX = ROOT / "build/unpacked/usr/bin/extlinux"
@@ -189,7 +201,7 @@ def _build(image: Path, layout: Layout, kernel: Path) -> None:
     else:
         _extlinux_files(tree, root_uuid)
     _write(tree / "root/desc", layout.desc)
-    disk.write_table(image, layout.size_mib, layout.table, layout.label)
+    disk.write_table(image, layout.size_mib, layout.table, layout.label, layout.sector)
     there = {partition.number: partition for partition in disk.partitions(image)}
     root = there[layout.root]
     _ROOTS[layout.root_type](image, root, tree, root_uuid, layout.format)
@@ -204,7 +216,7 @@ def _build(image: Path, layout: Layout, kernel: Path) -> None:
         with image.open("r+b") as file:
             file.write(_SYSLINUX_MBR.read_bytes())
     if layout.esp:
-        _esp(image, there[layout.esp], _GRUB_STUB.format(uuid=root_uuid))
+        _esp(image, there[layout.esp], layout, _GRUB_STUB.format(uuid=root_uuid))
     shutil.rmtree(tree)
 
 
@@ -232,9 +244,9 @@ def _xfs_root(image: Path, partition: disk.Partition, tree: Path, identity: str,
 _ROOTS = {"ext4": _ext4_root, "xfs": _xfs_root}
 
 
-def _esp(image: Path, partition: disk.Partition, stub: str) -> None:
-    run("mkfs.fat", "-i", "51DEB007", "-n", "ESP", f"--offset={partition.offset // 512}", image,
-        partition.size >> 10)
+def _esp(image: Path, partition: disk.Partition, layout: Layout, stub: str) -> None:
+    run("mkfs.fat", "-S", layout.sector, *layout.esp_format, "-i", "51DEB007", "-n", "ESP",
+        f"--offset={partition.offset // layout.sector}", image, partition.size >> 10)
     folder = image.with_suffix(".esp")
     (folder / "EFI/debian").mkdir(parents=True)
     packages = ROOT / "build/unpacked/usr/lib"

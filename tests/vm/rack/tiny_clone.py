@@ -10,7 +10,6 @@ from .golden import ROOT
 from .machine import Disk, Machine
 from .nvram import Nvram
 from .rack import KA_SERVER, Rack
-from .sandbox import run
 
 # Stage2 is a disk of its own (vda), which no clone needs.
 OPTIONS = "-p sda /root/desc -X vda -x /srv/excluded -r grub"
@@ -24,7 +23,8 @@ class TinyGolden:
         with disk.mounted(image, layout.mounts, rack.directory / "mnt", read_only=False) as root:
             shutil.copy(KA_SERVER, root / "usr/sbin/ka-server")
         stage2 = Disk(ROOT / "build/rescue.sqfs", "virtio-blk", read_only=True)
-        self.machine: Machine = rack.machine("golden", 9, disks=[Disk(image, "virtio-scsi"), stage2],
+        first = Disk(image, "virtio-scsi", sector=layout.sector)
+        self.machine: Machine = rack.machine("golden", 9, disks=[first, stage2],
                                              memory=512 if layout.esp else 320, firmware=layout.firmware)
         self._boot = "nvram" if layout.esp else "disk"
         if layout.esp:
@@ -34,8 +34,7 @@ class TinyGolden:
 
     def _add_entry(self, image: Path, number: int) -> None:
         shutil.copy(OVMF / FIRMWARES["uefi"].variables, self.machine.nvram)
-        table = json.loads(run("sfdisk", "--json", image))["partitiontable"]
-        (esp,) = (p for p in table["partitions"] if p["node"] == f"{image}{number}")
+        (esp,) = (p for p in disk.table(image)["partitions"] if p["node"] == f"{image}{number}")
         Nvram(self.machine.nvram).add_boot_entry(0, ENTRY, number, esp["start"], esp["size"], esp["uuid"],
                                                  "\\EFI\\debian\\shimx64.efi")
 
