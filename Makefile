@@ -113,9 +113,15 @@ uninstall:
 	for page in $(manual_pages); do rm -f "$$to/share/man/man$${page##*.}/$${page##*/}"; done; \
 	echo "Removed KA from $$to; '$(DESTDIR)/etc/ka' stays, with what you wrote there"
 
-check: check-packages pxe-packages rack-packages images build/sanitize/build.ninja
-	@cmake --build --preset sanitize --target all fuzzers
+# The programs' build has long steps on one processor, and downloads: the tests' own build goes on meanwhile.
+check:
+	@scripts/need $(package_groups:-packages=)
+	@$(MAKE) -j2 images build-tests
 	@ctest --preset sanitize
+
+.PHONY: build-tests
+build-tests: build/sanitize/build.ninja
+	@cmake --build --preset sanitize --target all fuzzers
 
 check-matrix: images pxe-packages rack-packages check-packages build/sanitize/build.ninja
 	@cmake --build --preset sanitize --target build.ninja

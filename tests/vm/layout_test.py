@@ -17,7 +17,6 @@ from rack import compare, contents, disk, golden, layouts, machine, sandbox, tin
 from rack.layouts import Clone  # noqa: E402
 from rack.nvram import Nvram  # noqa: E402
 from rack.rack import Rack  # noqa: E402
-from rack.sandbox import run  # noqa: E402
 from rack.tiny_clone import AS_IT_IS, ENTRY, TinyGolden  # noqa: E402
 from rack.tiny_loaders import LOADERS  # noqa: E402
 
@@ -77,9 +76,10 @@ class Layout(unittest.TestCase):
 
     def _clone(self, clone: Clone, number: int) -> machine.Machine:
         by_desc = "-p sda /root/desc " if clone.by_desc else ""
-        self.golden.serve(1, f"{by_desc}{AS_IT_IS} {LOADERS[self.layout.loader].options}")
+        self.golden.serve(1, f"{by_desc}{AS_IT_IS} {LOADERS[self.layout.loader].options} {clone.options}")
         name = f"node{number}"
         disks = [self.rack.blank_disk(name, self.layout.size_mib + clone.grow, clone.controller)]
+        disks[0].sector = clone.sector
         if self.layout.second:
             disks.append(self.rack.blank_disk(f"{name}b", self.layout.second.size_mib, clone.controller))
         node = self.rack.machine(name, number, disks=disks, memory=max(clone.memory, 512 if self.layout.esp else 0),
@@ -129,7 +129,8 @@ class Layout(unittest.TestCase):
             self.assertEqual(*([(p.uuid, p.label, p.file_system) for p in disk.partitions(image)]
                                for image in (ours, theirs)))
         ours, theirs = pairs[0]
-        if clone.grow > 16 and not clone.by_desc:
+        self.assertEqual(disk.sector_of(theirs), clone.sector)
+        if clone.grow > 16 and not clone.by_desc and clone.sector == self.layout.sector:
             self._assert_filled(ours, theirs)
         if self.layout.subvolumes:
             self._assert_same_btrfs(ours, theirs)
@@ -142,7 +143,7 @@ class Layout(unittest.TestCase):
 
     def _assert_same_table(self, ours: Path, theirs: Path) -> None:
         kept = ("type", "uuid", "name", "attrs", "bootable")
-        golden, clone = (_table(image) for image in (ours, theirs))
+        golden, clone = (disk.table(image) for image in (ours, theirs))
         for field in ("label", "id"):
             self.assertEqual(golden[field], clone[field])
         self.assertEqual(*([{name: p.get(name) for name in kept} for p in one["partitions"]]
@@ -150,7 +151,7 @@ class Layout(unittest.TestCase):
 
     def _assert_filled(self, ours: Path, theirs: Path) -> None:
         """As it is: all in its place, and what lies last uses the larger disk."""
-        golden, clone = (sorted(_table(image)["partitions"], key=lambda p: p["start"]) for image in (ours, theirs))
+        golden, clone = (sorted(disk.table(image)["partitions"], key=lambda p: p["start"]) for image in (ours, theirs))
         self.assertEqual([p["start"] for p in golden], [p["start"] for p in clone])
         self.assertGreater(clone[-1]["size"], golden[-1]["size"])
 
@@ -228,10 +229,6 @@ class Layout(unittest.TestCase):
             super_block = file.read(4096)
         return [super_block[32:48].hex(), super_block[144:152].hex(), super_block[180:198].hex(),
                 super_block[299:555].hex()]
-
-
-def _table(image: Path) -> dict:
-    return json.loads(run("sfdisk", "--json", image))["partitiontable"]
 
 
 if __name__ == "__main__":

@@ -84,7 +84,9 @@ def bootstrap(tarball: Path, suite: str, include: list[str]) -> None:
     os.chmod(packages, 0o755)
     sources = _debian_sources(suite)
     try:
-        run("mmdebstrap", "--mode=root", "--variant=minbase", "--format=tar", "--skip=essential/unlink",
+        # Its helpers are Python: Debian's own, not one that is earlier in PATH and may take a second to start.
+        run("env", "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
+            "mmdebstrap", "--mode=root", "--variant=minbase", "--format=tar", "--skip=essential/unlink",
             *(f"--dpkgopt=path-exclude=/usr/share/{what}/*" for what in ("man", "locale", "doc", "info")),
             '--setup-hook=mkdir -p "$1/var/cache/apt/archives"',
             f"--setup-hook=sync-in {packages} /var/cache/apt/archives",

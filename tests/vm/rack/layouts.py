@@ -22,6 +22,8 @@ class Clone:
     controller: str = "virtio-blk"
     by_desc: bool = False  # by the golden machine's /root/desc, not by its table as it is
     firmware: str = ""  # the golden machine's
+    sector: int = 512  # of its disk
+    options: str = ""  # more of ka-server's
     # How it is started in the end: "disk"; under UEFI "entry", by the entry in its NVRAM, and "lost", after that was
     # lost.
     starts: tuple[str, ...] = ()
@@ -31,6 +33,8 @@ class Clone:
     @property
     def shown(self) -> str:
         words = [self.controller, *([self.firmware] if self.firmware else []), f"{self.grow:+} MiB"]
+        words += [f"{self.sector}-byte sectors"] if self.sector != 512 else []
+        words += [self.options] if self.options else []
         return " ".join([*words, "by desc"] if self.by_desc else words)
 
 

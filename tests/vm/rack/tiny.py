@@ -46,6 +46,8 @@ class Layout:
     root_type: str = "ext4"
     boot: int = 0  # /boot, an ext4; 0: in /
     esp: int = 0  # the EFI system partition; 0: it does not start by UEFI
+    esp_format: tuple[str, ...] = ()  # more words for mkfs.fat
+    sector: int = 512  # of the disk
     subvolumes: Subvolumes | None = None  # of / if that is a Btrfs
     second: SecondDisk | None = None
 
@@ -170,7 +172,7 @@ def _build(image: Path, layout: Layout, kernel: Path) -> None:
     loader = tiny_loaders.LOADERS[layout.loader]
     loader.configure(tiny_loaders.Golden(layout, tree, esp, uuids))
     busybox.write(tree / "root/desc", layout.desc)
-    disk.write_table(image, layout.size_mib, layout.table, layout.label)
+    disk.write_table(image, layout.size_mib, layout.table, layout.label, layout.sector)
     there = {partition.number: partition for partition in disk.partitions(image)}
     if layout.boot:
         _ext4(image, there[layout.boot], tree / "boot", uuids[layout.boot], ())
@@ -182,7 +184,7 @@ def _build(image: Path, layout: Layout, kernel: Path) -> None:
     for number, content in enumerate(layout.extra, start=layout.swap + 1):
         content.make(image, there[number])
     if layout.esp:
-        _esp(image, there[layout.esp], esp)
+        _esp(image, there[layout.esp], layout, esp)
     loader.install(image, layout)
     for folder in (tree, esp):
         shutil.rmtree(folder)
@@ -239,9 +241,9 @@ def _strange_root(image: Path, partition: disk.Partition, tree: Path, identity: 
 _ROOTS = {"ext4": _ext4_root, "xfs": _xfs_root, "btrfs": _btrfs_root}
 
 
-def _esp(image: Path, partition: disk.Partition, folder: Path) -> None:
-    run("mkfs.fat", "-i", "51DEB007", "-n", "ESP", f"--offset={partition.offset // 512}", image,
-        partition.size >> 10)
+def _esp(image: Path, partition: disk.Partition, layout: Layout, folder: Path) -> None:
+    run("mkfs.fat", "-S", layout.sector, *layout.esp_format, "-i", "51DEB007", "-n", "ESP",
+        f"--offset={partition.offset // layout.sector}", image, partition.size >> 10)
     busybox.write(folder / "A file with a long name.txt", "kept\n")
     run("mcopy", "-s", "-i", f"{image}@@{partition.offset}", *sorted(folder.iterdir()), "::/")
 

@@ -10,7 +10,6 @@ from .golden import ROOT
 from .machine import Disk, Machine
 from .nvram import Nvram
 from .rack import KA_SERVER, Rack
-from .sandbox import run
 from .tiny_loaders import LOADERS
 
 # Stage2 is a disk of its own (vda), which no clone needs.
@@ -29,7 +28,8 @@ class TinyGolden:
         else:
             with tiny.opened(image, layout, rack.directory / "mnt", read_only=False) as root:
                 shutil.copy(KA_SERVER, root / "usr/sbin/ka-server")
-        disks = [Disk(image, "virtio-scsi"), Disk(ROOT / "build/rescue.sqfs", "virtio-blk", read_only=True)]
+        disks = [Disk(image, "virtio-scsi", sector=layout.sector),
+                 Disk(ROOT / "build/rescue.sqfs", "virtio-blk", read_only=True)]
         if layout.second:
             disks.append(Disk(tiny.second_disk(layout, rack.directory / "golden2.img"), "virtio-scsi"))
         memory = 512 if layout.esp or layout.subvolumes else 320
@@ -42,8 +42,7 @@ class TinyGolden:
 
     def _add_entry(self, image: Path, layout: tiny.Layout) -> None:
         shutil.copy(OVMF / FIRMWARES["uefi"].variables, self.machine.nvram)
-        table = json.loads(run("sfdisk", "--json", image))["partitiontable"]
-        (esp,) = (p for p in table["partitions"] if p["node"] == f"{image}{layout.esp}")
+        (esp,) = (p for p in disk.table(image)["partitions"] if p["node"] == f"{image}{layout.esp}")
         (root,) = (p for p in disk.partitions(image) if p.number == layout.root)
         loader = LOADERS[layout.loader]
         Nvram(self.machine.nvram).add_boot_entry(0, ENTRY, layout.esp, esp["start"], esp["size"], esp["uuid"],

@@ -1,0 +1,80 @@
+#include "agent/clone/fit.h"
+
+#include <algorithm>
+
+#include "agent/bootable/device_names.h"
+#include "agent/bootable/disk_drivers.h"
+#include "agent/bootable/initrd.h"
+#include "agent/clone/boot_proof.h"
+#include "agent/clone/inodes.h"
+#include "agent/identity/identity.h"
+#include "agent/identity/network_files.h"
+#include "agent/identity/ssh_host_keys.h"
+#include "base/text.h"
+
+namespace ka::agent {
+
+namespace {
+
+void fit_network(Work& work) {
+  CardMap cards(work.manifest.network_cards, read_network_cards(work.context.sysfs), work.context.hardware_address);
+  fit_network_files(work.clone, work.log, cards, HostNames(work.manifest.golden_host, work.context.host_name));
+}
+
+void mount_kernel_file_systems(Work& work) {
+  const struct {
+    const char *type, *place, *data;
+  } needed[] = {{"proc", "/proc", ""}, {"sysfs", "/sys", ""}, {"devtmpfs", "/dev", ""}, {"tmpfs", "/run", "mode=0755"}};
+  for (const auto& n : needed) work.mounts.mount(n.type, work.clone.outside(n.place, true), n.type, 0, n.data);
+}
+
+Awaitable<void> fit_drivers(Work& work, bool initrd_is_old) {
+  work.stage("fitting drivers");
+  std::string in_use;
+  for (const std::string& module : work.drivers.in_use) in_use += " " + module;
+  if (!in_use.empty()) work.log.line(" - Drivers in use on this machine:" + in_use);
+  std::vector<std::string> modules;
+  auto add = [&modules](const std::string& module) {
+    if (std::find(modules.begin(), modules.end(), module) == modules.end()) modules.push_back(module);
+  };
+  for (const Target& target : work.targets)
+    for (const std::string& module : driver_modules(work.context.sysfs, target.disk.name)) add(module);
+  write_modprobe_conf(work.clone, work.log, modules);
+  if (work.manifest.boot_loader)
+    for (const std::string& module : work.manifest.boot_loader->modules) add(module);
+  work.modules = modules;
+  InitrdNeed need{modules, initrd_is_old, used_initrds(work.clone, work.manifest)};
+  co_await fit_initrds(work.machine, work.clone, work.stage2, work.log, need);
+}
+
+Awaitable<void> run_hooks(Work& work) {
+  std::vector<wire::Hook> hooks = work.manifest.hooks;
+  std::sort(hooks.begin(), hooks.end(), [](const wire::Hook& a, const wire::Hook& b) { return a.name < b.name; });
+  const std::string directory = "/run/ka-hooks/";  // a tmpfs of this machine's: nothing of it stays in the clone
+  if (!hooks.empty()) work.machine.make_directories(work.context.target + directory, 0700);
+  for (const wire::Hook& hook : hooks) {
+    work.stage("running " + escape_bytes(hook.name));
+    work.log.line(" - Running " + escape_bytes(hook.name) + " in the clone");
+    work.machine.write_file(work.context.target + directory + hook.name, hook.content, 0700);
+    Command command({directory + hook.name});
+    command.root = work.context.target;
+    command.environment = {"KA_HOST_NAME=" + work.host_name(), "KA_GOLDEN_HOST=" + work.manifest.golden_host};
+    auto show = [&work](std::string_view line) { work.log.line(line); };
+    co_await work.machine.run(command, show);
+  }
+}
+
+}  // namespace
+
+Awaitable<void> fit(Work& work) {
+  make_bare_inodes(work.machine, work.clone, work.log, work.manifest);
+  const bool initrd_is_old = correct_device_names(work.clone, work.log, work.manifest);
+  renew_identity(work.clone, work.log, work.manifest.golden_host, work.context.host_name);
+  fit_network(work);
+  mount_kernel_file_systems(work);
+  co_await renew_ssh_host_keys(work.machine, work.clone, work.log, work.host_name());
+  co_await fit_drivers(work, initrd_is_old);
+  co_await run_hooks(work);
+}
+
+}  // namespace ka::agent
