@@ -10,7 +10,8 @@
 #   make install      all of it, on a golden node or a boot server        [DESTDIR=… PREFIX=/usr]
 #   make uninstall    takes that away again; /etc/ka stays                [DESTDIR=… PREFIX=/usr]
 #   make check        every test, one summary at the end
-#   make check-matrix golden disks of every layout, of which make check has those that have something no other has
+#   make check-matrix golden disks of every layout, of which make check has those that have something no other has;
+#                     writes docs/layouts.md
 #   make check-moments
 #                     servers and cables that go at twenty random moments before the first write  [KA_SEED=…]
 #   make check-disks  disks that refuse, lose or hold back what is written to them
@@ -123,7 +124,9 @@ build-tests: build/sanitize/build.ninja
 	@cmake --build --preset sanitize --target all fuzzers
 
 check-matrix: images pxe-packages rack-packages check-packages build/sanitize/build.ninja
-	@ctest --preset matrix
+	@cmake --build --preset sanitize --target build.ninja
+	@rm -rf build/vm/layouts
+	@ctest --preset matrix; failed=$$?; tests/vm/layouts-page && exit $$failed
 
 check-moments: images pxe-packages rack-packages
 	@tests/vm/rack-tool golden tiny

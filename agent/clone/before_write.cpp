@@ -10,6 +10,7 @@
 #include "agent/clone/file_systems.h"
 #include "agent/storage/disk_contents.h"
 #include "agent/storage/disks.h"
+#include "agent/storage/strangers.h"
 #include "base/efi_variable.h"
 #include "base/error.h"
 #include "base/files.h"
@@ -46,17 +47,30 @@ Awaitable<void> look_at_firmware(Work& work) {
   check_secure_boot(work.log, efi_folder(work), work.manifest.boot.uefi->chain);
 }
 
-Awaitable<void> choose_disks(Work& work) {
-  TargetQuestion question{work.manifest, read_disks(work.context.sysfs, work.context.procfs), work.context.target_rules,
-                          work.context.booted_by_network, work.drivers.doubts};
+Awaitable<void> choose_disks(Work& work, const std::vector<MachineDisk>& disks) {
+  TargetQuestion question{work.manifest, disks, work.context.target_rules, work.context.booted_by_network,
+                          work.drivers.doubts};
   work.targets = choose_targets(question);
   for (const Target& target : work.targets)
     work.log.line(" - The golden " + target.golden->id + " goes to " + target.disk.text());
   co_await work.build.place(work.targets);
 }
 
+Awaitable<void> look_at_other_disks(Work& work, std::vector<MachineDisk> disks) {
+  std::erase_if(disks, [&work](const MachineDisk& disk) {
+    auto taken = [&disk](const Target& target) { return target.disk.name == disk.name; };
+    return std::any_of(work.targets.begin(), work.targets.end(), taken);
+  });
+  if (disks.empty()) co_return;
+  work.stage("looking at the other disks");
+  StrangerQuestion question{work.manifest.storage, std::move(disks), work.context.sysfs, work.context.stage2_root,
+                            work.kernel_log};
+  co_await refuse_strangers(work.machine, work.log, std::move(question));
+}
+
 void check_programs(Work& work) {
   std::vector<std::string> programs = work.build.programs();
+  for (const char* reader : {"dd", "blkid", "wipefs"}) programs.emplace_back(reader);
   programs.emplace_back("tar");
   if (!work.manifest.tar_compression.empty()) programs.push_back(work.manifest.tar_compression);
   if (const BiosLoader* bios = bios_loader(work.loader()); bios && bios->program) programs.push_back(bios->program);
@@ -80,6 +94,11 @@ void check_same(const Work& work, const MachineDisk& chosen, const DeviceFacts& 
                                              "; was a disk changed just now?");
 }
 
+void claim(Work& work, const MachineDisk& chosen) {
+  const DeviceFacts facts = work.machine.claim_disk("/dev/" + chosen.name);
+  check_same(work, chosen, facts);
+}
+
 }  // namespace
 
 Awaitable<void> check_everything(Work& work, FileSystems& file_systems) {
@@ -91,8 +110,10 @@ Awaitable<void> check_everything(Work& work, FileSystems& file_systems) {
     co_await file_systems.load_modules();
     co_await look_at_firmware(work);
     work.drivers = co_await work.context.settle_drivers();
-    co_await choose_disks(work);
+    const std::vector<MachineDisk> disks = read_disks(work.context.sysfs, work.context.procfs);
+    co_await choose_disks(work, disks);
     co_await work.build.check_contents();
+    co_await look_at_other_disks(work, disks);
   } catch (const Error& error) {
     throw Error(std::string(error.what()) + ". Nothing was written");
   }
@@ -101,9 +122,9 @@ Awaitable<void> check_everything(Work& work, FileSystems& file_systems) {
 void claim_disks(Work& work) {
   try {
     for (const Target& target : work.targets) {
-      const MachineDisk& chosen = target.disk;
-      const DeviceFacts facts = work.machine.claim_disk("/dev/" + chosen.name);
-      check_same(work, chosen, facts);
+      claim(work, target.disk);
+      // Whoever would take it over another way finds it taken, to the end.
+      for (const MachineDisk& again : target.disk.other_paths) claim(work, again);
     }
   } catch (const Error& error) {
     throw Error(std::string(error.what()) + ". Nothing was written");

@@ -137,11 +137,16 @@ struct Uses {
   std::string mounts, swaps;
 };
 
+std::vector<std::string> partitions_in(const std::string& block, const std::string& name) {
+  std::vector<std::string> found = list_directory(block);
+  std::erase_if(found, [&name](const std::string& entry) { return !starts_with(entry, name); });
+  return found;
+}
+
 // The swap or file system, or the md or device-mapper device, that sits on the disk or one of its partitions.
 std::string user_of(const std::string& block, const std::string& name, const Uses& uses) {
   std::vector<std::string> places = {block};
-  for (const std::string& entry : list_directory(block))
-    if (starts_with(entry, name)) places.push_back(block + "/" + entry);
+  for (const std::string& partition : partitions_in(block, name)) places.push_back(block + "/" + partition);
   for (const std::string& place : places) {
     auto holders = list_directory(place + "/holders");
     if (!holders.empty()) return "used by " + holders.front();
@@ -188,6 +193,30 @@ std::optional<MachineDisk> read_disk(const std::string& sysfs, const std::string
   return disk;
 }
 
+// "pci-0000:01:00.0" of "pci-0000:01:00.0-nvme-2"; empty of other disks.
+std::string nvme_controller(const MachineDisk& disk) {
+  const std::size_t end = disk.path.rfind("-nvme-");
+  return end == std::string::npos ? "" : disk.path.substr(0, end);
+}
+
+// The serial number of an NVMe disk is its controller's, whose other namespaces are other disks.
+bool is_same_disk(const MachineDisk& one, const MachineDisk& other) {
+  const std::string controller = nvme_controller(one);
+  if (!controller.empty() && controller == nvme_controller(other)) return false;
+  return !one.wwn.empty() && !one.serial.empty() && one.wwn == other.wwn && one.serial == other.serial &&
+         one.model == other.model && one.size == other.size && one.sector_size == other.sector_size;
+}
+
+void add(std::vector<MachineDisk>& disks, MachineDisk disk) {
+  auto same = [&disk](const MachineDisk& known) { return is_same_disk(known, disk); };
+  const auto known = std::find_if(disks.begin(), disks.end(), same);
+  if (known == disks.end()) return disks.push_back(std::move(disk));
+  if (known->used_by.empty() && !disk.used_by.empty()) known->used_by = disk.used_by + " as " + disk.name;
+  known->read_only |= disk.read_only;
+  known->removable |= disk.removable;
+  known->other_paths.push_back(std::move(disk));
+}
+
 }  // namespace
 
 std::string MachineDisk::text() const {
@@ -196,6 +225,7 @@ std::string MachineDisk::text() const {
   if (!serial.empty()) text += ", serial " + serial;
   if (!wwn.empty()) text += ", wwn " + wwn;
   if (!path.empty()) text += ", " + path;
+  for (const MachineDisk& again : other_paths) text += ", the same disk as " + again.name;
   return text + ")";
 }
 
@@ -203,19 +233,29 @@ std::vector<MachineDisk> read_disks(const std::string& sysfs, const std::string&
   const Uses uses(procfs);
   std::vector<MachineDisk> disks;
   for (const std::string& name : list_directory(sysfs + "/block"))
-    if (auto disk = read_disk(sysfs, name, uses)) disks.push_back(*std::move(disk));
+    if (auto disk = read_disk(sysfs, name, uses)) add(disks, *std::move(disk));
   return disks;
+}
+
+std::vector<std::string> partitions_of(const std::string& sysfs, const std::string& disk) {
+  return partitions_in(sysfs + "/block/" + disk, disk);
 }
 
 std::optional<MachineDisk> disk_by_number(const std::string& sysfs, const std::string& procfs,
                                           const std::string& number) {
-  for (MachineDisk& disk : read_disks(sysfs, procfs))
+  for (MachineDisk& disk : read_disks(sysfs, procfs)) {
     if (disk.number == number) return std::move(disk);
+    for (MachineDisk& again : disk.other_paths)
+      if (again.number == number) return std::move(again);
+  }
   return std::nullopt;
 }
 
 std::vector<std::string> driver_modules(const std::string& sysfs, const std::string& disk) {
   std::vector<std::string> modules;
+  // The bus of SD cards and eMMC does not say which module its driver is from. Built in, it has no state.
+  if (starts_with(disk, "mmcblk") && !attribute(sysfs + "/module/mmc_block/initstate").empty())
+    modules.emplace_back("mmc_block");
   std::string top = real_path(sysfs);
   for (std::string device = hardware_of(sysfs + "/block/" + disk); device.size() > top.size();
        device.resize(device.rfind('/'))) {

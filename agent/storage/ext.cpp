@@ -97,7 +97,7 @@ std::vector<std::string> options(const Ext& e, std::uint64_t size) {
 }
 
 std::vector<Command> make(const Job& job) {
-  const Ext& e = storage::as<Ext>(job.node);
+  const Ext e = storage::ext_on(storage::as<Ext>(job.node), job.ground);
   auto argv = options(e, job.ground.bytes);
   argv.push_back(job.device);
   std::vector<Command> commands = {Command(std::move(argv))};
@@ -106,7 +106,7 @@ std::vector<Command> make(const Job& job) {
 }
 
 Command dry_run(const Job& job, const std::string& file) {
-  auto argv = options(storage::as<Ext>(job.node), job.ground.bytes);
+  auto argv = options(storage::ext_on(storage::as<Ext>(job.node), job.ground), job.ground.bytes);
   argv.insert(argv.begin() + 1, "-n");
   argv.push_back(file);
   argv.push_back(std::to_string(job.ground.bytes / 1024) + "k");

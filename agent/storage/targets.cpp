@@ -87,6 +87,8 @@ class Chooser {
   }
 
   static bool matches(const MachineDisk& disk, const std::string& selector) {
+    auto same = [&selector](const MachineDisk& again) { return matches(again, selector); };
+    if (std::any_of(disk.other_paths.begin(), disk.other_paths.end(), same)) return true;
     auto colon = selector.find(':');
     std::string kind = colon == std::string::npos ? "name" : selector.substr(0, colon);
     std::string value = colon == std::string::npos ? selector : selector.substr(colon + 1);

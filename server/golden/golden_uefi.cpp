@@ -1,5 +1,6 @@
 // What this machine starts by if it starts by UEFI: the entry in NVRAM, or what lies on its EFI system partitions.
 #include <algorithm>
+#include <optional>
 
 #include "base/efi_variable.h"
 #include "base/error.h"
@@ -31,12 +32,25 @@ std::string file_of(const Esp& esp, const std::string& path) {
   return esp.point + file;
 }
 
-boot::Program read_program(const std::string& root, const std::string& file, std::uint64_t& bytes) {
+// By the marks that each release of it has. systemd's .sbat may name no more than the package (252), and a kernel had
+// none before 6.16: it is known by the sign of the x86 boot protocol.
+std::optional<boot::UefiWay::Loader> marked_as(std::string_view program) {
+  constexpr std::size_t sign = 0x202;
+  const std::string_view magic = boot::section_of(program, ".sdmagic");
+  if (magic.starts_with("#### LoaderInfo: systemd-boot")) return boot::UefiWay::Loader::systemd_boot;
+  const bool unified = magic.starts_with("#### LoaderInfo: systemd-stub");
+  const bool kernel = program.size() > sign && program.substr(sign).starts_with("HdrS");
+  if (unified || kernel) return boot::UefiWay::Loader::stub;
+  return std::nullopt;
+}
+
+// The next one of the chain; returns what it is marked as.
+std::optional<boot::UefiWay::Loader> add_program(UefiLoader& loader, const std::string& root, const std::string& file) {
   const std::string content = read_file(root + file, largest_program);
-  boot::Program program = boot::read_program(content);
-  program.path = file;
-  bytes += content.size();
-  return program;
+  loader.chain.push_back(boot::read_program(content));
+  loader.chain.back().path = file;
+  loader.bytes += content.size();
+  return marked_as(content);
 }
 
 bool is_shim(const boot::Program& program) {
@@ -46,7 +60,7 @@ bool is_shim(const boot::Program& program) {
 // Reads the programs that start each other, and finds out what the last one is.
 void follow(UefiLoader& loader, const std::string& root, const Esp& esp) {
   const std::string first = file_of(esp, loader.entry.path);
-  loader.chain.push_back(read_program(root, first, loader.bytes));
+  auto kind = add_program(loader, root, first);
   if (is_shim(loader.chain.front())) {
     if (!loader.entry.arguments.empty()) {
       loader.why_not =
@@ -54,13 +68,11 @@ void follow(UefiLoader& loader, const std::string& root, const Esp& esp) {
       return;
     }
     const std::string next = first.substr(0, first.rfind('/')) + "/grubx64.efi";
-    loader.chain.push_back(read_program(root, next, loader.bytes));
+    kind = add_program(loader, root, next);
   }
   const boot::Program& last = loader.chain.back();
-  if (boot::has_component(last.sbat, "systemd-boot"))
-    loader.kind = boot::UefiWay::Loader::systemd_boot;
-  else if (boot::has_component(last.sbat, "systemd-stub") || boot::has_component(last.sbat, "linux"))
-    loader.kind = boot::UefiWay::Loader::stub;
+  if (kind)
+    loader.kind = *kind;
   else if (!boot::has_component(last.sbat, "grub") && !lower(file_name(last.path)).starts_with("grub") &&
            !boot::same_path(loader.entry.path, removable_path))
     loader.why_not = last.path + " is not known: it is neither GRUB nor shim";

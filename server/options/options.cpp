@@ -80,6 +80,7 @@ void add_clone_options(CLI::App& app, CloneOptions& o) {
   table.list("--target", o.targets, "DRIVE=SELECTOR",
              "Which disk of a node takes DRIVE's place: sda=path:pci-0000:00:1f.2-ata-1");
   table.flag("--allow-removable", o.allow_removable, "Removable drives too, here and on the nodes");
+  table.flag("--shrink", o.shrink, "On smaller disks, partitions with files shrink to what is used and a tenth");
   table.text("--session", o.session, "NAME", "Name of this clone, for logs");
   table.text("--stage2", o.stage2, "FILE", "Stage2 (squashfs), or a directory to make it of");
   table.text("--hooks", o.hooks, "DIR", "Scripts to run inside each clone");

@@ -83,6 +83,7 @@ class DriveAdder {
     for (const Node* p : storage_.on(table_of(name).id)) partitions.push_back(*p);
     for (const Node& p : partitions)
       if (storage::as<Partition>(p).role != Role::extended) add_content(name, p);
+    if (draft_.options.shrink) let_files_shrink(name);
     check_all_mounted(name);
   }
 
@@ -125,6 +126,18 @@ class DriveAdder {
     storage::add_disk(storage_, name, std::move(disk), std::move(table), std::move(partitions));
     for (Node& node : storage_.nodes)
       if (auto links = golden_.links.find(node.id); links != golden_.links.end()) node.links = links->second;
+  }
+
+  // What is copied as files fits where they do. Swap keeps its size, since a machine that hibernates needs it; so does
+  // what is copied byte for byte, and what nobody here knows.
+  void let_files_shrink(const std::string& drive) {
+    for (const Node* p : storage_.on(table_of(drive).id)) {
+      const Node* content = storage::content_of(storage_, *p);
+      if (!content || !storage::rule(*content).holds_files) continue;
+      auto same = [p](const Node& node) { return node.id == p->id; };
+      Node& partition = *std::find_if(storage_.nodes.begin(), storage_.nodes.end(), same);
+      std::get<Partition>(partition.what).size.shrinks = true;
+    }
   }
 
   const Node& table_of(const std::string& drive) const { return *storage::table_on(storage_, storage_.at(drive)); }

@@ -51,7 +51,7 @@ void check_fits(const Plan& plan, const wire::Mount& mount, std::vector<std::str
   if (size.fill)
     warnings.push_back(needs + ": a disk of this size is too small (" + device.id + " has " + format_size(size.bytes) +
                        " here)");
-  else if (!size.shrinks)
+  else
     refusals.push_back(device.id + " gets " + std::to_string(size.bytes / mib) + " MiB, but " + needs +
                        ": give it more, or leave something out with -x");
 }

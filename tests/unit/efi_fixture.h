@@ -42,8 +42,9 @@ inline std::string number(Number value) {
   return out;
 }
 
-// A PE32+ with a section of .sbat from 512 on, and its signature behind that.
-inline std::string program(const std::string& sbat, const std::string& signed_by = "") {
+// A PE32+ with one section from 512 on, and its signature behind that.
+inline std::string program(const std::string& content, const std::string& signed_by = "",
+                           const std::string& section = ".sbat") {
   std::string file(1024, '\0');
   put(file, 0, "MZ");
   put(file, 0x3c, number(0x80u));
@@ -54,10 +55,10 @@ inline std::string program(const std::string& sbat, const std::string& signed_by
   put(file, 0x98 + 60, number(512u));
   put(file, 0x98 + 64, "sum!");
   put(file, 0x98 + 108, number(16u));
-  put(file, 0x98 + 240, ".sbat");
-  put(file, 0x98 + 248, number(static_cast<std::uint32_t>(sbat.size())));
+  put(file, 0x98 + 240, section);
+  put(file, 0x98 + 248, number(static_cast<std::uint32_t>(content.size())));
   put(file, 0x98 + 256, number(512u) + number(512u));
-  put(file, 512, sbat);
+  put(file, 512, content);
   if (signed_by.empty()) return file;
   std::string table = number(static_cast<std::uint32_t>(8 + signed_by.size())) + number(std::uint16_t{0x200}) +
                       number(std::uint16_t{2}) + signed_by;

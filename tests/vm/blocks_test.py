@@ -11,12 +11,18 @@ import unittest
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from rack import disk, golden, machine, sandbox, tiny  # noqa: E402
+from rack import contents, disk, golden, machine, sandbox, tiny  # noqa: E402
 from rack.rack import Rack  # noqa: E402
 from rack.sandbox import run, run_bytes  # noqa: E402
 from rack.tiny_clone import TinyGolden  # noqa: E402
 
 WHOLE, DIRTY, HIBERNATED = 3, 4, 5  # partitions
+# The first of these does not begin on a MiB: it has to stay there.
+LAYOUT = tiny.Layout("tiny-blocks.img", "gpt", 292,
+                     f"start=1MiB, size=1MiB, type={disk.BIOS_BOOT}\nsize=6MiB, type=S\n"
+                     f'start=17003, size=200MiB, type={contents.DATA}, name="Basic data partition", attrs="GUID:63"\n'
+                     f"size=12MiB, type={contents.DATA}\nsize=12MiB, type={contents.DATA}\ntype=L\n", "", root=6,
+                     swap=2)
 LABEL = "security.selinux"
 MIB = 1 << 20
 
@@ -77,7 +83,7 @@ class WindowsBeside(unittest.TestCase):
 
     def test(self):
         self.rack.serve()
-        server = TinyGolden(self.rack, tiny.BLOCKS)
+        server = TinyGolden(self.rack, LAYOUT)
         image = server.machine.disks[0].path
         self._fill(image)
         self._label(image)
@@ -85,7 +91,7 @@ class WindowsBeside(unittest.TestCase):
         self._refuses(server)
 
         server.serve(1, f"-X vda -x /srv/excluded -r grub -D sda{WHOLE} --verify all")
-        node = self.rack.machine("node1", 1, disks=[self.rack.blank_disk("node1", tiny.BLOCKS.size_mib + 20,
+        node = self.rack.machine("node1", 1, disks=[self.rack.blank_disk("node1", LAYOUT.size_mib + 20,
                                                                          "virtio-blk")]).start()
         node.console.wait(r"Copying /dev/vda3: the used blocks of its ntfs, 200\.0 MiB")
         node.console.wait(r"This machine is cloned")
@@ -116,7 +122,7 @@ class WindowsBeside(unittest.TestCase):
 
     def _label(self, image: Path) -> None:
         """Each file has another one, so that none can be a guess."""
-        with disk.mounted(image, tiny.BLOCKS.mounts, self.rack.directory / "mnt", False) as root:
+        with disk.mounted(image, LAYOUT.mounts, self.rack.directory / "mnt", False) as root:
             for path in [root, *root.rglob("*")]:
                 os.setxattr(path, LABEL, f"system_u:object_r:{path.name}_t:s0\0".encode(), follow_symlinks=False)
 
@@ -148,7 +154,7 @@ class WindowsBeside(unittest.TestCase):
             self.assertEqual(content[:512], content[-512:])
 
     def _assert_labels(self, clone: Path) -> None:
-        with disk.mounted(clone, tiny.BLOCKS.mounts, self.rack.directory / "mnt") as root:
+        with disk.mounted(clone, LAYOUT.mounts, self.rack.directory / "mnt") as root:
             def label(path: Path) -> str:
                 return os.getxattr(path, LABEL, follow_symlinks=False).decode().rstrip("\0")
             for name in ("etc/hostname", "etc/machine-id", "etc/fstab", "bin/busybox", "srv/data/random"):
@@ -161,10 +167,8 @@ class WindowsBeside(unittest.TestCase):
                 self.assertTrue(label(path), path)
 
 
-GOLDEN = {"WindowsBeside": "tiny-blocks"}
-
 if __name__ == "__main__":
-    golden.prepare(*(GOLDEN[name] for name in sys.argv[1:] or GOLDEN))
+    golden.prepare("tiny")
     sandbox.enter()
     sandbox.need(*machine.programs(), "mkntfs", "ntfscp", "ntfscat", "ntfsls", "ntfs-3g.probe")
     unittest.main(verbosity=2)

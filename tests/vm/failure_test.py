@@ -257,7 +257,7 @@ class PowerCut(OnARack):
         self.assertEqual(golden.exit_status(), 0)
         self.assertEqual(golden.report()["nodes_done"], 2)
         unlucky.start("disk")
-        unlucky.console.wait(r"system is up: (?!golden)\S+")
+        unlucky.wait_up()
 
     def _bytes_written(self, node: machine.Machine) -> int:
         return node.disks[0].path.stat().st_blocks * 512

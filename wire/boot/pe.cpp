@@ -107,6 +107,12 @@ void add_issuers(std::string_view signature, std::vector<std::string>& issuers) 
   }
 }
 
+std::string_view bytes_of(std::string_view file, const Layout& layout, std::string_view name) {
+  for (const Section& section : layout.sections)
+    if (section.name == name) return part_of(file, section.at, section.at + std::min(section.size, section.used));
+  return {};
+}
+
 constexpr std::uint16_t pkcs_signed_data = 2;
 
 std::vector<std::string> issuers_of(std::string_view table) {
@@ -129,14 +135,15 @@ Program read_program(std::string_view file) {
   const Layout layout = read_layout(file);
   Program program;
   program.digest = digest_of(file, layout);
-  for (const Section& section : layout.sections) {
-    if (section.name != ".sbat") continue;
-    std::string_view text = part_of(file, section.at, section.at + std::min(section.size, section.used));
-    program.sbat = text.substr(0, text.find('\0'));
-  }
+  const std::string_view sbat = bytes_of(file, layout, ".sbat");
+  program.sbat = sbat.substr(0, sbat.find('\0'));
   if (layout.certificates_size > 0)
     program.issuers = issuers_of(part_of(file, layout.certificates, layout.certificates + layout.certificates_size));
   return program;
+}
+
+std::string_view section_of(std::string_view file, std::string_view name) {
+  return bytes_of(file, read_layout(file), name);
 }
 
 bool has_component(std::string_view sbat, std::string_view component) {

@@ -1,5 +1,6 @@
 #include "base/text.h"
 #include "wire/storage/kinds.h"
+#include "wire/storage/superblock.h"
 
 namespace ka::storage {
 
@@ -26,11 +27,28 @@ Names names(const Storage&, const Node& node) {
   return {.uuid = blocks.uuid, .label = blocks.label, .part_uuid = {}, .part_label = {}};
 }
 
+// The 32 bits of a FAT's volume id are no identity by themselves: makers of sticks and images use the same one for all.
+// A FAT that the system knows by it is mounted, and no copy of blocks.
+std::vector<Identity> identities(const Storage&, const Node& node) {
+  const std::string& uuid = as<Blocks>(node).uuid;
+  if (is_volume_id(uuid)) return {};
+  return {{"UUID", "UUID", uuid}};
+}
+
 std::uint64_t room(const Node&, const Ground& ground) { return ground.bytes; }
 std::uint64_t need(const Node& node) { return as<Blocks>(node).bytes; }
 
 }  // namespace
 
-const Rule blocks_rule = {"blocks", Sort::content, text, check, names, room, need, nullptr, false, true};
+const Rule blocks_rule = {.kind = "blocks",
+                          .sort = Sort::content,
+                          .text = text,
+                          .check = check,
+                          .names = names,
+                          .room = room,
+                          .need = need,
+                          .hand_out = nullptr,
+                          .comes_by_stream = true,
+                          .identities = identities};
 
 }  // namespace ka::storage

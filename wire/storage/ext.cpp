@@ -37,7 +37,7 @@ std::uint64_t room_of_just(const Ext& e, std::uint64_t size) {
 // A little more disk may be one with a larger journal and so less room; what is said to have room must have it on all
 // larger ones too.
 std::uint64_t room(const Node& node, const Ground& ground) {
-  const Ext& e = as<Ext>(node);
+  const Ext e = ext_on(as<Ext>(node), ground);
   std::uint64_t least = room_of_just(e, ground.bytes);
   for (const Step& step : steps)
     if (const std::uint64_t larger = step.at_least * block_size(e); larger > ground.bytes)
@@ -108,6 +108,21 @@ std::uint64_t default_ext_journal(std::uint64_t blocks) {
   for (const Step& step : steps)
     if (blocks >= step.at_least) return step.journal;
   return 0;
+}
+
+// What was said in blocks keeps its bytes; the journal's size is mke2fs's business then.
+Ext ext_on(const Ext& golden, const Ground& ground) {
+  Ext e = golden;
+  if (e.block_size == 0 || e.block_size >= ground.sector) return e;
+  const std::uint32_t times = ground.sector / e.block_size;
+  e.block_size = ground.sector;
+  e.blocks /= times;
+  e.reserved_blocks /= times;
+  e.stride /= times;
+  e.stripe /= times;
+  e.journal_mib = 0;
+  if (e.cluster_size <= e.block_size) e.cluster_size = 0;
+  return e;
 }
 
 // mke2fs.conf: denser in small file systems, sparser in those of many TiB.

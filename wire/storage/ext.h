@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "wire/storage/storage.h"
+#include "wire/storage/rule.h"
 
 namespace ka::storage {
 
@@ -19,6 +19,9 @@ std::uint64_t default_ext_journal(std::uint64_t blocks);
 
 /// Inodes that mke2fs makes in so many bytes, roughly.
 std::uint64_t default_ext_inodes(std::uint64_t bytes);
+
+/// It, as it is made on this ground: no block is smaller than a sector.
+Ext ext_on(const Ext& golden, const Ground& ground);
 
 /// Inodes that the clone's file system is given on `size` bytes; 0: mke2fs decides.
 std::uint64_t ext_inodes(const Ext& ext, std::uint64_t size);

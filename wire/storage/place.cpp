@@ -51,6 +51,10 @@ bool fits(const Node& content, const Ground& ground) {
 
 std::uint64_t least(const Node& content, std::uint32_t sector, bool spare) {
   const Rule& kind = rule(content);
+  if (kind.room(content, {largest_size, sector}) == 0)
+    throw Error("make the golden " + content.on.front() + " (" + kind.text(content) + ")",
+                "its blocks are smaller than the sectors of the disk here, which have " + std::to_string(sector) +
+                    " bytes; choose a disk with smaller ones");
   const std::uint64_t need = std::max<std::uint64_t>(kind.need(content) + (spare ? kind.need(content) / 10 : 0), 1);
   std::uint64_t too_little = 0, enough = largest_size / mib;
   while (enough - too_little > 1) {

@@ -30,6 +30,7 @@ std::map<Id, Ground> golden_disks(const Storage& storage);
 bool fits(const Node& content, const Ground& ground);
 
 /// The least bytes, in whole MiB, that a device must have for what is on it: 0 for nothing. `spare`: and a tenth more.
+/// Throws Error if it cannot be made in sectors of this size.
 std::uint64_t least(const Node& content, std::uint32_t sector, bool spare = false);
 
 }  // namespace ka::storage

@@ -14,6 +14,7 @@ constexpr std::uint64_t journal_blocks = 8193;
 
 std::uint64_t room(const Node& node, const Ground& ground) {
   const std::uint64_t block = as<Reiserfs>(node).block_size;
+  if (block < ground.sector) return 0;
   const std::uint64_t before = journal_blocks * block + 65536 + ground.bytes / (8 * block) + 64 * block;
   return ground.bytes > before ? ground.bytes - before : 0;
 }

@@ -57,6 +57,13 @@ struct Names {
   std::string uuid, label, part_uuid, part_label;
 };
 
+/// What a machine must not have twice, since programs find a node by it.
+struct Identity {
+  const char* tag;    ///< as `blkid -p -o export` calls it: "UUID"
+  const char* words;  ///< for people: "disk identifier"
+  std::string value;  ///< letters small or not
+};
+
 /// Some bytes of a device.
 struct Range {
   std::uint64_t offset = 0;
@@ -90,9 +97,14 @@ struct Rule {
   std::string (*difference)(const Node& golden, const Ground&, const Node& made) = nullptr;
   /// Words for what of it programs and kernels may be too old for; each is a feature of stage2's ka/stage2.json.
   std::vector<std::string> (*features)(const Node&) = nullptr;
+  /// What a clone of it bears, and another disk of that machine must not; nullptr: the UUIDs that names() has.
+  std::vector<Identity> (*identities)(const Storage&, const Node&) = nullptr;
 };
 
 const Rule& rule(const Node& node);
+
+/// Rule::identities of a node, or what stands for it; in small letters, as blkid has them all but for volume ids.
+std::vector<Identity> identities_of(const Storage& storage, const Node& node);
 
 /// The largest number of bytes that anything may have: far above any disk, far below overflow.
 inline constexpr std::uint64_t largest_size = std::uint64_t{1} << 60;

@@ -1,3 +1,4 @@
+#include <cctype>
 #include <iterator>
 
 #include "wire/storage/kinds.h"
@@ -15,5 +16,20 @@ static_assert(std::size(rules) == std::variant_size_v<What>);
 }  // namespace
 
 const Rule& rule(const Node& node) { return *rules[node.what.index()]; }
+
+std::vector<Identity> identities_of(const Storage& storage, const Node& node) {
+  const Rule& kind = rule(node);
+  std::vector<Identity> found;
+  if (kind.identities) {
+    found = kind.identities(storage, node);
+  } else {
+    const Names names = kind.names(storage, node);
+    found = {{"UUID", "UUID", names.uuid}, {"PART_ENTRY_UUID", "partition UUID", names.part_uuid}};
+  }
+  std::erase_if(found, [](const Identity& identity) { return identity.value.empty(); });
+  for (Identity& identity : found)
+    for (char& c : identity.value) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return found;
+}
 
 }  // namespace ka::storage

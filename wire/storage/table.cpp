@@ -126,10 +126,26 @@ std::string text(const Node& node) {
 
 Names names(const Storage&, const Node&) { return {}; }
 
+// 0 is what a DOS table has that was never given one.
+std::vector<Identity> identities(const Storage&, const Node& node) {
+  const std::string& id = as<Table>(node).identity;
+  const std::string bare = id.starts_with("0x") ? id.substr(2) : id;
+  if (bare.find_first_not_of('0') == std::string::npos) return {};
+  return {{"PTUUID", "disk identifier", bare}};
+}
+
 }  // namespace
 
 void check_places(const Storage& storage, const Node& table) { PlaceCheck(storage, table).run(); }
 
-const Rule table_rule = {"table", Sort::group, text, check, names, nullptr, nullptr, place_table};
+const Rule table_rule = {.kind = "table",
+                         .sort = Sort::group,
+                         .text = text,
+                         .check = check,
+                         .names = names,
+                         .room = nullptr,
+                         .need = nullptr,
+                         .hand_out = place_table,
+                         .identities = identities};
 
 }  // namespace ka::storage

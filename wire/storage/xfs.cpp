@@ -14,7 +14,7 @@ constexpr std::uint64_t least_log = 64 * mib, largest_log = 2048 * mib;
 std::uint64_t room(const Node& node, const Ground& ground) {
   const Xfs& x = as<Xfs>(node);
   const std::uint64_t size = ground.bytes;
-  if (size < std::min(least_xfs, x.bytes ? x.bytes : least_xfs)) return 0;
+  if (size < std::min(least_xfs, x.bytes ? x.bytes : least_xfs) || x.block_size < ground.sector) return 0;
   const std::uint64_t log = std::clamp(size / 2048, std::min(least_log, size / 4), largest_log);
   const bool rmapbt = std::find(x.features.begin(), x.features.end(), "rmapbt") != x.features.end();
   const std::uint64_t kept = std::min(size / 20, 8192 * std::uint64_t{x.block_size});

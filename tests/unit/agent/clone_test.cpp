@@ -69,8 +69,15 @@ class FakeMachine final : public Machine {
     co_return;
   }
   Awaitable<std::string> output_of(const Command& command) override {
-    const bool looks_at_a_disk = command.argv[0] == "lsblk" || command.argv[0] == "sfdisk";
+    const bool looks_for_strangers = command.argv[0] == "sh" && command.argv[1] == "/tmp/ka-look";
+    const bool looks_at_a_disk = looks_for_strangers || command.argv[0] == "lsblk" || command.argv[0] == "sfdisk";
     call("output_of " + command.text(), !looks_at_a_disk);
+    if (looks_for_strangers) {
+      EXPECT_GT(command.limit.count(), 0) << "a disk may hang";
+      const auto found = looks.find(command.argv[2]);
+      if (found == looks.end()) throw Error(command.text(), "it did not end within 60 s");
+      co_return found->second;
+    }
     if (command.argv[0] == "sfdisk") co_return table_made;
     co_return looks_at_a_disk ? on_the_disk : "";
   }
@@ -237,12 +244,13 @@ class FakeMachine final : public Machine {
   std::map<std::string, bool> open_disks;    // and whether nobody else may have them
   std::string on_the_disk = R"({"blockdevices": [{"name":"vda", "fstype":null, "label":null, "children": [
       {"name":"vda1", "fstype":"ntfs", "label":"Accounts 2024"}, {"name":"vda2", "fstype":null, "label":null}]}]})";
-  std::string sfdisk_refuses;              // a table with this in it
-  std::string lost_by_sfdisk;              // a part of the table that it makes otherwise
-  std::string table_made;                  // as sfdisk --json shows it
-  bool may_write = false;                  // the server said yes
-  std::vector<std::string> written_early;  // calls before it that change more than RAM
-  int fail_at = -1;                        // index in calls
+  std::map<std::string, std::string> looks;  // by disk, what a look for strangers prints; none: it hangs
+  std::string sfdisk_refuses;                // a table with this in it
+  std::string lost_by_sfdisk;                // a part of the table that it makes otherwise
+  std::string table_made;                    // as sfdisk --json shows it
+  bool may_write = false;                    // the server said yes
+  std::vector<std::string> written_early;    // calls before it that change more than RAM
+  int fail_at = -1;                          // index in calls
 
  private:
   void call(const std::string& text, bool changes = false) {
@@ -513,7 +521,7 @@ class Attempt {
     disk("vda", "0000:00:04.0");
     for (const char* program :
          {"sh", "sfdisk", "truncate", "tar", "mke2fs", "tune2fs", "e2fsck", "mkswap", "grub-install", "mkdir", "mount",
-          "umount", "mkfs.btrfs", "btrfs", "mkfs.xfs", "mkfs.fat", "fsck.fat"})
+          "umount", "mkfs.btrfs", "btrfs", "mkfs.xfs", "mkfs.fat", "fsck.fat", "dd", "blkid", "wipefs"})
       stage2.file(std::string("/usr/sbin/") + program, "", 0755);
     stage2.directory("/tmp");
     proc.file("/self/mountinfo", "");
@@ -1064,6 +1072,111 @@ TEST(CloneTest, ATableThatIsNotWhatItWasMeantToBeEndsTheClone) {
   attempt.machine.lost_by_sfdisk = "the root";
   EXPECT_THAT(attempt.run(), HasSubstr("read back, partition 2 is called \"x\" and not \"the root\""));
   EXPECT_EQ(attempt.machine.boot_code(), unfinished_boot_code());
+}
+
+// Of the golden machine, with another disk, vdb, beside the one that is cloned onto.
+class StrangerTest : public testing::Test {
+ protected:
+  StrangerTest() {
+    attempt_.disk("vdb", "0000:00:05.0");
+    attempt_.context.target_rules = {"sda=name:vda"};
+  }
+
+  void partition(const std::string& name) {
+    attempt_.sys.file("/devices/pci0000:00/0000:00:05.0/virtio1/block/vdb/" + name + "/dev", "254:17\n");
+  }
+  void looks_like(const std::string& printed) { attempt_.machine.looks["/dev/vdb"] = printed; }
+  void expect_refused(const std::string& why) {
+    EXPECT_THAT(attempt_.run(), AllOf(HasSubstr(why), HasSubstr("unplug the other one, wipe it (wipefs -a /dev/vdb), "
+                                                                "or clone onto it as well. Nothing was written")));
+    EXPECT_THAT(attempt_.machine.written_early, IsEmpty());
+    EXPECT_FALSE(attempt_.changed_a_disk());
+    EXPECT_THAT(attempt_.link.offered, IsEmpty());
+  }
+
+  Attempt attempt_{sample()};
+};
+
+TEST_F(StrangerTest, ADiskWithThingsOfItsOwnIsNone) {
+  partition("vdb1");
+  looks_like(
+      "DEVICE=/dev/vdb\nPTUUID=12345678\nDEVICE=/dev/vdb1\nUUID=22222222-1111-1111-1111-111111111111\n"
+      "LABEL=11111111-1111-1111-1111-111111111111\nPART_ENTRY_UUID=12345678-01\n");
+  EXPECT_EQ(attempt_.run(), "");
+  EXPECT_THAT(attempt_.machine.calls, Contains("output_of sh /tmp/ka-look /dev/vdb /dev/vdb1"));
+  EXPECT_THAT(attempt_.machine.calls, Not(Contains(HasSubstr("ka-look /dev/vda"))));
+  EXPECT_THAT(attempt_.log.lines, Not(Contains(HasSubstr("cannot be told"))));
+}
+
+TEST_F(StrangerTest, AnEarlierCloneIsRefusedByNameWithTheRemedy) {
+  attempt_.sys.file("/devices/pci0000:00/0000:00:05.0/virtio1/block/vdb/serial", "OLD-1\n");
+  looks_like(
+      "DEVICE=/dev/vdb\nPTUUID=59be1427\nDEVICE=/dev/vdb1\nUUID=11111111-1111-1111-1111-111111111111\n"
+      "PART_ENTRY_UUID=59be1427-01\nDEVICE=/dev/vdb5\nUUID=55555555-5555-5555-5555-555555555555\n"
+      "PART_ENTRY_UUID=59be1427-05\nDEVICE=/dev/vdb6\nPART_ENTRY_UUID=59be1427-06\n");
+  expect_refused(
+      "vdb (8.0 GiB, serial OLD-1, pci-0000:00:05.0) bears disk identifier 59be1427 (vdb), UUID "
+      "11111111-1111-1111-1111-111111111111 (vdb1), partition UUID 59be1427-01 (vdb1), UUID "
+      "55555555-5555-5555-5555-555555555555 (vdb5) and 2 more: what the clone will bear, too");
+}
+
+TEST_F(StrangerTest, AWholeDiskCanBeAFileSystem) {
+  looks_like("DEVICE=/dev/vdb\nUUID=11111111-1111-1111-1111-111111111111\n");
+  expect_refused("bears UUID 11111111-1111-1111-1111-111111111111 (vdb): what");
+}
+
+TEST_F(StrangerTest, LettersMayBeLargeOrSmall) {
+  attempt_.link = FakeLink(wire::to_json(with_gpt()));
+  looks_like("DEVICE=/dev/vdb\nPTUUID=5d1c0000-1111-2222-3333-444455556666\n");
+  expect_refused("disk identifier 5d1c0000-1111-2222-3333-444455556666 (vdb)");
+}
+
+TEST_F(StrangerTest, OneThatCanOnlyBeReadCounts) {
+  attempt_.sys.file("/devices/pci0000:00/0000:00:05.0/virtio1/block/vdb/ro", "1\n");
+  attempt_.context.target_rules.clear();  // no doubt which one is meant
+  looks_like("DEVICE=/dev/vdb\nPTUUID=59be1427\n");
+  expect_refused("disk identifier 59be1427 (vdb)");
+}
+
+TEST_F(StrangerTest, OneThatCanBeTakenOutCounts) {
+  attempt_.sys.file("/devices/pci0000:00/0000:00:05.0/virtio1/block/vdb/removable", "1\n");
+  attempt_.context.target_rules.clear();
+  looks_like("DEVICE=/dev/vdb\nPTUUID=59be1427\n");
+  expect_refused("disk identifier 59be1427 (vdb)");
+}
+
+TEST_F(StrangerTest, WhatHangsOrCannotBeReadIsSaidAndHoldsNothingUp) {
+  EXPECT_EQ(attempt_.run(), "");
+  EXPECT_THAT(attempt_.log.lines, Contains(AllOf(HasSubstr("WARNING: whether vdb (8.0 GiB, pci-0000:00:05.0) bears"),
+                                                 HasSubstr("it did not end within 60 s"))));
+  Attempt unread(sample());
+  unread.disk("vdb", "0000:00:05.0");
+  unread.context.target_rules = {"sda=name:vda"};
+  unread.machine.looks["/dev/vdb"] = "DEVICE=/dev/vdb\nUNREAD\n";
+  EXPECT_EQ(unread.run(), "");
+  EXPECT_THAT(unread.log.lines, Contains(AllOf(HasSubstr("WARNING"), HasSubstr("cannot be told: /dev/vdb cannot be "
+                                                                               "read"))));
+}
+
+TEST_F(StrangerTest, WhatCouldBeReadOfAFailingDiskCounts) {
+  looks_like("DEVICE=/dev/vdb\nPTUUID=59be1427\nDEVICE=/dev/vdb1\nUNREAD\n");
+  expect_refused("disk identifier 59be1427 (vdb)");
+}
+
+TEST(CloneTest, EveryWayToADiskIsClaimed) {
+  Attempt attempt(sample());
+  attempt.disk("vdb", "0000:00:05.0");
+  for (const std::string block : {"0000:00:04.0/virtio1/block/vda", "0000:00:05.0/virtio1/block/vdb"}) {
+    attempt.sys.file("/devices/pci0000:00/" + block + "/serial", "LUN-7\n");
+    attempt.sys.file("/devices/pci0000:00/" + block + "/wwid", "naa.1\n");
+  }
+  ASSERT_EQ(attempt.run(), "");
+  EXPECT_THAT(attempt.log.lines, Contains(HasSubstr("goes to vda (8.0 GiB, serial LUN-7, wwn naa.1, pci-0000:00:04.0, "
+                                                    "the same disk as vdb)")));
+  EXPECT_THAT(attempt.machine.calls, Contains("claim_disk /dev/vdb"));
+  EXPECT_THAT(attempt.machine.calls, Not(Contains("share_disk /dev/vdb")));
+  EXPECT_THAT(attempt.machine.calls, Not(Contains(HasSubstr("ka-look"))));
+  EXPECT_EQ(attempt.machine.devices["/dev/vdb"].substr(0, 4), "xxxx");
 }
 
 class RefusedTest : public testing::Test {

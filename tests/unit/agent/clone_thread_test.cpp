@@ -54,8 +54,8 @@ class Lines final : public Log {
 class CloneThreadTest : public CoroutineTest {
  protected:
   CloneThreadTest() : link_(manifest()) {
-    for (const char* program :
-         {"sh", "sfdisk", "truncate", "tar", "mke2fs", "tune2fs", "e2fsck", "mkswap", "grub-install"})
+    for (const char* program : {"sh", "sfdisk", "truncate", "tar", "mke2fs", "tune2fs", "e2fsck", "mkswap",
+                                "grub-install", "dd", "blkid", "wipefs"})
       stage2_.file(std::string("/usr/sbin/") + program, "", 0755);
     proc_.directory("/self");
     EXPECT_EQ(::mkfifo(mounts_.c_str(), 0600), 0);

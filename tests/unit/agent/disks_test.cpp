@@ -175,6 +175,55 @@ TEST_F(DisksTest, NamesGivenAsDisksAreFoundMayChange) {
   EXPECT_FALSE(found[1].name_may_change);
 }
 
+// Two ways to one LUN, as a SAN or a second cable shows it.
+class PathsTest : public DisksTest {
+ protected:
+  void lun(const std::string& name, const std::string& host, const std::string& wwn, const std::string& serial,
+           const std::string& sectors = "16777216") {
+    const std::string device = "pci0000:00/0000:00:06.0/host" + host + "/target" + host + ":0:0/" + host + ":0:0:0";
+    disk(name, device, sectors);
+    sys_.file("/devices/" + device + "/wwid", wwn + "\n");
+    sys_.file("/devices/" + device + "/vpd_pg80", std::string("\0\x80\0\x08", 4) + serial);
+    sys_.file("/devices/" + device + "/block/" + name + "/" + name + "1/dev", "8:" + std::to_string(100 + count_));
+  }
+};
+
+TEST_F(PathsTest, OneWwnWithOneSerialNumberIsOneDisk) {
+  lun("sda", "1", "naa.1", "LUN-7");
+  lun("sdb", "2", "naa.1", "LUN-7");
+  lun("sdc", "3", "naa.1", "LUN-7");
+  auto found = disks();
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].text(),
+            "sda (8.0 GiB, serial LUN-7, wwn naa.1, pci-0000:00:06.0-scsi-0:0:0:0, the same disk as sdb, "
+            "the same disk as sdc)");
+  EXPECT_EQ(disk_by_number(sys_.root(), proc_.root(), "8:16")->name, "sdb");
+  EXPECT_EQ(disks("30 1 8:102 / /data rw - ext4 /dev/sdb1 rw\n")[0].used_by, "mounted on /data as sdb");
+  sys_.directory("/devices/pci0000:00/0000:00:06.0/host3/target3:0:0/3:0:0:0/block/sdc/holders/dm-0");
+  EXPECT_EQ(disks()[0].used_by, "used by dm-0 as sdc");
+}
+
+TEST_F(PathsTest, WhatVendorsRepeatMakesNoTwoDisksOne) {
+  lun("sda", "1", "naa.1", "A");
+  lun("sdb", "2", "naa.1", "B");
+  lun("sdc", "3", "naa.1", "A", "33554432");
+  lun("sdd", "4", "naa.2", "A");
+  lun("sde", "5", "naa.3", "");
+  lun("sdf", "6", "naa.3", "");
+  EXPECT_EQ(disks().size(), 6u);
+}
+
+TEST_F(PathsTest, NamespacesOfOneNvmeControllerAreDisksOfTheirOwn) {
+  for (const char* number : {"1", "2"}) {
+    const std::string name = std::string("nvme0n") + number, nvme = "pci0000:00/0000:01:00.0/nvme/nvme0";
+    disk(name, nvme);
+    sys_.file("/devices/" + nvme + "/block/" + name + "/nsid", number);
+    sys_.file("/devices/" + nvme + "/block/" + name + "/wwid", "eui.0000000000000001\n");
+    sys_.file("/devices/" + nvme + "/serial", "S64D\n");
+  }
+  EXPECT_EQ(disks().size(), 2u);
+}
+
 TEST_F(DisksTest, ByItsNumber) {
   disk("sda", ata);
   disk("vda", "pci0000:00/0000:00:04.0/virtio1");
@@ -193,6 +242,15 @@ TEST_F(DisksTest, DriversFromTheDiskToTheRoot) {
   sys_.directory("/bus/drivers/virtio-pci");
   EXPECT_THAT(driver_modules(sys_.root(), "sda"), ElementsAre("sd_mod", "ahci"));
   EXPECT_THAT(driver_modules(sys_.root(), "vda"), ElementsAre("virtio_blk"));
+}
+
+TEST_F(DisksTest, TheDriverOfSdCardsIsKnownByTheirNames) {
+  disk("mmcblk0", "pci0000:00/0000:00:05.0/mmc_host/mmc0/mmc0:4567");
+  driver("pci0000:00/0000:00:05.0", "sdhci-pci", "sdhci_pci");
+  sys_.directory("/module/mmc_block");
+  EXPECT_THAT(driver_modules(sys_.root(), "mmcblk0"), ElementsAre("sdhci_pci"));  // built in
+  sys_.file("/module/mmc_block/initstate", "live\n");
+  EXPECT_THAT(driver_modules(sys_.root(), "mmcblk0"), ElementsAre("mmc_block", "sdhci_pci"));
 }
 
 TEST(PartitionNameTest, AsTheKernelNamesThem) {

@@ -57,6 +57,15 @@ TEST(FormatTest, ExtIsMadeAsTheGoldenOneWas) {
             "-O none,has_journal,extent,64bit /dev/sda5");
 }
 
+TEST(FormatTest, NoBlockOfExtIsSmallerThanASector) {
+  auto f = file_system("ext4");
+  f.block_size = 1024;
+  const storage::Node content = node(f);
+  const Job job{content, "/dev/sda5", {gib, 4096}};
+  EXPECT_THAT(maker(content).make(job)[0].text(), HasSubstr(" -b 4096 "));
+  EXPECT_THAT(maker(content).dry_run(job, "/tmp/x").text(), HasSubstr(" -b 4096 "));
+}
+
 TEST(FormatTest, WhatTheGoldenNodeDidNotTellIsLeftToMke2fs) {
   auto f = file_system("ext3");
   f.uuid.clear();

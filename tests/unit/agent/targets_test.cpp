@@ -171,6 +171,19 @@ TEST_F(TargetsTest, ARuleChoosesByNameSerialWwnOrPath) {
   }
 }
 
+TEST_F(TargetsTest, ADiskOfTwoWaysIsOneAndARuleMayMeanEither) {
+  golden("sda");
+  disks_ = {disk("sda")};
+  disks_[0].path = "pci-0000:00:06.0-scsi-0:0:0:0";
+  disks_[0].other_paths = {disk("sdb")};
+  disks_[0].other_paths[0].path = "pci-0000:00:07.0-scsi-0:0:0:0";
+  EXPECT_EQ(choice(), "sda→sda");
+  for (const char* rule : {"sda=name:sdb", "sda=path:pci-0000:00:07.0", "sda=path:pci-0000:00:06.0"}) {
+    rules_ = {rule};
+    EXPECT_EQ(choice(), "sda→sda") << rule;
+  }
+}
+
 TEST_F(TargetsTest, ARuleThatMatchesNoneOrSeveralIsRefused) {
   golden("sda");
   disks_ = {disk("sda"), disk("sdb")};

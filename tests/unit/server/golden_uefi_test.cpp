@@ -2,6 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <tuple>
+
 #include "base/efi_variable.h"
 #include "server/golden/golden.h"
 #include "tests/unit/efi_fixture.h"
@@ -72,9 +75,24 @@ TEST_F(GoldenUefi, WhatIsNotUnderstoodIsSaid) {
   EXPECT_THAT(read()[0].why_not, HasSubstr("/boot/efi/EFI/other/x.efi is not known"));
   nvram("\\EFI\\other\\none.efi");
   EXPECT_NE(read()[0].why_not, "");
-  file("systemd/systemd-bootx64.efi", boot::efi_fixture::program("sbat,1\nsystemd-boot,1\n"));
-  nvram("\\EFI\\systemd\\systemd-bootx64.efi");
-  EXPECT_EQ(read()[0].kind, boot::UefiWay::Loader::systemd_boot);
+}
+
+// .sbat of systemd 252 has "systemd" for both of its programs, and a kernel before 6.16 has none.
+TEST_F(GoldenUefi, ProgramsAreKnownByTheMarksThatAllTheirReleasesHave) {
+  const std::tuple<const char*, const char*, boot::UefiWay::Loader> programs[] = {
+      {"#### LoaderInfo: systemd-boot 252.39-1~deb12u2 ####", ".sdmagic", boot::UefiWay::Loader::systemd_boot},
+      {"#### LoaderInfo: systemd-stub 252.39-1~deb12u2 ####", ".sdmagic", boot::UefiWay::Loader::stub},
+      {"\xeb\x66HdrS", ".text", boot::UefiWay::Loader::stub},
+  };
+  for (const auto& [content, section, kind] : programs)
+    for (const char* place : {"some/name.efi", "BOOT/BOOTX64.EFI"}) {
+      file(place, boot::efi_fixture::program(content, "", section));
+      std::string path = std::string("\\EFI\\") + place;
+      std::replace(path.begin(), path.end(), '/', '\\');
+      nvram(path);
+      EXPECT_EQ(read()[0].why_not, "") << content;
+      EXPECT_EQ(read()[0].kind, kind) << content << " as " << place;
+    }
 }
 
 TEST_F(GoldenUefi, AnEntryForAnotherDiskIsNotThisMachines) {

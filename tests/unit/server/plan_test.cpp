@@ -172,6 +172,23 @@ TEST_F(ServerPlan, ADescOfAGptKeepsWhatItSaysNothingOf) {
   EXPECT_EQ(storage::as<storage::Partition>(s.at("sda6")).name, "var");
 }
 
+TEST_F(ServerPlan, WithShrinkGivesWayWhatIsCopiedAsFiles) {
+  auto shrinking = [this] {
+    const storage::Storage s = plan().manifest.storage;
+    std::string ids;
+    for (const storage::Node* node : storage::all<storage::Partition>(s))
+      if (storage::as<storage::Partition>(*node).size.shrinks) ids += node->id + " ";
+    return ids;
+  };
+  EXPECT_EQ(shrinking(), "");
+  input_.options.shrink = true;
+  EXPECT_EQ(shrinking(), "sda5 sda6 ");  // neither swap nor the extended one
+  EXPECT_THAT(plan_text(plan(), input_), HasSubstr("Added partition 5 : type 83, 5000 MiB, may shrink"));
+  mounts("26 1 8:5 / / rw shared:1 - ext4 /dev/sda5 rw\n");
+  input_.options.raw_partitions = {"sda6"};
+  EXPECT_EQ(shrinking(), "sda5 ");
+}
+
 TEST_F(ServerPlan, ADescMayMakeAGptOfADosDisk) {
   desc("gpt\nswap 500\n5: linux 5000\n6: linux 4000\n7: bios 1\n");
   const storage::Storage s = plan().manifest.storage;

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "wire/storage/check.h"
+#include "wire/storage/ext.h"
 #include "wire/storage/json.h"
 #include "wire/storage/labels.h"
 #include "wire/storage/place.h"
@@ -310,6 +311,86 @@ TEST(StorageTest, WhatIsCopiedBlockByBlockStaysInItsPlace) {
                                   "at 206848"));
   std::get<Blocks>(s.nodes.back().what).start = 0;
   EXPECT_EQ(why(512), "");
+}
+
+// As --shrink has it: the fill and all that holds files give way, swap and copies of blocks never.
+TEST(StorageTest, OnASmallerDiskFilesGiveWayAndBlocksDoNot) {
+  Storage s =
+      storage(dos, {partition(1, "83", 2000), partition(2, "82", 500), partition(3, "7", 1000), partition(4, "83", 0)});
+  Ext files;
+  files.version = "ext4";
+  files.used.bytes = 500 * mib;
+  s.nodes.push_back({"sda1:fs", {"sda1"}, {}, files});
+  s.nodes.push_back({"sda2:fs", {"sda2"}, {}, Swap{"5a5a", ""}});
+  s.nodes.push_back({"sda3:fs", {"sda3"}, {}, Blocks{1000 * mib, "", "", "", 0}});
+  s.nodes.push_back({"sda4:fs", {"sda4"}, {}, files});
+  std::uint64_t start = mib;
+  for (std::size_t i = 2; i < 6; ++i) {
+    Partition& p = std::get<Partition>(s.nodes[i].what);
+    if (p.number == 4) p.size = {4000 * mib, true, true};
+    if (p.number == 1) p.size.shrinks = true;
+    p.start = start;
+    start += p.size.bytes;
+  }
+  const std::uint64_t smallest = least(s.at("sda1:fs"), 512, true) / mib;
+  EXPECT_LT(smallest, 700u);
+  EXPECT_EQ(placed(s, 8 * gib), "1:1+2000 2:2001+500 3:2501+1000 4:3501+4691");
+  const std::string text = placed(s, (smallest + 1500 + smallest + 1) * mib);
+  EXPECT_EQ(text, "1:1+" + std::to_string(smallest) + " 2:" + std::to_string(1 + smallest) +
+                      "+500 3:" + std::to_string(501 + smallest) + "+1000 4:" + std::to_string(1501 + smallest) + "+" +
+                      std::to_string(smallest));
+}
+
+std::vector<std::string> borne(const Storage& s) {
+  std::vector<std::string> text;
+  for (const Node& node : s.nodes)
+    for (const Identity& identity : identities_of(s, node))
+      text.push_back(node.id + " " + identity.tag + " " + identity.value);
+  return text;
+}
+
+TEST(StorageTest, WhatAMachineMustNotHaveTwice) {
+  Storage s = storage(gpt, {partition(1, linux_guid, 100), partition(2, linux_guid, 0)});
+  std::get<Partition>(s.nodes[2].what).guid = "AAAAAAAA-1111-2222-3333-444455556666";
+  Fat fat;
+  fat.uuid = "7A1C-99E2";
+  s.nodes.push_back({"sda1:fs", {"sda1"}, {}, fat});
+  s.nodes.push_back({"sda2:fs", {"sda2"}, {}, Swap{"", ""}});  // a new one
+  EXPECT_THAT(borne(s),
+              ElementsAre("sda:table PTUUID 5d1c0000-1111-2222-3333-444455556666",
+                          "sda1 PART_ENTRY_UUID aaaaaaaa-1111-2222-3333-444455556666", "sda1:fs UUID 7a1c-99e2"));
+  s = storage(dos, {partition(1, "83", 100)});
+  EXPECT_THAT(borne(s), ElementsAre("sda:table PTUUID 59be1427", "sda1 PART_ENTRY_UUID 59be1427-01"));
+  // An identifier that nobody gave; a volume id of what nobody here knows, as all sticks of one make have it.
+  s = storage({Label::dos, "0x00000000", 0}, {partition(1, "83", 100), partition(2, "7", 100)});
+  s.nodes.push_back({"sda1:fs", {"sda1"}, {}, Blocks{mib, "7A1C-99E2", "", "", 0}});
+  s.nodes.push_back({"sda2:fs", {"sda2"}, {}, Blocks{mib, "01D5F0A2C3B4E5F6", "", "", 0}});
+  EXPECT_THAT(borne(s), ElementsAre("sda2:fs UUID 01d5f0a2c3b4e5f6"));
+}
+
+TEST(StorageTest, OnLargerSectorsBlocksGrowOrItIsRefused) {
+  Ext small;
+  small.version = "ext4";
+  small.block_size = 1024;
+  small.blocks = 400000;
+  small.reserved_blocks = 20000;
+  small.stride = 64;
+  small.journal_mib = 3;
+  const Ext same = ext_on(small, {400 * mib, 512}), on_4096 = ext_on(small, {400 * mib, 4096});
+  EXPECT_EQ(same, small);
+  EXPECT_EQ(on_4096.block_size, 4096u);
+  EXPECT_EQ(on_4096.blocks, 100000u);
+  EXPECT_EQ(on_4096.reserved_blocks, 5000u);
+  EXPECT_EQ(on_4096.stride, 16u);
+  EXPECT_EQ(on_4096.journal_mib, 0u);
+  Xfs xfs;
+  xfs.block_size = 1024;
+  Storage s = storage(gpt, {partition(1, linux_guid, 1000)});
+  std::get<Partition>(s.nodes[2].what).start = mib;
+  s.nodes.push_back({"sda1:fs", {"sda1"}, {}, xfs});
+  EXPECT_EQ(placed(s, 8 * gib), "1:1+1000");
+  EXPECT_THAT(placed(s, 8 * gib, 4096), HasSubstr("make the golden sda1 (xfs): its blocks are smaller than the "
+                                                  "sectors of the disk here, which have 4096 bytes"));
 }
 
 TEST(StorageTest, ATreeForPeople) {

@@ -24,7 +24,7 @@ class Content:
     type: str = "L"  # sfdisk's
     options: str = "defaults"
     then: tuple[str, ...] = ()  # another program, likewise
-    keeps_owners: bool = True
+    keeps: tuple[str, ...] = ("owners", "flags")  # flags: of chattr(1)
 
     def make(self, image: Path, partition: Partition) -> None:
         made = image.with_suffix(".content")
@@ -41,9 +41,11 @@ class Content:
         commands = [f"cd {self.point}", "mkdir -p deep/er/still empty", "dd if=/dev/urandom of=random bs=64k count=20",
                     "cp /bin/busybox deep/er/still/program", "echo text > 'a name with blanks'", ": > nothing",
                     "for i in $(seq 1 60); do echo $i > deep/file$i; done", "touch -d '2001-02-03 04:05:06' deep/er"]
-        if self.keeps_owners:
+        if "owners" in self.keeps:
             commands += ["ln random deep/link", "ln -s /nowhere symlink", "mknod node c 1 3", "chown 1234:567 nothing",
                          "chmod 4711 nothing", "dd if=/dev/zero of=holes bs=1 count=1 seek=3000000"]
+        if "flags" in self.keeps:
+            commands.append("chattr +A deep/file7 deep/er")
         for command in commands:
             status, output = console.command(f"{command} 2>/dev/null")
             if status:
@@ -51,13 +53,19 @@ class Content:
         console.command("cd; sync")
 
     def digest(self, console: Console) -> str:
-        """Of all files: names, kinds, modes, owners, links, times, contents."""
-        status, output = console.command(
-            f"cd {self.point} && (find . -mindepth 1 -exec stat -c '%n %f %u %g %h %Y' {{}} + | grep -v lost.found | "
-            "sort; find . -type f -exec sha256sum {} + | sort) | sha256sum; cd", limit=400)
-        if status:
-            raise RuntimeError(f"{self.point}: {output}")
-        return re.search(r"[0-9a-f]{64}", output).group()
+        return digest(console, self.point, ".")
+
+
+def digest(console: Console, folder: str, *paths: str) -> str:
+    """Of all files there: names, kinds, modes, owners, links, times, flags, contents."""
+    found = " ".join(paths)
+    status, output = console.command(
+        f"cd {folder} && (find {found} -mindepth 1 -exec stat -c '%n %f %u %g %h %Y' {{}} + | grep -v lost.found | "
+        f"sort; find {found} -type f -exec lsattr -d {{}} + 2>&1 | sort; find {found} -type f -exec sha256sum {{}} + | "
+        "sort) | sha256sum; cd", limit=400)
+    if status:
+        raise RuntimeError(f"{folder}: {output}")
+    return re.search(r"[0-9a-f]{64}", output).group()
 
 
 def in_stage2(*argv: str, folder: Path, file: str) -> None:
@@ -80,15 +88,26 @@ KINDS = (
             ("mkfs.xfs", "-q", "-m", "bigtime=0,inobtcount=0,reflink=0,uuid=0e9f2a5c-2a7c-4a53-9f0e-6f0a5f6f0a01", "-i",
              "size=1024", "-n", "size=8192", "-L", "files"), options="prjquota"),
     Content("vfat", "/srv/fat", 34, "7A1C-99E2",
-            ("mkfs.fat", "-F", "32", "-s", "1", "-i", "7A1C99E2", "-n", "DATA"), type=DATA, keeps_owners=False),
+            ("mkfs.fat", "-F", "32", "-s", "1", "-i", "7A1C99E2", "-n", "DATA"), type=DATA, keeps=()),
     Content("jfs", "/srv/jfs", 20, "0e9f2a5c-2a7c-4a53-9f0e-6f0a5f6f0a02", ("mkfs.jfs", "-q", "-L", "journal"),
             then=("jfs_tune", "-U", "0e9f2a5c-2a7c-4a53-9f0e-6f0a5f6f0a02")),
     Content("reiserfs", "/srv/reiser", 40, "0e9f2a5c-2a7c-4a53-9f0e-6f0a5f6f0a03",
-            ("mkreiserfs", "-q", "-f", "-f", "-h", "tea", "-l", "tree", "-u", "0e9f2a5c-2a7c-4a53-9f0e-6f0a5f6f0a03")),
+            ("mkreiserfs", "-q", "-f", "-f", "-h", "tea", "-l", "tree", "-u", "0e9f2a5c-2a7c-4a53-9f0e-6f0a5f6f0a03"),
+            keeps=("owners",)),
     Content("f2fs", "/srv/f2fs", 70, "0e9f2a5c-2a7c-4a53-9f0e-6f0a5f6f0a04",
             ("mkfs.f2fs", "-q", "-f", "-l", "flash", "-U", "0e9f2a5c-2a7c-4a53-9f0e-6f0a5f6f0a04", "-O",
              "extra_attr,inode_checksum,compression")),
     Content("exfat", "/srv/exfat", 12, "7A1C-99E3", ("mkfs.exfat", "-c", "8K", "-L", "stick"), type=DATA,
-            then=("tune.exfat", "-I", "0x7A1C99E3"), keeps_owners=False),
+            then=("tune.exfat", "-I", "0x7A1C99E3"), keeps=()),
 )
 MODULES = ("crc32_generic", "xfs", "vfat", "jfs", "reiserfs", "f2fs", "exfat", "nls_cp437", "nls_ascii", "nls_utf8")
+
+
+def root(kind: str, identity: str) -> Content:
+    """A root file system of a kind that GRUB reads and the kernel here does not, with little that is not its own."""
+    argv, then = {
+        "jfs": (("mkfs.jfs", "-q", "-L", "tiny-root"), ("jfs_tune", "-U", identity)),
+        "reiserfs": (("mkreiserfs", "-q", "-f", "-f", "-l", "tiny-root", "-u", identity), ()),
+        "f2fs": (("mkfs.f2fs", "-q", "-f", "-l", "tiny-root", "-U", identity), ()),
+    }[kind]
+    return Content(kind, "/", 0, identity, argv, then=then)

@@ -31,15 +31,46 @@ def partitions(image: Path) -> list[Partition]:
     if not _has_signature(image):
         return []
     found = []
-    for entry in json.loads(run("sfdisk", "--json", image))["partitiontable"].get("partitions", []):
+    sector = sector_of(image)
+    for entry in table(image).get("partitions", []):
         number = int(entry["node"].removeprefix(str(image)).lstrip("p"))
-        offset, size = entry["start"] * 512, entry["size"] * 512
+        offset, size = entry["start"] * sector, entry["size"] * sector
         tags = {}
         if entry["type"] not in ("5", "f"):
             tags = _tags(image, offset, size)
         found.append(Partition(number, entry["type"], offset, size, tags.get("UUID", ""), tags.get("TYPE", ""),
                                tags.get("LABEL", ""), entry.get("uuid", "")))
     return found
+
+
+def table(image: Path) -> dict:
+    """As sfdisk --json has it; starts and sizes are in sectors of the disk."""
+    sector = sector_of(image)
+    if sector == 512:
+        return json.loads(run("sfdisk", "--json", image))["partitiontable"]
+    with _in_sectors(image, sector) as device:
+        read = json.loads(run("sfdisk", "--json", device))["partitiontable"]
+    for partition in read.get("partitions", []):
+        partition["node"] = partition["node"].replace(f"{device}p", str(image))
+    return read
+
+
+@contextlib.contextmanager
+def _in_sectors(image: Path, sector: int) -> Iterator[str]:
+    """As a device: sfdisk takes a file for a disk of 512-byte sectors."""
+    _detach_leftovers(image)
+    device = run("losetup", "--sector-size", sector, "--find", "--show", image).strip()
+    try:
+        yield device
+    finally:
+        _detach(device)
+
+
+def sector_of(image: Path) -> int:
+    """By where the header of its GPT lies, which is in the second sector. An MBR is of 512-byte sectors here."""
+    with image.open("rb") as disk:
+        start = disk.read(4096 + 8)
+    return 4096 if start[4096:] == b"EFI PART" and start[512:520] != b"EFI PART" else 512
 
 
 def _has_signature(image: Path) -> bool:
@@ -100,12 +131,16 @@ def _detach_leftovers(image: Path) -> None:
         _detach(line.split(":")[0])
 
 
-def write_table(image: Path, size_mib: int, script: str, label: str = "dos") -> None:
+def write_table(image: Path, size_mib: int, script: str, label: str = "dos", sector: int = 512) -> None:
     """A new sparse image with this table (sfdisk's script language)."""
     image.unlink(missing_ok=True)
     with image.open("wb") as file:
         file.truncate(size_mib << 20)
-    run("sfdisk", "--quiet", "--label", label, image, input=script.encode())
+    if sector == 512:
+        run("sfdisk", "--quiet", "--label", label, image, input=script.encode())
+        return
+    with _in_sectors(image, sector) as device:
+        run("sfdisk", "--quiet", "--no-reread", "--no-tell-kernel", "--label", label, device, input=script.encode())
 
 
 BIOS_BOOT = "21686148-6449-6E6F-744E-656564454649"
@@ -117,8 +152,8 @@ def write_grub(image: Path, prefix: str, modules: Path = Path("/usr/lib/grub/i38
     its core image."""
     made = image.with_suffix(".core")
     run("grub-mkimage", "--format=i386-pc", f"--output={made}", f"--directory={modules}", f"--prefix={prefix}",
-        "biosdisk", "part_msdos", "part_gpt", "ext2", "xfs", "btrfs", "normal", "linux", "serial", "terminal", "search",
-        "search_fs_uuid", "echo")
+        "biosdisk", "part_msdos", "part_gpt", "ext2", "xfs", "btrfs", "jfs", "reiserfs", "f2fs", "normal", "linux",
+        "serial", "terminal", "search", "search_fs_uuid", "echo")
     core = bytearray(made.read_bytes())
     made.unlink()
     boot = bytearray((modules / "boot.img").read_bytes()[:440])

@@ -2,13 +2,14 @@
 console, cut the power."""
 
 import os
+import re
 import signal
 import subprocess
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .console import Console
+from .console import Console, ConsoleError
 from .firmware import FIRMWARES
 from .network import Network
 from .odd_disk import OddDisk
@@ -27,6 +28,7 @@ CONTROLLERS = {
     "megasas": ["megasas,id=c{n}", "scsi-hd,drive=d{n},bus=c{n}.0"],
     "mptsas1068": ["mptsas1068,id=c{n}", "scsi-hd,drive=d{n},bus=c{n}.0,wwn=0x500000000000000{n}"],
     "nvme": ["nvme,drive=d{n},serial=nvme-{n}"],
+    "sd-card": ["sdhci-pci,id=c{n}", "sd-card,drive=d{n}"],
     "pvscsi": ["pvscsi,id=c{n}", "scsi-hd,drive=d{n},bus=c{n}.0"],
 }
 
@@ -37,6 +39,9 @@ class Disk:
     controller: str = "virtio-blk"
     read_only: bool = False
     odd: OddDisk | None = None  # QEMU reaches it through this
+    sector: int = 512  # logical and physical
+    properties: str = ""  # more of them, as QEMU has them: "wwn=1,serial=x"
+    shared: bool = False  # another disk of the machine has the same image
 
     @staticmethod
     def blank(path: Path, mib: int, controller: str = "virtio-blk") -> "Disk":
@@ -45,6 +50,11 @@ class Disk:
         with path.open("wb") as image:
             image.truncate(mib << 20)
         return Disk(path, controller)
+
+    def words(self) -> str:
+        """Of its QEMU device, beside those of its controller."""
+        sectors = "" if self.sector == 512 else f",logical_block_size={self.sector},physical_block_size={self.sector}"
+        return sectors + (",share-rw=on" if self.shared else "") + ("," + self.properties if self.properties else "")
 
     def is_all_zeros(self) -> bool:
         """Whether nothing but zeros was ever written; holes in the image are not even read."""
@@ -107,13 +117,13 @@ class Machine:
             command.append("-no-reboot")
         for n, disk in enumerate(self.disks):
             # Nothing here outlives a crash of this machine, so no write needs to reach its disk.
-            file = f"{disk.path},discard=unmap"
+            file = f"{disk.path},discard=unmap" + (",file.locking=off" if disk.shared else "")
             if disk.odd:
                 file = f"nbd:unix:{disk.odd.address},werror=report,rerror=report"
             command += ["-drive", f"if=none,id=d{n},format=raw,cache=unsafe,"
                                   f"read-only={'on' if disk.read_only else 'off'},file={file}"]
             *controllers, drive = CONTROLLERS[disk.controller]
-            for device in [*controllers, drive + firmware.disk(boot, n)]:
+            for device in [*controllers, drive + disk.words() + firmware.disk(boot, n)]:
                 command += ["-device", device.format(n=n)]
         errors = (self.directory / f"{self.name}.qemu").open("ab")
         Path(socket).unlink(missing_ok=True)
@@ -152,6 +162,15 @@ class Machine:
         self.console.wait_end(limit)
         self._process.wait()
         return time.monotonic() - self.started
+
+    def wait_up(self, limit: float = 300) -> None:
+        """Until the tiny system that was cloned onto this machine is up, under the very name that the clone gave it."""
+        given = re.findall(r"Host name is (\S+) \(golden node: (\S+)\)", self.console.text)
+        if not given or given[-1][0] == given[-1][1]:
+            raise ConsoleError(f"{self.name} was given no name of its own: {given}")
+        found = self.console.wait(r"system is up: (\S+) ", limit).group(1)
+        if found != given[-1][0]:
+            raise ConsoleError(f"{self.name} calls itself {found}, not {given[-1][0]}")
 
     @property
     def running(self) -> bool:

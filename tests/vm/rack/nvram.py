@@ -67,12 +67,14 @@ class Nvram:
         self.image.write_bytes(self._bytes)
 
     def add_boot_entry(self, number: int, label: str, partition: int, start: int, size: int, guid: str,
-                       path: str) -> None:
-        """An entry for a file on a partition of a GPT, in sectors, first in the boot order."""
+                       path: str, arguments: str = "") -> None:
+        """An entry for a file on a partition of a GPT, in sectors, first in the boot order. The arguments are for a
+        kernel, which wants them as UEFI writes text."""
         drive = struct.pack("<BBHIQQ", 4, 1, 42, partition, start, size) + uuid.UUID(guid).bytes_le + b"\2\2"
         name = (path + "\0").encode("utf-16le")
         device = drive + struct.pack("<BBH", 4, 4, 4 + len(name)) + name + b"\x7f\xff\4\0"
-        self.set(f"Boot{number:04X}", struct.pack("<IH", 1, len(device)) + (label + "\0").encode("utf-16le") + device)
+        self.set(f"Boot{number:04X}", struct.pack("<IH", 1, len(device)) + (label + "\0").encode("utf-16le") + device +
+                 ((arguments + "\0").encode("utf-16le") if arguments else b""))
         self.set("BootOrder", struct.pack("<H", number) + (self.get("BootOrder") or b""))
 
     def boot_order(self) -> list[str]:

@@ -39,21 +39,22 @@ class Rack:
     def serve(self, programs: str = "isc", label: str = "kamethod", append: str = "", http: bool = False) -> None:
         """Boot servers with the configuration that `ka-server pxe-config` writes: "isc" (dhcpd and tftpd-hpa), "kea"
         (with tftpd-hpa), "dnsmasq", or "proxy" (dnsmasq beside a dhcpd that knows nothing of PXE). label: what boots;
-        append: words for the kernel's command line; http: with a web server."""
+        append: words for the kernel's command line; http: with a web server. no_timer_check: a guest whose host is busy
+        would give up before it has begun."""
         pxe = self.directory / "pxe"
         run(KA_SERVER, "pxe-config", "--templates", ROOT / "pxe-config", "--output", pxe, "--interface", network.BRIDGE,
             "--range", "10.77.0.100,10.77.0.200", "--gateway", "none", "--dns", "none", "--domain", "none",
-            *(["--append", append] if append else []), *(["--http", "80"] if http else []),
-            "--default", label, "--timeout", "1", "--serial", "0 115200", "--tftp-root", pxe / "tftpboot",
+            "--append", f"no_timer_check {append}".strip(), *(["--http", "80"] if http else []),
+            "--default", label, "--timeout", "1", "--serial", "0 115200", "--tftp-root", self.tftp_root,
             "--install-boot-files", "--boot-files", ROOT / "build", "--packages", ROOT / "build/unpacked")
         self.dhcp_configuration = pxe / "dhcpd.conf"
         if http:
-            self.web = network.httpd(pxe / "tftpboot", self.directory)
+            self.web = network.httpd(self.tftp_root, self.directory)
         if programs == "isc":
-            self.tftp = network.tftpd(pxe / "tftpboot", self.directory)
+            self.tftp = network.tftpd(self.tftp_root, self.directory)
             self.start_dhcp()
         elif programs == "kea":
-            self.tftp = network.tftpd(pxe / "tftpboot", self.directory)
+            self.tftp = network.tftpd(self.tftp_root, self.directory)
             self.dhcp = network.kea(pxe / "kea-dhcp4.conf", self.directory)
         elif programs == "dnsmasq":
             self.tftp = self.dhcp = network.dnsmasq(pxe / "dnsmasq.conf", self.directory)
@@ -64,9 +65,13 @@ class Rack:
             self.tftp = network.dnsmasq(pxe / "dnsmasq-proxy.conf", self.directory)
             self.start_dhcp()
 
+    @property
+    def tftp_root(self) -> Path:
+        return self.directory / "pxe/tftpboot"
+
     def choose(self, machine: Machine, label: str) -> None:
         """A file of GRUB's for this machine alone: it boots `label`."""
-        own = self.directory / f"pxe/tftpboot/grub/grub.cfg-01-{machine.mac.replace(':', '-')}"
+        own = self.tftp_root / f"grub/grub.cfg-01-{machine.mac.replace(':', '-')}"
         own.write_text(f"source $prefix/grub.cfg\nset default={label}\n")
 
     def start_dhcp(self) -> None:

@@ -10,10 +10,11 @@ from .golden import ROOT
 from .machine import Disk, Machine
 from .nvram import Nvram
 from .rack import KA_SERVER, Rack
-from .sandbox import run
+from .tiny_loaders import LOADERS
 
 # Stage2 is a disk of its own (vda), which no clone needs.
-OPTIONS = "-p sda /root/desc -X vda -x /srv/excluded -r grub"
+AS_IT_IS = "-X vda -x /srv/excluded"
+OPTIONS = f"-p sda /root/desc {AS_IT_IS} -r grub"
 
 ENTRY = "the golden one"  # in its NVRAM; BOOTX64.CSV says another
 
@@ -21,27 +22,38 @@ ENTRY = "the golden one"  # in its NVRAM; BOOTX64.CSV says another
 class TinyGolden:
     def __init__(self, rack: Rack, layout: tiny.Layout = tiny.DOS):
         image = disk.copy(tiny.tiny(layout), rack.directory / "golden.img")
-        with disk.mounted(image, layout.mounts, rack.directory / "mnt", read_only=False) as root:
-            shutil.copy(KA_SERVER, root / "usr/sbin/ka-server")
-        stage2 = Disk(ROOT / "build/rescue.sqfs", "virtio-blk", read_only=True)
-        self.machine: Machine = rack.machine("golden", 9, disks=[Disk(image, "virtio-scsi"), stage2],
-                                             memory=512 if layout.esp else 320, firmware=layout.firmware)
+        self._fetches = layout.root_type not in tiny.MOUNTED_HERE
+        if self._fetches:
+            shutil.copy(KA_SERVER, rack.tftp_root)
+        else:
+            with tiny.opened(image, layout, rack.directory / "mnt", read_only=False) as root:
+                shutil.copy(KA_SERVER, root / "usr/sbin/ka-server")
+        disks = [Disk(image, "virtio-scsi", sector=layout.sector),
+                 Disk(ROOT / "build/rescue.sqfs", "virtio-blk", read_only=True)]
+        if layout.second:
+            disks.append(Disk(tiny.second_disk(layout, rack.directory / "golden2.img"), "virtio-scsi"))
+        memory = 512 if layout.esp or layout.subvolumes else 320
+        self.machine: Machine = rack.machine("golden", 9, disks=disks, memory=memory, firmware=layout.firmware)
         self._boot = "nvram" if layout.esp else "disk"
         if layout.esp:
-            self._add_entry(image, layout.esp)
+            self._add_entry(image, layout)
         self.console = self.machine.console
         self.serving = False
 
-    def _add_entry(self, image: Path, number: int) -> None:
+    def _add_entry(self, image: Path, layout: tiny.Layout) -> None:
         shutil.copy(OVMF / FIRMWARES["uefi"].variables, self.machine.nvram)
-        table = json.loads(run("sfdisk", "--json", image))["partitiontable"]
-        (esp,) = (p for p in table["partitions"] if p["node"] == f"{image}{number}")
-        Nvram(self.machine.nvram).add_boot_entry(0, ENTRY, number, esp["start"], esp["size"], esp["uuid"],
-                                                 "\\EFI\\debian\\shimx64.efi")
+        (esp,) = (p for p in disk.table(image)["partitions"] if p["node"] == f"{image}{layout.esp}")
+        (root,) = (p for p in disk.partitions(image) if p.number == layout.root)
+        loader = LOADERS[layout.loader]
+        Nvram(self.machine.nvram).add_boot_entry(0, ENTRY, layout.esp, esp["start"], esp["size"], esp["uuid"],
+                                                 loader.entry, loader.entry_arguments.format(uuid=root.uuid))
 
     def start(self) -> None:
         self.machine.start(self._boot)
         self.console.wait(r"root@golden:~# ")
+        if self._fetches:
+            self.console.command("tftp -g -b 8192 -l /usr/sbin/ka-server -r ka-server 10.77.0.1 && "
+                                 "chmod 755 /usr/sbin/ka-server")
 
     def serve(self, nodes: int, options: str = OPTIONS) -> None:
         """Types the command; returns once it waits for nodes."""

@@ -1,0 +1,50 @@
+"""The matrix: golden disks laid out in many ways, one short file each below tests/vm/layouts. Such a file has
+
+  a docstring   what is on the disk and what is special about it: the line of docs/layouts.md
+  LAYOUT        the golden machine (tiny.Layout)
+  CLONES        the machines that it is cloned onto, one after the other
+  LONG = True   if make check leaves it out, since what it has others have, too
+  check(run)    what must hold besides what holds for all of them (layout_test.py)
+"""
+
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+FOLDER = Path(__file__).resolve().parents[1] / "layouts"
+
+
+@dataclass(frozen=True)
+class Clone:
+    """A machine that is to become one."""
+    grow: int = 0  # MiB that its disk has more than the golden one
+    controller: str = "virtio-blk"
+    by_desc: bool = False  # by the golden machine's /root/desc, not by its table as it is
+    firmware: str = ""  # the golden machine's
+    sector: int = 512  # of its disk
+    options: str = ""  # more of ka-server's
+    # How it is started in the end: "disk"; under UEFI "entry", by the entry in its NVRAM, and "lost", after that was
+    # lost.
+    starts: tuple[str, ...] = ()
+    boots: str = '"golden", /boot/vmlinuz, /boot/initrd'  # what ka-init says of it
+    memory: int = 320
+
+    @property
+    def shown(self) -> str:
+        words = [self.controller, *([self.firmware] if self.firmware else []), f"{self.grow:+} MiB"]
+        words += [f"{self.sector}-byte sectors"] if self.sector != 512 else []
+        words += [self.options] if self.options else []
+        return " ".join([*words, "by desc"] if self.by_desc else words)
+
+
+def names() -> list[str]:
+    return sorted(file.stem for file in FOLDER.glob("*.py"))
+
+
+def load(name: str) -> ModuleType:
+    module_file = FOLDER / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(f"layouts.{name}", module_file)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
