@@ -519,9 +519,9 @@ class Attempt {
  public:
   explicit Attempt(const wire::Manifest& manifest) : link(wire::to_json(manifest)) {
     disk("vda", "0000:00:04.0");
-    for (const char* program :
-         {"sh", "sfdisk", "truncate", "tar", "mke2fs", "tune2fs", "e2fsck", "mkswap", "grub-install", "mkdir", "mount",
-          "umount", "mkfs.btrfs", "btrfs", "mkfs.xfs", "mkfs.fat", "fsck.fat", "dd", "blkid", "wipefs"})
+    for (const char* program : {"sh",       "sfdisk",       "truncate", "tar",   "mke2fs", "tune2fs",    "e2fsck",
+                                "mkswap",   "grub-install", "mkdir",    "mount", "umount", "mkfs.btrfs", "btrfs",
+                                "mkfs.xfs", "mkfs.fat",     "fsck.fat", "dd",    "blkid",  "wipefs"})
       stage2.file(std::string("/usr/sbin/") + program, "", 0755);
     stage2.directory("/tmp");
     proc.file("/self/mountinfo", "");
