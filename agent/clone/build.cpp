@@ -53,6 +53,7 @@ Awaitable<void> Build::place(const std::vector<Target>& targets) {
       places_ = storage::place(storage_, disks, anew_);
       co_await try_table(target);
     }
+    storage::check_kept(storage_, places_);
   } catch (const Error& error) {
     throw in_context("use " + all, error);
   }

@@ -6,6 +6,7 @@
 #include "agent/clone/file_systems.h"
 #include "agent/clone/fit.h"
 #include "agent/clone/inodes.h"
+#include "agent/clone/labels.h"
 #include "agent/clone/work.h"
 #include "agent/machine/sink.h"
 #include "base/error.h"
@@ -52,6 +53,7 @@ void copy_log(Work& work) {
 Awaitable<void> end_of_files(Work& work, FileSystems& file_systems) {
   work.stage("unmounting");
   copy_log(work);
+  co_await label_new_files(work);
   work.mounts.unmount_others();
   co_await note_what_was_written(work);
   // After the note, which takes a changed ctime for changed content.

@@ -85,20 +85,28 @@ class ListeningSink final : public Sink {
 class RawListeningSink final : public Sink {
  public:
   RawListeningSink(Proof& proof, Proof::Raw& raw, std::unique_ptr<Sink> inner)
-      : proof_(proof), raw_(raw), inner_(std::move(inner)) {}
+      : proof_(proof), raw_(raw), reader_(raw.size), inner_(std::move(inner)) {}
 
   Awaitable<void> write(std::span<const std::byte> bytes) override {
-    raw_.digest.add(raw_.size, bytes);
-    raw_.size += bytes.size();
-    proof_.bytes_ += bytes.size();
+    auto found = [this](std::uint64_t offset, std::span<const std::byte> some) { note(offset, some); };
+    reader_.take(bytes, found);
     co_await inner_->write(bytes);
   }
   Awaitable<void> close() override { co_await inner_->close(); }
   void abort() noexcept override { inner_->abort(); }
 
  private:
+  void note(std::uint64_t offset, std::span<const std::byte> bytes) {
+    raw_.digest.add(offset, bytes);
+    proof_.bytes_ += bytes.size();
+    std::vector<wire::Extent>& extents = raw_.extents;
+    if (extents.empty() || extents.back().offset + extents.back().size != offset) extents.push_back({offset, 0});
+    extents.back().size += bytes.size();
+  }
+
   Proof& proof_;
   Proof::Raw& raw_;
+  wire::ExtentReader reader_;
   std::unique_ptr<Sink> inner_;
 };
 
@@ -152,9 +160,8 @@ std::unique_ptr<Sink> Proof::listen(std::unique_ptr<Sink> inner) {
   return std::make_unique<ListeningSink>(*this, std::move(inner));
 }
 
-std::unique_ptr<Sink> Proof::listen_raw(std::unique_ptr<Sink> inner, const std::string& device) {
-  raws_.emplace_back();
-  raws_.back().device = device;
+std::unique_ptr<Sink> Proof::listen_raw(std::unique_ptr<Sink> inner, const std::string& device, std::uint64_t size) {
+  raws_.emplace_back(device, size);
   return std::make_unique<RawListeningSink>(*this, raws_.back(), std::move(inner));
 }
 
@@ -191,6 +198,8 @@ void Proof::copied() {
     ::nanosleep(&moment, nullptr);
   }
 }
+
+bool Proof::is_newer(const struct stat& status) const { return at_or_after(status.st_ctim, copied_); }
 
 std::size_t Proof::memory() const {
   std::size_t sum = notes_.memory();
@@ -229,6 +238,24 @@ ContentDigest::Value Proof::digest_of(int fd, std::uint64_t size, const std::str
     ::posix_fadvise(fd, 0, static_cast<off_t>(at), POSIX_FADV_DONTNEED);
   }
   return content_.value(size);
+}
+
+ContentDigest::Value Proof::digest_of(int fd, const Raw& raw) {
+  if (!room_) room_ = std::make_unique_for_overwrite<std::byte[]>(read_size);
+  content_.reset();
+  for (const wire::Extent& extent : raw.extents) {
+    for (std::uint64_t done = 0; done < extent.size;) {
+      const auto most = static_cast<std::size_t>(std::min<std::uint64_t>(read_size, extent.size - done));
+      const ssize_t got = ::pread(fd, room_.get(), most, static_cast<off_t>(extent.offset + done));
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0) throw Error::from_errno("read " + raw.device + " back from the disk");
+      if (got == 0) throw Error("read " + raw.device + " back from the disk", "it is shorter than it was");
+      content_.add(extent.offset + done, {room_.get(), static_cast<std::size_t>(got)});
+      done += static_cast<std::uint64_t>(got);
+      bytes_read_ += static_cast<std::uint64_t>(got);
+    }
+  }
+  return content_.value(raw.size);
 }
 
 void Proof::note_changes(const std::string& root) {
@@ -326,7 +353,7 @@ void Proof::read_back(const std::string& root, const std::map<std::string, std::
     const UniqueFd fd(::open(raw.device.c_str(), O_RDONLY | O_CLOEXEC));
     if (!fd.valid()) throw Error::from_errno("open " + raw.device);
     ::ioctl(fd.get(), BLKFLSBUF, 0);  // what is in memory proves nothing
-    if (digest_of(fd.get(), raw.size, raw.device.substr(1)) == raw.digest.value(raw.size)) continue;
+    if (digest_of(fd.get(), raw) == raw.digest.value(raw.size)) continue;
     if (++wrong == 1) first = "read " + raw.device + " back from the disk: what is read is not what was written";
   }
   if (wrong == 1) throw Error(first);

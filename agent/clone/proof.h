@@ -1,6 +1,7 @@
 #pragma once
 /// That a clone's files are on its disk as they were sent: noted while they come, read back at the end.
 
+#include <sys/stat.h>
 #include <time.h>
 
 #include <atomic>
@@ -16,6 +17,7 @@
 #include "agent/clone/content_digest.h"
 #include "agent/clone/tar_listener.h"
 #include "agent/machine/sink.h"
+#include "wire/extents.h"
 
 namespace ka::agent {
 
@@ -30,12 +32,15 @@ class Proof {
   /// `inner` takes the tar stream; what it is given is listened to.
   std::unique_ptr<Sink> listen(std::unique_ptr<Sink> inner);
 
-  /// The same for a device that is written byte for byte from its start, and is read back whole.
-  std::unique_ptr<Sink> listen_raw(std::unique_ptr<Sink> inner, const std::string& device);
+  /// The same for a device that a stream of extents goes onto; these are read back, all of them. `size`: of the golden
+  /// device.
+  std::unique_ptr<Sink> listen_raw(std::unique_ptr<Sink> inner, const std::string& device, std::uint64_t size);
 
   /// Everything of the stream is there. A file whose inode changes from now on was written by what the clone does, not
   /// by tar.
   void copied();
+  /// Was its inode changed since copied()? Where its file system tells.
+  bool is_newer(const struct stat& status) const;
 
   /// Files below `root` that were changed, made or removed since copied(): their digests are taken again, from what
   /// the file system holds; so are those of all files where no time tells of changes. Throws Error naming the file.
@@ -59,8 +64,9 @@ class Proof {
   struct Note;
   struct Raw {
     std::string device;
-    std::uint64_t size = 0;
-    ContentDigest digest;
+    std::uint64_t size;
+    std::vector<wire::Extent> extents = {};
+    ContentDigest digest = {};
   };
   /// One after the other in pieces of memory that are never moved: a million files must not need twice the room.
   class Notes {
@@ -79,6 +85,7 @@ class Proof {
   void walk(const std::string& root, const std::string& directory);
   Note look_at(int directory, const std::string& name, const std::string& path);
   ContentDigest::Value digest_of(int fd, std::uint64_t size, const std::string& path);
+  ContentDigest::Value digest_of(int fd, const Raw& raw);
 
   bool all_;
   std::optional<TarListener> listener_;

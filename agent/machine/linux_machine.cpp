@@ -37,8 +37,8 @@ std::unique_ptr<Sink> LinuxMachine::command_sink(const Command& command, std::fu
   return std::make_unique<CommandSink>(io_, command, std::move(line));
 }
 
-std::unique_ptr<Sink> LinuxMachine::device_sink(const std::string& path) {
-  return std::make_unique<FileSink>(io_, open_device_alone(path), path);
+std::unique_ptr<Sink> LinuxMachine::device_sink(const std::string& path, std::uint64_t size) {
+  return std::make_unique<FileSink>(io_, open_device_alone(path), path, size);
 }
 
 void LinuxMachine::mount(const std::string& source, const std::string& target, const std::string& type,

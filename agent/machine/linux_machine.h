@@ -17,7 +17,7 @@ class LinuxMachine : public Machine {
   Awaitable<void> run(const Command& command, std::function<void(std::string_view)> line) override;
   Awaitable<std::string> output_of(const Command& command) override;
   std::unique_ptr<Sink> command_sink(const Command& command, std::function<void(std::string_view)> line) override;
-  std::unique_ptr<Sink> device_sink(const std::string& path) override;
+  std::unique_ptr<Sink> device_sink(const std::string& path, std::uint64_t size) override;
   void mount(const std::string& source, const std::string& target, const std::string& type, unsigned long flags,
              const std::string& data) override;
   void bind(const std::string& source, const std::string& target) override;

@@ -28,10 +28,11 @@ class Machine {
   /// As run, and returns its stdout.
   virtual Awaitable<std::string> output_of(const Command& command) = 0;
 
-  /// A stream into a program's standard input, or onto a block device that is there, from its start; the device is
-  /// opened as open_device_alone does it.
+  /// A stream into a program's standard input.
   virtual std::unique_ptr<Sink> command_sink(const Command& command, std::function<void(std::string_view)> line) = 0;
-  virtual std::unique_ptr<Sink> device_sink(const std::string& path) = 0;
+  /// A stream of extents (wire/extents.h) onto a block device that is there, opened as open_device_alone does it.
+  /// `size`: of the golden one.
+  virtual std::unique_ptr<Sink> device_sink(const std::string& path, std::uint64_t size) = 0;
 
   virtual void mount(const std::string& source, const std::string& target, const std::string& type,
                      unsigned long flags = 0, const std::string& data = "") = 0;

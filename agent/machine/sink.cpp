@@ -7,11 +7,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "base/error.h"
 #include "base/text.h"
+#include "wire/extents.h"
 
 namespace ka::agent {
 
@@ -36,11 +38,14 @@ namespace {
 // end of the stream would be a long wait.
 constexpr off_t write_back_step = 8 << 20;
 constexpr std::size_t piece = 1 << 20;  // as much as the pipe holds
+constexpr std::uint64_t held_back = 4096;
 
 /// What the child does: its standard input goes into the file.
 class Writer {
  public:
   Writer(std::string name, int fd, FileSink::From from) : name_(std::move(name)), fd_(fd), from_(from) {}
+  Writer(std::string name, int fd, std::uint64_t size)
+      : name_(std::move(name)), fd_(fd), from_(FileSink::From::start), extents_(size) {}
 
   // The exit status; the reason of a failure is on standard error.
   int run() {
@@ -66,9 +71,15 @@ class Writer {
       if (size < 0) throw Error::from_errno("read what is for " + name_);
       if (!std::exchange(begun, true)) begin();
       if (size == 0) break;
-      write_all({room.data(), static_cast<std::size_t>(size)});
+      const std::string_view bytes(room.data(), static_cast<std::size_t>(size));
+      if (extents_) {
+        extents_->take(std::as_bytes(std::span(bytes)), [this](auto offset, auto some) { write_at(offset, some); });
+        continue;
+      }
+      write_all(bytes);
       write_back(size);
     }
+    if (extents_) end_extents();
     // Pipes and character devices cannot be synced, and need not be.
     if (::fsync(fd_) != 0 && errno != EINVAL && errno != EROFS)
       throw Error::from_errno("write " + name_ + " to its disk");
@@ -101,6 +112,31 @@ class Writer {
     }
   }
 
+  void write_at(std::uint64_t offset, std::span<const std::byte> bytes) {
+    std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    if (offset < held_back) {
+      const std::string_view first = text.substr(0, held_back - offset);
+      first_.resize(offset);
+      first_.append(first);
+      text.remove_prefix(first.size());
+      offset += first.size();
+    }
+    if (text.empty()) return;
+    if (::lseek(fd_, static_cast<off_t>(offset), SEEK_SET) < 0) throw Error::from_errno("write " + name_);
+    write_all(text);
+    written_ += static_cast<off_t>(text.size());
+    if (written_ / write_back_step == begun_ / write_back_step) return;
+    begun_ = written_;
+    ::sync_file_range(fd_, 0, 0, SYNC_FILE_RANGE_WRITE);  // whatever is dirty by now
+  }
+
+  void end_extents() {
+    extents_->finish();
+    if (::fsync(fd_) != 0) throw Error::from_errno("write " + name_ + " to its disk");
+    if (::lseek(fd_, 0, SEEK_SET) < 0) throw Error::from_errno("write " + name_);
+    write_all(first_);
+  }
+
   // Errors show again, and are fatal, at the fsync.
   void write_back(ssize_t size) {
     if (from_ == FileSink::From::here) return;
@@ -117,12 +153,16 @@ class Writer {
   std::string name_;
   int fd_;  // -1: to be opened
   FileSink::From from_;
-  off_t written_ = 0;
+  std::optional<wire::ExtentReader> extents_;  // what comes are these
+  std::string first_;                          // of them, held back
+  off_t written_ = 0, begun_ = 0;              // and when writing back was begun
 };
 
-Command writer_of(const std::string& name, int fd, FileSink::From from) {
+// `what`: from where on, or the size of the device whose extents come.
+template <typename What>
+Command writer_of(const std::string& name, int fd, What what) {
   Command command({"write", name});
-  command.body = [name, fd, from] { return Writer(name, fd, from).run(); };
+  command.body = [name, fd, what] { return Writer(name, fd, what).run(); };
   command.body_keeps = fd;
   return command;
 }
@@ -141,6 +181,9 @@ Awaitable<void> end_of(std::shared_ptr<PipedProcess> writer) {
 // The child has a copy of the descriptor; here it is closed.
 FileSink::FileSink(asio::io_context& io, UniqueFd file, const std::string& name, From from)
     : name_(name), writer_(PipedProcess::start(io, writer_of(name, file.get(), from), Process::in_pipe)) {}
+
+FileSink::FileSink(asio::io_context& io, UniqueFd device, const std::string& name, std::uint64_t size)
+    : name_(name), writer_(PipedProcess::start(io, writer_of(name, device.get(), size), Process::in_pipe)) {}
 
 FileSink::FileSink(asio::io_context& io, const std::string& path)
     : name_(path), writer_(PipedProcess::start(io, writer_of(path, -1, From::start), Process::in_pipe)) {}

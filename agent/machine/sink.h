@@ -51,6 +51,9 @@ class FileSink final : public Sink {
 
   /// An open file; `name` is for messages.
   FileSink(asio::io_context& io, UniqueFd file, const std::string& name, From from = From::start);
+  /// A block device, which a stream of extents (wire/extents.h) goes onto; `size`: of the device that they come from.
+  /// Its first 4096 bytes are written when all others are on the disk: half a copy is no file system.
+  FileSink(asio::io_context& io, UniqueFd device, const std::string& name, std::uint64_t size);
   /// The child opens it: a file that is not there yet is made, one that is there is emptied; a FIFO waits for a reader.
   FileSink(asio::io_context& io, const std::string& path);
   ~FileSink() override;

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/process.h"
 #include "base/text.h"
+#include "server/command/block_streams.h"
 #include "server/command/check_report.h"
 #include "server/command/run_job.h"
 #include "server/command/serve.h"
@@ -49,6 +50,7 @@ Awaitable<Prepared> prepare(asio::io_context& io, const CloneOptions& options) {
   ready.stage2 = co_await find_stage2(io, options.stage2, ready.tree->work_folder());
   check_stage2(ready.plan, ready.stage2.makes);
   check_sources(ready);
+  co_await find_used_blocks(io, ready.plan, ready.stage2.root);
   const Survey found = survey_of(ready.plan, ready.tree->root(), ready.tree->apart());
   add_survey(ready.plan, found);
   if (const std::size_t size = wire::to_json(ready.plan.manifest).size(); size > wire::largest_manifest)

@@ -2,11 +2,11 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "server/command/block_streams.h"
 #include "server/command/run_job.h"
 #include "server/golden/tar_warnings.h"
 #include "server/job/chunk_source.h"
 #include "wire/messages.h"
-#include "wire/storage/rule.h"
 
 namespace ka::server {
 
@@ -103,8 +103,8 @@ std::vector<Session> sessions_of(asio::io_context& io, const CloneOptions& optio
     const storage::Node& content = ready.plan.manifest.storage.at(stream.of);
     Session session;
     session.name = stream.session;
-    session.open = [&io, device = "/dev/" + content.on.front()] { return file_source(io, device); };
-    session.expected = storage::rule(content).need(content);
+    session.open = [&io, root = ready.stage2.root, content] { return blocks_source(io, root, content); };
+    session.expected = ready.plan.expected_blocks.at(content.id);
     session.compression = options.compression;
     session.writes = true;
     sessions.push_back(std::move(session));

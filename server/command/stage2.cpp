@@ -1,6 +1,7 @@
 #include "server/command/stage2.h"
 
 #include <fcntl.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -64,23 +65,28 @@ Awaitable<std::string> pack(asio::io_context& io, std::string folder, std::strin
   co_return file;
 }
 
-// Mounted in the namespace of this process: nobody else sees it, and it ends with it.
-Awaitable<std::string> read_makes(asio::io_context& io, std::string place, std::string file, std::string work_folder) {
-  const std::string name = "/ka/stage2.json";
-  if (is_directory(place)) co_return read_file_if_any(place + name).value_or("");
+void show_again(const std::string& place, const std::string& point) {
+  if (::mount(place.c_str(), point.c_str(), nullptr, MS_BIND, nullptr) != 0)
+    throw Error::from_errno("mount " + place + " on " + point);
+}
+
+// Mounted in the namespace of this process: nobody else sees it, and it ends with it. Its programs run there with its
+// own loader and libraries, whatever this machine has.
+Awaitable<std::string> show(asio::io_context& io, std::string place, std::string file, std::string work_folder) {
   const std::string point = work_folder + "/stage2";
-  std::string makes;
   try {
     make_directories(point);
     Command mount({"mount", "-t", "squashfs", "-o", "ro,loop", file, point});
-    co_await run_checked(io, mount);
-    makes = read_file_if_any(point + name).value_or("");
-    Command unmount({"umount", point});
-    co_await run_checked(io, unmount);
+    if (is_directory(place))
+      show_again(place, point);
+    else
+      co_await run_checked(io, mount);
+    if (is_directory(point + "/dev")) show_again("/dev", point + "/dev");
+    co_return point;
   } catch (const Error&) {
-    // No loop device, no squashfs in this kernel: the plan says that it is not known.
+    // No loop device, no squashfs in this kernel: the plan says what is not known.
   }
-  co_return makes;
+  co_return "";
 }
 
 }  // namespace
@@ -112,7 +118,8 @@ Awaitable<Stage2> find_stage2(asio::io_context& io, std::string asked, std::stri
       found.from += " (" + found.file + ")";
   }
   found.size = checked_size(found.file);
-  found.makes = co_await read_makes(io, place, found.file, work_folder);
+  found.root = co_await show(io, place, found.file, work_folder);
+  if (!found.root.empty()) found.makes = read_file_if_any(found.root + "/ka/stage2.json").value_or("");
   co_return found;
 }
 

@@ -11,6 +11,7 @@ struct Stage2 {
   std::string file;  ///< to be sent: a squashfs file, or the loop device of one
   std::string from;  ///< for people: "/mnt/ka (rescue.sqfs)"
   std::uint64_t size = 0;
+  std::string root;   ///< where it can be seen, with this machine's /dev in it; empty: nowhere
   std::string makes;  ///< its ka/stage2.json; empty: it has none, or it cannot be read
 };
 

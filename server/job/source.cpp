@@ -85,6 +85,34 @@ int copy_file_out(const std::string& path) {
   }
 }
 
+// Likewise.
+int copy_extents_out(const std::string& path, const ExtentsToRead& what, std::uint64_t size) {
+  try {
+    const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | (what.alone ? O_EXCL : 0)));
+    if (!fd.valid() && errno == EBUSY) throw Error("open " + path, "it is in use; was it mounted meanwhile?");
+    if (!fd.valid()) throw Error::from_errno("open " + path);
+    for (const wire::Extent& extent : what.extents) {
+      write_all(STDOUT_FILENO, wire::extent_header(extent), "what was read of " + path);
+      for (std::uint64_t done = 0; done < extent.size;) {
+        auto from = static_cast<off_t>(extent.offset + done);
+        const ssize_t some =
+            ::splice(fd.get(), &from, STDOUT_FILENO, nullptr, std::min<std::uint64_t>(piece, extent.size - done),
+                     SPLICE_F_MOVE | SPLICE_F_MORE);
+        if (some < 0 && errno == EINTR) continue;
+        if (some < 0) throw Error::from_errno("read " + path);
+        if (some == 0) throw Error("read " + path, "it ends at byte " + std::to_string(from));
+        done += static_cast<std::uint64_t>(some);
+      }
+    }
+    write_all(STDOUT_FILENO, wire::extents_end(size), "what was read of " + path);
+    return 0;
+  } catch (const std::exception& error) {
+    const std::string text = std::string(error.what()) + "\n";
+    (void)!::write(STDERR_FILENO, text.data(), text.size());
+    return 1;
+  }
+}
+
 Command reader_of(const std::string& path) {
   Command command({"read", path});
   command.body = [path] { return copy_file_out(path); };
@@ -119,6 +147,49 @@ class ChildSource final : public PipeSource {
     if (!status.ok()) throw Error(program->text(), "the process for it ended with " + status.text());
     co_return std::vector<std::string>();
   }
+};
+
+// What is to be read is found first; destroyed meanwhile, it reads nothing.
+class ExtentsSource final : public Source {
+ public:
+  ExtentsSource(asio::io_context& io, const std::string& path, std::uint64_t size,
+                std::function<Awaitable<ExtentsToRead>()> find)
+      : state_(std::make_shared<State>(State{io, path, size, std::move(find), nullptr, false})) {}
+  ~ExtentsSource() override {
+    state_->stopped = true;
+    state_->reader.reset();
+  }
+
+  Awaitable<std::size_t> read(std::span<std::byte> room) override {
+    auto state = state_;
+    if (!state->reader) {
+      auto find = state->find;
+      ExtentsToRead what = co_await find();
+      if (state->stopped) throw Error("read " + state->path, "it was stopped");
+      Command command({"read", state->path});
+      command.body = [path = state->path, size = state->size, what = std::move(what)] {
+        return copy_extents_out(path, what, size);
+      };
+      state->reader = std::make_unique<ChildSource>(state->io, command);
+    }
+    co_return co_await state->reader->read(room);
+  }
+
+  Awaitable<std::vector<std::string>> finish() override {
+    auto state = state_;
+    co_return co_await state->reader->finish();
+  }
+
+ private:
+  struct State {
+    asio::io_context& io;
+    std::string path;
+    std::uint64_t size;
+    std::function<Awaitable<ExtentsToRead>()> find;
+    std::unique_ptr<Source> reader;
+    bool stopped;
+  };
+  std::shared_ptr<State> state_;
 };
 
 class CommandSource final : public PipeSource {
@@ -157,6 +228,11 @@ std::unique_ptr<Source> computed_source(asio::io_context& io, const std::string&
 
 std::unique_ptr<Source> file_source(asio::io_context& io, const std::string& path) {
   return std::make_unique<ChildSource>(io, reader_of(path));
+}
+
+std::unique_ptr<Source> extents_source(asio::io_context& io, const std::string& path, std::uint64_t size,
+                                       std::function<Awaitable<ExtentsToRead>()> find) {
+  return std::make_unique<ExtentsSource>(io, path, size, std::move(find));
 }
 
 std::uint64_t check_file_source(const std::string& path) {

@@ -11,6 +11,7 @@
 
 #include "base/asio.h"
 #include "base/process.h"
+#include "wire/extents.h"
 
 namespace ka::server {
 
@@ -35,6 +36,16 @@ std::unique_ptr<Source> computed_source(asio::io_context& io, const std::string&
 /// A file, a block device or a FIFO, opened and read by a child: what waits for a disk, a server of files or a writer
 /// is not this process. What fails is thrown by finish().
 std::unique_ptr<Source> file_source(asio::io_context& io, const std::string& path);
+
+/// Stretches of a block device, packed as wire/extents.h says. `find` tells which, once the first byte is asked for;
+/// what it throws, read() throws. `size`: of the device. `alone`: nobody else may have it meanwhile, by a mount above
+/// all.
+struct ExtentsToRead {
+  std::vector<wire::Extent> extents;
+  bool alone = false;
+};
+std::unique_ptr<Source> extents_source(asio::io_context& io, const std::string& path, std::uint64_t size,
+                                       std::function<Awaitable<ExtentsToRead>()> find);
 
 /// Can `path` be a file_source()? Asked before anybody waits. Throws Error if it is not there, may not be read, or is a
 /// directory. Returns its size in bytes; 0: not known beforehand (a FIFO).

@@ -39,9 +39,10 @@ struct Plan {
   std::vector<NotCloned> not_cloned;
   std::vector<Swap> swap_files;  ///< in use: a hook makes each anew, tar leaves it out
   std::vector<std::string> warnings;
-  std::vector<boot::Trail> boots;          ///< how the clones start, followed through the golden files
-  std::set<std::string> excluded_by_conf;  ///< of `excluded`: what is not there is a warning
-  std::uint64_t expected = 0;              ///< bytes of the tar stream; known after add_survey
+  std::vector<boot::Trail> boots;                        ///< how the clones start, followed through the golden files
+  std::set<std::string> excluded_by_conf;                ///< of `excluded`: what is not there is a warning
+  std::uint64_t expected = 0;                            ///< bytes of the tar stream; known after add_survey
+  std::map<storage::Id, std::uint64_t> expected_blocks;  ///< bytes of each stream; known after find_used_blocks
 };
 
 /// This machine cannot be cloned as it was asked for: every reason, one a line of what().

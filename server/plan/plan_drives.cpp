@@ -5,8 +5,9 @@
 #include "base/text.h"
 #include "server/golden/kinds.h"
 #include "server/golden/partition_table.h"
+#include "server/golden/used_blocks.h"
 #include "server/plan/plan_draft.h"
-#include "wire/storage/rule.h"
+#include "wire/storage/place.h"
 #include "wire/storage/types.h"
 
 namespace ka::server {
@@ -93,6 +94,7 @@ class DriveAdder {
       if (!draft_.mounted.count(name) && std::none_of(planned.begin(), planned.end(), same))
         draft_.refuse("-D " + name + ": is the extended partition, or not in the desc");
     }
+    check_places();
     int session = 3;
     for (wire::Stream& stream : manifest_.streams) stream.session = "kainstall" + std::to_string(session++);
   }
@@ -198,7 +200,7 @@ class DriveAdder {
       return;
     }
     if (draft_.raw.count(name))
-      draft_.refuse("-D " + name + ": is mounted on " + mount.point + "; unmount it to copy it byte for byte");
+      draft_.refuse("-D " + name + ": is mounted on " + mount.point + "; unmount it to copy it block by block");
     const Reader& reader = *find_reader(mount.type);  // cut() refuses what has none
     Node* made = nullptr;
     try {
@@ -244,13 +246,41 @@ class DriveAdder {
     const BlockDevice* device = draft_.device(name);
     if (draft_.swapping.count(name)) draft_.refuse("-D " + name + ": is swap space in use");
     if (device == nullptr) return;  // the desc has a partition that is not here: check_raw_partitions says so
+    for (const Mount& mount : golden_.mounts)
+      if (mount.major == device->major && mount.minor == device->minor)
+        draft_.refuse("-D " + name + ": is mounted on " + mount.point + "; unmount it to copy it block by block");
+    const storage::ReadTable& table = golden_.tables.at(drive);
+    const Partition* golden = table.find(partition.number);
+    if (!golden) return draft_.refuse("-D " + name + ": is not in the partition table of " + drive);
+    if (storage::as<storage::Table>(table_of(drive)).label != table.table.label)
+      draft_.refuse("-D " + name + ": the desc makes another kind of partition table, where what is on it would not " +
+                    "find itself");
+    else if (partition.type != golden->type)
+      draft_.refuse("-D " + name + ": is of type " + golden->type + ", the desc gives it " + partition.type);
     if (!partition.size.fill && partition.size.bytes < device->size)
       draft_.refuse("-D " + name + ": is " + format_size(device->size) + ", the desc gives it " +
                     std::to_string(partition.size.bytes / storage::mib) + " MiB");
     // An EFI system partition that goes along is what UEFI starts from, on an MBR disk too.
     if (is_type(drive, partition, "efi")) manifest_.firmware = {"bios", "uefi"};
-    const Node& content = storage::add_content(storage_, name, storage::Blocks{device->size, probe.uuid, probe.label});
+    storage::Blocks blocks{device->size, probe.uuid, probe.label, "", golden->start};
+    if (has_block_map(probe.type)) blocks.format = probe.type;
+    const Node& content = storage::add_content(storage_, name, blocks);
     manifest_.streams.push_back({"", content.id});
+  }
+
+  // A desc that moves them says so already on a disk of the golden size. On another one the node asks again.
+  void check_places() {
+    storage::Places places;
+    try {
+      places = storage::place(storage_, storage::golden_disks(storage_));
+    } catch (const Error&) {
+      return;  // a desc for larger disks than this machine's
+    }
+    try {
+      storage::check_kept(storage_, places);
+    } catch (const Error& error) {
+      draft_.refuse(error.what());
+    }
   }
 
   void check_all_mounted(const std::string& drive) {

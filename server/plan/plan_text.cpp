@@ -96,8 +96,10 @@ std::string plan_text(const Plan& plan, const PlanInput& input) {
   text += drives_text(plan, input);
   for (const wire::Stream& stream : manifest.streams) {
     const Node& content = manifest.storage.at(stream.of);
-    text += "+ Byte for byte : /dev/" + content.on.front() + " (" + format_size(storage::rule(content).need(content)) +
-            ", session " + stream.session + ")\n";
+    text += "+ Block by block : /dev/" + content.on.front() + " " + storage::rule(content).text(content);
+    if (auto bytes = plan.expected_blocks.find(content.id); bytes != plan.expected_blocks.end())
+      text += ", of which " + format_size(bytes->second) + " are sent";
+    text += " (session " + stream.session + ")\n";
   }
   text += "+ Included mount points : " + joined(included) + "\n";
   if (!plan.excluded.empty()) text += "+ Excluded directories : " + joined(plan.excluded) + "\n";

@@ -12,9 +12,15 @@ void check(const Where& where) {
   where.size("bytes", blocks.bytes);
   where.uuid("uuid", blocks.uuid);
   where.label("label", blocks.label);
+  if (!blocks.format.empty()) where.word("format", blocks.format);
+  where.size("start", blocks.start);
 }
 
-std::string text(const Node& node) { return "byte for byte, " + format_size(as<Blocks>(node).bytes); }
+std::string text(const Node& node) {
+  const Blocks& blocks = as<Blocks>(node);
+  return (blocks.format.empty() ? "byte for byte, " : "the used blocks of its " + blocks.format + ", ") +
+         format_size(blocks.bytes);
+}
 
 Names names(const Storage&, const Node& node) {
   const Blocks& blocks = as<Blocks>(node);

@@ -21,6 +21,23 @@ Places place(const Storage& storage, const std::map<Id, Ground>& disks, const st
   return std::move(placing.places);
 }
 
+void check_kept(const Storage& storage, const Places& places) {
+  for (const Node* node : all<Blocks>(storage)) {
+    const Blocks& blocks = as<Blocks>(*node);
+    const Place& place = places.at(node->id);
+    const std::string doing = "copy the golden " + node->on.front() + " block by block";
+    const std::uint32_t sector = as<Disk>(disk_below(storage, *node)).sector;
+    if (place.ground.sector != sector)
+      throw Error(doing, "its disk has sectors of " + std::to_string(sector) + " bytes, this one of " +
+                             std::to_string(place.ground.sector));
+    if (blocks.start != 0 && place.start != blocks.start)
+      throw Error(doing, "it begins at sector " + std::to_string(blocks.start / sector) + ", and here it would at " +
+                             std::to_string(place.start / sector) +
+                             ", where what is on it would not find itself; the golden partition table as it is, on a "
+                             "disk that is no smaller, leaves it in its place");
+  }
+}
+
 std::map<Id, Ground> golden_disks(const Storage& storage) {
   std::map<Id, Ground> disks;
   for (const Node* node : all<Disk>(storage)) disks[node->id] = {as<Disk>(*node).bytes, as<Disk>(*node).sector};

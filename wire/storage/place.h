@@ -19,6 +19,10 @@ namespace ka::storage {
 /// something does not fit; of a content fits() says that.
 Places place(const Storage& storage, const std::map<Id, Ground>& disks, const std::set<Id>& anew = {});
 
+/// What is copied block by block is found by its place: a boot loader's configuration has it, and so has the boot
+/// sector of an NTFS. Throws Error if such a content would lie elsewhere on its disk, or on sectors of another size.
+void check_kept(const Storage& storage, const Places& places);
+
 /// Of the golden disks themselves.
 std::map<Id, Ground> golden_disks(const Storage& storage);
 

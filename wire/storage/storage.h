@@ -274,15 +274,17 @@ struct Swap {
   }
 };
 
-/// -D: copied byte for byte.
+/// -D: copied block by block, to the same place on its disk.
 struct Blocks {
   std::uint64_t bytes = 0;
   std::string uuid, label;  ///< of what they hold
+  std::string format;       ///< "ntfs": only blocks that this file system uses are copied; empty: all are
+  std::uint64_t start = 0;  ///< on the golden disk; 0: any place will do
 
   bool operator==(const Blocks&) const = default;
   template <typename Self, typename F>
   static void each(Self& s, F& f) {
-    f("bytes", s.bytes), f("uuid", s.uuid), f("label", s.label);
+    f("bytes", s.bytes), f("uuid", s.uuid), f("label", s.label), f("format", s.format), f("start", s.start);
   }
 };
 

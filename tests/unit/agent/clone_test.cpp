@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/mount.h>
+#include <sys/xattr.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -13,11 +14,15 @@
 #include "agent/machine/linux_machine.h"
 #include "agent/storage/unfinished.h"
 #include "base/error.h"
+#include "base/files.h"
 #include "base/text.h"
 #include "tests/unit/cpio.h"
+#include "tests/unit/efi_fixture.h"
 #include "tests/unit/scratch.h"
+#include "wire/boot/pe.h"
 #include "wire/desc.h"
 #include "wire/manifest.h"
+#include "wire/storage/kinds.h"
 
 namespace ka::agent {
 namespace {
@@ -100,7 +105,7 @@ class FakeMachine final : public Machine {
     call("start " + command.text(), true);
     return std::make_unique<CopySink>(*this, command.argv[0]);
   }
-  std::unique_ptr<Sink> device_sink(const std::string& path) override {
+  std::unique_ptr<Sink> device_sink(const std::string& path, std::uint64_t) override {
     call("start " + path, true);
     need_shared(path);
     return std::make_unique<CopySink>(*this, path);
@@ -128,6 +133,7 @@ class FakeMachine final : public Machine {
   void bind(const std::string& source, const std::string& target) override {
     call("bind " + short_path(source) + " " + short_path(target), true);
     mounted.push_back(target);
+    bound[target] = source;
   }
   void unmount(const std::string& target) override {
     call("unmount " + short_path(target), true);
@@ -136,6 +142,14 @@ class FakeMachine final : public Machine {
     auto found = std::find(mounted.begin(), mounted.end(), target);
     if (found == mounted.end()) throw Error("unmount " + target, "is not mounted");
     mounted.erase(found);
+    if (auto source = bound.find(target); source != bound.end()) {
+      // What was written at the one place is at the other.
+      if (std::filesystem::exists(source->second)) {
+        std::filesystem::remove_all(source->second);
+        std::filesystem::copy(target, source->second, std::filesystem::copy_options::recursive);
+      }
+      bound.erase(source);
+    }
     // What was mounted there does not lie there.
     if (target.find("/.ka-apart-") != std::string::npos)
       for (const auto& entry : std::filesystem::directory_iterator(target)) std::filesystem::remove_all(entry.path());
@@ -175,8 +189,8 @@ class FakeMachine final : public Machine {
     call("set_mtime " + short_path(path), !is_ram(path));
     files_.set_mtime(path, seconds, nanoseconds);
   }
-  void set_attribute(const std::string& path, const std::string& name, const std::string&) override {
-    call("set_attribute " + short_path(path) + " " + name);
+  void set_attribute(const std::string& path, const std::string& name, const std::string& value) override {
+    call("set_attribute " + short_path(path) + " " + name + " " + value);
   }
   void set_inode_flags(const std::string& path, std::uint32_t flags, std::uint32_t project) override {
     call("set_inode_flags " + short_path(path) + " " + std::to_string(flags) + " " + std::to_string(project));
@@ -204,6 +218,7 @@ class FakeMachine final : public Machine {
   }
   std::string read_device(const std::string& path, std::uint64_t offset, std::size_t size) override {
     call("read_device " + path);
+    if (auto first = superblocks.find(offset); first != superblocks.end()) return first->second.substr(0, size);
     if (offset >= devices.at(path).size()) return superblock.substr(0, size);
     return devices.at(path).substr(offset, size);
   }
@@ -216,10 +231,14 @@ class FakeMachine final : public Machine {
 
   std::vector<std::string> calls;
   std::vector<std::string> mounted;
+  std::map<std::string, std::string> bound;  // sources by target
   std::map<std::string, std::string> devices;
-  std::string root = "sda1";                 // the golden partition that the golden files say / is on
-  std::string spoiling_hook, spoiled_file;   // what a hook removes
-  std::string superblock;                    // of a file system that was made
+  std::string root = "sda1";                         // the golden partition that the golden files say / is on
+  std::string spoiling_hook, spoiled_file;           // what a hook removes
+  std::string superblock;                            // of a file system that was made ...
+  std::map<std::uint64_t, std::string> superblocks;  // ... or by where it lies, of several
+  std::string esp_program;                           // what its boot loaders are, where it starts by UEFI
+  bool selinux = false;                              // the golden files have labels
   std::string lost_write;                    // a file of the clone that is another one when its disk is mounted again
   std::map<std::string, DeviceFacts> facts;  // by path
   std::map<std::string, bool> open_disks;    // and whether nobody else may have them
@@ -314,6 +333,22 @@ class FakeMachine final : public Machine {
     target_.file("/boot/initrd.img-6.1", cpio_of(initrd_));
     target_.file("/lib/modules/6.1/modules.dep", "kernel/drivers/block/virtio_blk.ko:\nkernel/fs/jfs/jfs.ko:\n");
     target_.directory("/run");
+    if (!esp_program.empty()) {
+      for (const char* name : {"shimx64.efi", "grubx64.efi"})
+        target_.file("/boot/efi/EFI/debian/"s + name, esp_program);
+    }
+    if (selinux) {
+      target_.file("/etc/selinux/config", "SELINUX=enforcing\nSELINUXTYPE=targeted\n");
+      target_.file("/etc/selinux/targeted/contexts/files/file_contexts", "");
+      target_.file("/usr/sbin/setfiles", "", 0755);
+      for (const auto& entry : std::filesystem::recursive_directory_iterator(target_.root())) label(entry.path());
+      label(target_.root());
+    }
+  }
+
+  static void label(const std::string& path) {
+    const std::string label = "label of " + path.substr(path.rfind('/') + 1);
+    ASSERT_EQ(::lsetxattr(path.c_str(), "security.selinux", label.data(), label.size(), 0), 0) << path;
   }
 
   LinuxMachine files_;
@@ -403,7 +438,7 @@ storage::Partition& partition_of(wire::Manifest& m, const storage::Id& id) {
 // /var is copied byte for byte.
 wire::Manifest with_blocks(std::uint64_t bytes) {
   wire::Manifest m = sample();
-  m.storage.nodes[6].what = storage::Blocks{bytes, "", ""};
+  m.storage.nodes[6].what = storage::Blocks{bytes, "", "", "", 0};
   m.mounts.pop_back();
   m.streams = {{"kainstall3", "sda6:fs"}};
   return m;
@@ -435,20 +470,65 @@ std::string btrfs_superblock() {
   return bytes;
 }
 
+// What a program made, as real ones look.
+std::string real_superblock(const std::string& name) {
+  return read_file(KA_SOURCE "/tests/fuzz/corpus/superblock/" + name);
+}
+
+storage::What read_as(const storage::Rule& kind, const std::string& superblock) {
+  const std::vector<std::string> ranges = {superblock};
+  return kind.read(ranges);
+}
+
+// By UEFI: an EFI system partition of FAT, and / on whatever it is.
+wire::Manifest with_esp(const storage::What& root) {
+  wire::Manifest m = sample();
+  m.storage.nodes.clear();
+  storage::add_disk(m.storage, "sda", {8ull << 30, 512, ""},
+                    {storage::Label::gpt, "5D1C0000-1111-2222-3333-444455556666", 128},
+                    wire::partitions_of(wire::parse_desc("efi 100\nlinux fill\n", "desc"), storage::Label::gpt));
+  storage::add_content(m.storage, "sda1", read_as(storage::fat_rule, real_superblock("fat32")));
+  storage::add_content(m.storage, "sda2", root);
+  m.mounts = {{"sda2:fs", "/", ""}, {"sda1:fs", "/boot/efi", ""}};
+  m.boot_loader.reset();
+  m.firmware = {"uefi"};
+  boot::UefiWay way;
+  way.esps = {"sda1:fs"};
+  way.entries = {{"sda1:fs", "\\EFI\\debian\\shimx64.efi", "debian", ""}};
+  const std::string digest = boot::read_program(boot::efi_fixture::program("shim,4")).digest;
+  way.chain = {{"/boot/efi/EFI/debian/shimx64.efi", digest, "", {}},
+               {"/boot/efi/EFI/debian/grubx64.efi", digest, "", {}}};
+  m.boot.uefi = way;
+  return m;
+}
+
+wire::Manifest with_esp_and_xfs() { return with_esp(read_as(storage::xfs_rule, real_superblock("xfs-newest"))); }
+
+wire::Manifest with_esp_and_btrfs() {
+  const wire::Manifest golden = with_subvolumes();
+  wire::Manifest m = with_esp(golden.storage.at("sda1:fs").what);
+  m.mounts = {{"sda2:fs", "/", "compress=zstd", "@"},
+              {"sda1:fs", "/boot/efi", ""},
+              {"sda2:fs", "/var", "compress=zstd", "@var"},
+              {"sda2:fs", "/.ka-apart-sda2", "compress=zstd", "", true}};
+  return m;
+}
+
 // One clone in scratch directories; a new one for each attempt.
 class Attempt {
  public:
   explicit Attempt(const wire::Manifest& manifest) : link(wire::to_json(manifest)) {
     disk("vda", "0000:00:04.0");
-    for (const char* program :
-         {"sh", "sfdisk", "truncate", "tar", "mke2fs", "tune2fs", "e2fsck", "mkswap", "grub-install", "mkdir", "mount",
-          "umount", "mkfs.btrfs", "btrfs", "dd", "blkid", "wipefs"})
+    for (const char* program : {"sh",       "sfdisk",       "truncate", "tar",   "mke2fs", "tune2fs",    "e2fsck",
+                                "mkswap",   "grub-install", "mkdir",    "mount", "umount", "mkfs.btrfs", "btrfs",
+                                "mkfs.xfs", "mkfs.fat",     "fsck.fat", "dd",    "blkid",  "wipefs"})
       stage2.file(std::string("/usr/sbin/") + program, "", 0755);
     stage2.directory("/tmp");
     proc.file("/self/mountinfo", "");
     link.on_yes = [this] { machine.may_write = true; };
     machine.superblock = btrfs_superblock();
-    proc.file("/filesystems", "nodev\tproc\n\text4\n\tbtrfs\n");
+    proc.file("/filesystems", "nodev\tproc\n\text4\n\tbtrfs\n\txfs\n\tvfat\n");
+    if (manifest.boot.uefi) begin_by_uefi(manifest);
     log_file.file("/ka_log-10.0.1.35", "the log\n");
     context.stage2_root = stage2.root();
     context.target = target.root();
@@ -459,6 +539,28 @@ class Attempt {
     context.kernel_log = "";
     context.load_module = [this](std::string name) { return load_module(std::move(name)); };
     context.settle_drivers = [this] { return settle_drivers(); };
+  }
+
+  // Its firmware has an entry of its own.
+  void begin_by_uefi(const wire::Manifest& manifest) {
+    sys.directory("/firmware/efi");
+    const std::string folder = "/sys/firmware/efi/efivars/", global = "-8be4df61-93ca-11d2-aa0d-00e098032b8c";
+    stage2.file(folder + "BootOrder" + global, "\7\0\0\0\1\0"s);
+    stage2.file(folder + "Boot0001" + global, "\7\0\0\0\1\0\0\0\0\0"s);
+    machine.root = "sda2";
+    machine.esp_program = boot::efi_fixture::program("shim,4");
+    machine.superblocks[1 << 20] = real_superblock("fat32");
+    if (std::holds_alternative<storage::Xfs>(manifest.storage.at("sda2:fs").what))
+      machine.superblock = real_superblock("xfs-newest");
+  }
+
+  // What firmware finds on the EFI system partition: nothing, or all that the golden one has.
+  bool esp_starts() const {
+    const std::string top = target.root() + "-staged/vda1";
+    if (!std::filesystem::exists(top + "/EFI")) return false;
+    for (const char* name : {"debian/shimx64.efi", "debian/grubx64.efi", "BOOT/BOOTX64.EFI", "BOOT/grubx64.efi"})
+      EXPECT_EQ(read_file_if_any(top + "/EFI/" + name).value_or(""), machine.esp_program) << name;
+    return true;
   }
 
   void disk(const std::string& name, const std::string& pci, const std::string& sectors = "16777216") {
@@ -507,6 +609,10 @@ class Attempt {
     return "";
   }
 
+  bool all_is_proven() const {
+    auto says = [](const std::string& line) { return line.find("This clone will boot") != std::string::npos; };
+    return std::any_of(log.lines.begin(), log.lines.end(), says);
+  }
   bool changed_a_disk() const { return machine.devices.at("/dev/vda").substr(0, 4) != "xxxx" || partitioned(); }
   bool partitioned() const {
     auto sfdisk = [](const std::string& call) { return call.find("sfdisk --lock") != std::string::npos; };
@@ -667,8 +773,8 @@ TEST(CloneTest, BareDirectoriesAndSocketsGetTheirAttributes) {
   manifest.sockets[0].attributes = {{"security.selinux", "sock_t"}};
   Attempt attempt(manifest);
   ASSERT_EQ(attempt.run(), "");
-  EXPECT_THAT(attempt.machine.calls, Contains("set_attribute T/tmp security.selinux"));
-  EXPECT_THAT(attempt.machine.calls, Contains("set_attribute T/tmp/socket security.selinux"));
+  EXPECT_THAT(attempt.machine.calls, Contains("set_attribute T/tmp security.selinux tmp_t"));
+  EXPECT_THAT(attempt.machine.calls, Contains("set_attribute T/tmp/socket security.selinux sock_t"));
 }
 
 TEST(CloneTest, HooksRunInTheOrderOfTheirNames) {
@@ -768,10 +874,17 @@ void fail_at_each_call(const wire::Manifest& manifest) {
     // Whoever listens at a socket makes it anew.
     if (failed.find("/tmp/socket") != std::string::npos && why.empty()) continue;
     if (failed == "close_disks") continue;  // cannot fail
+    // Without an entry in NVRAM it starts by \\EFI\\BOOT\\BOOTX64.EFI.
+    if (failed.find("efivars/Boot") != std::string::npos && why.empty()) {
+      ASSERT_TRUE(attempt.esp_starts()) << failed;
+      ASSERT_THAT(attempt.log.lines, Contains(HasSubstr("No boot entry was written"))) << failed;
+      continue;
+    }
     ASSERT_THAT(why, HasSubstr("injected")) << failed;
     ASSERT_THAT(attempt.machine.written_early, IsEmpty()) << failed;
     ASSERT_THAT(attempt.machine.open_disks, IsEmpty()) << failed;
     ASSERT_THAT(attempt.machine.mounted, IsEmpty()) << failed;
+    ASSERT_TRUE(!attempt.esp_starts() || attempt.all_is_proven()) << failed;
     if (attempt.changed_a_disk())
       ASSERT_EQ(attempt.machine.boot_code(), unfinished_boot_code()) << failed;
     else
@@ -781,6 +894,56 @@ void fail_at_each_call(const wire::Manifest& manifest) {
 
 TEST(CloneTest, WhateverFailsNothingStaysMountedAndTheDiskDoesNotBoot) { fail_at_each_call(sample()); }
 TEST(CloneTest, NorWithSubvolumes) { fail_at_each_call(with_subvolumes()); }
+TEST(CloneTest, NorByUefiFromXfs) { fail_at_each_call(with_esp_and_xfs()); }
+TEST(CloneTest, NorByUefiFromBtrfs) { fail_at_each_call(with_esp_and_btrfs()); }
+TEST(CloneTest, NorWithBlocks) { fail_at_each_call(with_blocks(4)); }
+
+TEST(CloneTest, ByUefiTheProgramsComeLast) {
+  for (const wire::Manifest& manifest : {with_esp_and_xfs(), with_esp_and_btrfs()}) {
+    Attempt attempt(manifest);
+    ASSERT_EQ(attempt.run(), "");
+    EXPECT_TRUE(attempt.esp_starts());
+    EXPECT_EQ(attempt.machine.boot_code(), std::string(boot_code_size, '\0'));
+    const auto& calls = attempt.machine.calls;
+    auto at = [&calls](const std::string& call) {
+      auto found = std::find_if(calls.begin(), calls.end(), [&](auto& c) { return c.find(call) != std::string::npos; });
+      EXPECT_NE(found, calls.end()) << call;
+      return found - calls.begin();
+    };
+    EXPECT_LT(at("start tar"), at("efivars/Boot0000"));
+    EXPECT_LT(at("efivars/Boot0000"), at("rename T-staged/vda1/KA.NEW/EFI"));
+  }
+}
+
+// What is there keeps its label; what is new gets the policy's, or else its directory's.
+TEST(CloneTest, NewFilesOfALabelledCloneGetLabels) {
+  Attempt attempt(sample());
+  attempt.machine.selinux = true;
+  ASSERT_EQ(attempt.run(), "");
+  const auto& calls = attempt.machine.calls;
+  EXPECT_THAT(calls, Contains(AllOf(StartsWith("run setfiles /etc/selinux/targeted/contexts/files/file_contexts "),
+                                    HasSubstr(" /etc/modprobe.d/ka.conf"), HasSubstr(" /var/log/ka"),
+                                    Not(HasSubstr("/etc/fstab")), Not(HasSubstr("/etc/ssh/ssh_host_ed25519_key")))));
+  EXPECT_THAT(calls, Contains("set_attribute T/etc/modprobe.d/ka.conf security.selinux label of modprobe.d"));
+  EXPECT_THAT(calls, Contains(StartsWith("set_attribute T/var/log/ka/ka_log-10.0.1.35 security.selinux label of ")));
+  std::string label(64, '\0');
+  const ssize_t size = ::lgetxattr(attempt.target.at("/etc/fstab").c_str(), "security.selinux", label.data(), 64);
+  EXPECT_EQ(label.substr(0, static_cast<std::size_t>(std::max<ssize_t>(size, 0))), "label of fstab");
+  Attempt plain(sample());
+  ASSERT_EQ(plain.run(), "");
+  EXPECT_THAT(plain.machine.calls, Not(Contains(HasSubstr("setfiles"))));
+}
+
+TEST(CloneTest, ACloneWithoutSetfilesGetsTheLabelsOfDirectories) {
+  Attempt attempt(sample());
+  attempt.machine.selinux = true;
+  attempt.machine.spoiling_hook = "/run/ka-hooks/10-first";
+  attempt.machine.spoiled_file = "/usr/sbin/setfiles";
+  ASSERT_EQ(attempt.run(), "");
+  EXPECT_THAT(attempt.log.lines, Contains(HasSubstr("WARNING: this clone has SELinux labels, and no setfiles")));
+  EXPECT_THAT(attempt.machine.calls,
+              Contains("set_attribute T/etc/modprobe.d/ka.conf security.selinux label of modprobe.d"));
+}
 
 TEST(CloneTest, ABootFileThatIsNotOnTheDiskFailsTheCloneByItsName) {
   Attempt attempt(sample());
@@ -1093,6 +1256,13 @@ TEST_F(RefusedTest, AFillTooSmallForItsData) {
 TEST_F(RefusedTest, ARawPartitionTooSmall) {
   Attempt attempt(with_blocks(8ull << 30));
   expect_refused(attempt, "fit the golden sda6: it needs about 8.0 GiB");
+}
+
+TEST_F(RefusedTest, ARawPartitionThatWouldLieElsewhere) {
+  wire::Manifest manifest = with_blocks(4);
+  std::get<storage::Blocks>(manifest.storage.nodes[6].what).start = 4096 * 512;
+  Attempt attempt(manifest);
+  expect_refused(attempt, "copy the golden sda6 block by block: it begins at sector 4096, and here it would at ");
 }
 
 TEST_F(RefusedTest, AFileSystemThatTheKernelLacks) {

@@ -82,7 +82,7 @@ TEST(FormatTest, MillionsOfSmallFilesGetTheirInodes) {
 
 TEST(FormatTest, TheDryRunAsksTheSameOfAFile) {
   const storage::Node ext = node(file_system("ext4"));
-  EXPECT_EQ(maker(ext).dry_run({ext, "/dev/sda5", 10 * gib}, "/tmp/empty").text(),
+  EXPECT_EQ(maker(ext).dry_run({ext, "/dev/sda5", {10 * gib}}, "/tmp/empty").text(),
             "mke2fs -n -q -F -t ext4 -U 0f2a2a5c-2a7c-4a53-9f0e-6f0a5f6f0a5f /tmp/empty 10485760k");
 }
 
@@ -95,7 +95,7 @@ TEST(FormatTest, SwapKeepsItsUuidAndLabel) {
 
 TEST(FormatTest, TheCheckChangesNothing) {
   const storage::Node ext = node(file_system("ext2"));
-  EXPECT_EQ(maker(ext).check({ext, "/dev/sda5", gib}).text(), "e2fsck -n /dev/sda5");
+  EXPECT_EQ(maker(ext).check({ext, "/dev/sda5", {gib}}).text(), "e2fsck -n /dev/sda5");
 }
 
 TEST(FormatTest, WhatIsCalledHowHere) {

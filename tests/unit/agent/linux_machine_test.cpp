@@ -45,7 +45,7 @@ TEST_F(LinuxMachineTest, OnlyBlockDevicesAreOpenedAndNothingIsMade) {
     } catch (const Error& error) {
       EXPECT_NE(std::string(error.what()).find(path), std::string::npos);
     }
-    EXPECT_THROW(machine_.device_sink(path), Error);
+    EXPECT_THROW(machine_.device_sink(path, 10), Error);
   }
   EXPECT_EQ(read_file(at("disk")), "0123456789");
   EXPECT_FALSE(read_file_if_any(at("none")));
@@ -116,7 +116,7 @@ TEST_F(LoopDeviceTest, ADiskThatSomebodyHasIsRefused) {
   UniqueFd other(::open(path_.c_str(), O_RDONLY | O_EXCL | O_CLOEXEC));  // as a mount has it
   ASSERT_TRUE(other.valid());
   for (auto open : {+[](LinuxMachine&m, const std::string&path) { m.claim_disk(path); },
-                    +[](LinuxMachine&m, const std::string&path) { m.device_sink(path); }}) {
+                    +[](LinuxMachine&m, const std::string&path) { m.device_sink(path, 1 << 20); }}) {
     try {
       open(machine_, path_);
       ADD_FAILURE();

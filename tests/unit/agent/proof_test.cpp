@@ -159,5 +159,28 @@ TEST_F(ProofTest, ItsMemoryIsFewBytesForAFile) {
   EXPECT_LT(proof.memory() / proof.files(), 100u);
 }
 
+TEST_F(ProofTest, OfADeviceWhatWasSentIsReadBackAndNothingElse) {
+  const std::string stream = wire::extent_header({0, 70'000}) + std::string(70'000, 'a') +
+                             wire::extent_header({100'000, 5}) + "bytes" + wire::extents_end(200'000);
+  std::string disk(200'000, 'o');
+  disk.replace(0, 70'000, 70'000, 'a').replace(100'000, 5, "bytes");
+  for (std::size_t damaged : {80'000u, 3u, 69'999u, 100'004u}) {
+    Proof proof(true);
+    copy(proof);
+    auto sink = proof.listen_raw(std::make_unique<BufferSink>(1 << 20), clone_.at("/disk"), 200'000);
+    for (std::size_t at = 0; at < stream.size(); at += 777)
+      get(sink->write(std::as_bytes(std::span(stream)).subspan(at, std::min<std::size_t>(777, stream.size() - at))));
+    get(sink->close());
+    std::string now = disk;
+    now[damaged] = 'x';
+    clone_.file("/disk", now);
+    const std::string why = read_back(proof, clone_.root());
+    if (damaged == 80'000u)
+      EXPECT_EQ(why, "");
+    else
+      EXPECT_THAT(why, HasSubstr("/disk back from the disk: what is read is not what was written"));
+  }
+}
+
 }  // namespace
 }  // namespace ka::agent

@@ -9,6 +9,7 @@
 #include "agent/client/client_target.h"
 #include "tests/unit/run_coroutine.h"
 #include "tests/unit/scratch.h"
+#include "wire/extents.h"
 
 namespace ka::agent {
 namespace {
@@ -139,6 +140,23 @@ TEST_F(SinkTest, WhatWentToStandardOutputIsSpent) {
   get(sink->write(bytes("x")));
   EXPECT_TRUE(out.spent());
   EXPECT_EQ(out.taken(), 1u);
+}
+
+// The start of a file system comes last: before that the disk has nothing that could be taken for one.
+TEST_F(SinkTest, ExtentsGoWhereTheyLieAndTheFirstBytesAreTheLast) {
+  const std::string old(20000, 'o'), first(5000, 'f');
+  const std::string stream = wire::extent_header({0, 5000}) + first + wire::extent_header({15000, 4}) + "data";
+  scratch_.file("/disk", old);
+  FileSink cut_off(io_, open("/disk", O_RDWR), "the disk", 20000);
+  EXPECT_THROW(take(cut_off, stream), Error);
+  EXPECT_EQ(scratch_.content("/disk").substr(0, 4096), old.substr(0, 4096));
+
+  FileSink whole(io_, open("/disk", O_RDWR), "the disk", 20000);
+  take(whole, stream + wire::extents_end(20000));
+  EXPECT_EQ(scratch_.content("/disk"), first + old.substr(0, 10000) + "data" + old.substr(0, 4996));
+
+  FileSink other(io_, open("/disk", O_RDWR), "the disk", 20001);
+  EXPECT_THROW(take(other, stream + wire::extents_end(20000)), Error);
 }
 
 }  // namespace

@@ -271,9 +271,30 @@ TEST_F(ServerPlan, RawPartitionsHaveSessionsOfTheirOwn) {
   EXPECT_EQ(storage::as<storage::Blocks>(plan.manifest.storage.at(plan.manifest.streams[0].of)).bytes, 800 * mib);
 }
 
+TEST_F(ServerPlan, OfARawPartitionWhatItIsFoundByStaysAsItIs) {
+  golden_.probes["sdb1"] = {"ntfs", "7A1C", "WIN", ""};
+  input_.options.raw_partitions = {"sdb1"};
+  {
+    const Plan plan = this->plan();
+    const auto& blocks = storage::as<storage::Blocks>(plan.manifest.storage.at("sdb1:fs"));
+    EXPECT_EQ(blocks.format, "ntfs");
+    EXPECT_EQ(blocks.start, mib);
+  }
+  input_.descs["sdb"] = wire::parse_desc("swap 10\nlinux 800\n", "desc");
+  EXPECT_THAT(refusal(), HasSubstr("-D sdb1: is of type 83, the desc gives it 82"));
+  input_.descs["sdb"] = wire::parse_desc("2: swap 10\n1: linux 800\n", "desc");
+  EXPECT_THAT(refusal(), HasSubstr("copy the golden sdb1 block by block: it begins at sector 2048"));
+  input_.descs["sdb"] = wire::parse_desc("gpt\nlinux 800\n", "desc");
+  EXPECT_THAT(refusal(), HasSubstr("-D sdb1: the desc makes another kind of partition table"));
+  input_.descs.clear();
+  input_.options.excluded = {"/mnt/win"};
+  also_mounted("40 26 8:17 / /mnt/win rw - fuseblk /dev/sdb1 rw\n");
+  EXPECT_THAT(refusal(), HasSubstr("-D sdb1: is mounted on /mnt/win; unmount it to copy it block by block"));
+}
+
 TEST_F(ServerPlan, RawPartitionsInUseAreRefused) {
   input_.options.raw_partitions = {"sda6"};
-  EXPECT_THAT(refusal(), HasSubstr("-D sda6: is mounted on /var; unmount it to copy it byte for byte"));
+  EXPECT_THAT(refusal(), HasSubstr("-D sda6: is mounted on /var; unmount it to copy it block by block"));
   input_.options.raw_partitions = {"sda2"};
   EXPECT_THAT(refusal(), HasSubstr("-D sda2: is the extended partition, or not in the desc"));
 }

@@ -20,11 +20,11 @@ class FileSourceTest : public testing::Test {
   FileSourceTest() { reap_children(io_); }
 
   // All that it gives; its error is thrown.
-  std::string read(const std::string& path) {
+  std::string read(const std::string& path) { return read(file_source(io_, path)); }
+  std::string read(std::unique_ptr<Source> source) {
     std::string got;
     std::exception_ptr failure;
     auto work = [&]() -> Awaitable<void> {
-      std::unique_ptr<Source> source = file_source(io_, path);
       std::vector<std::byte> room(100000);
       std::span<std::byte> space(room);
       for (;;) {
@@ -106,6 +106,24 @@ TEST_F(FileSourceTest, ASilentFifoStopsNothing) {
   asio::co_spawn(io_, tick, asio::detached);
   EXPECT_EQ(read(fifo), "late\n");
   EXPECT_EQ(ticks, 20);
+}
+
+TEST_F(FileSourceTest, ExtentsAreReadWithTheirPlaces) {
+  scratch_.file("/disk", "0123456789");
+  auto read_extents = [this](std::vector<wire::Extent> extents) {
+    ExtentsToRead what{std::move(extents), false};
+    auto find = [what]() -> Awaitable<ExtentsToRead> { co_return what; };
+    return read(extents_source(io_, scratch_.at("/disk"), 10, find));
+  };
+  EXPECT_EQ(read_extents({{2, 3}, {9, 1}}),
+            wire::extent_header({2, 3}) + "234" + wire::extent_header({9, 1}) + "9" + wire::extents_end(10));
+  EXPECT_EQ(read_extents({}), wire::extents_end(10));
+  EXPECT_THROW(read_extents({{8, 3}}), Error);
+  auto refuse = []() -> Awaitable<ExtentsToRead> {
+    throw Error("copy /dev/sda2", "Windows hibernates on it");
+    co_return ExtentsToRead();
+  };
+  EXPECT_THROW(read(extents_source(io_, scratch_.at("/disk"), 10, refuse)), Error);
 }
 
 }  // namespace

@@ -20,7 +20,7 @@ Manifest manifest() {
   var.uuid = "0f2a2a5c-2a7c-4a53-9f0e-6f0a5f6f0a5f";
   var.label = "my disk";
   storage::add_content(m.storage, "sda6", var);
-  storage::add_content(m.storage, "sda7", storage::Blocks{1, "7A1C-99E2", "STICK"});
+  storage::add_content(m.storage, "sda7", storage::Blocks{1, "7A1C-99E2", "STICK", "", 0});
   return m;
 }
 

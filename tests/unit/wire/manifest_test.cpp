@@ -61,7 +61,8 @@ Manifest sample() {
   storage::add_content(m.storage, "sda7",
                        storage::Blocks{40'000'000'000, "77aa",
                                        "donn\xe9"
-                                       "es"});
+                                       "es",
+                                       "ntfs", 3'670'016'000});
   m.mounts = {{"sda1:fs", "/", "acl,user_xattr"}, {"sda6:fs", "/var", "acl"}};
   m.streams = {{"kainstall3", "sda7:fs"}};
 

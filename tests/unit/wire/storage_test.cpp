@@ -112,7 +112,7 @@ class RandomStorage {
       if (p.role == Role::extended) continue;
       const std::uint64_t kind = below(4);
       if (kind == 0) storage_.nodes.push_back({on + ":fs", {on}, {}, Swap{"5a5a", "l\xe9"}});
-      if (kind == 1) storage_.nodes.push_back({on + ":fs", {on}, {}, Blocks{p.size.bytes, "", ""}});
+      if (kind == 1) storage_.nodes.push_back({on + ":fs", {on}, {}, Blocks{p.size.bytes, "", "", "", 0}});
       if (kind == 2) storage_.nodes.push_back({on + ":fs", {on}, {}, ext()});
     }
   }
@@ -292,6 +292,27 @@ TEST(StorageTest, WhatMayShrinkGivesWayByItsShareDownToWhatIsUsed) {
   EXPECT_EQ(placed(s, 8 * gib), "1:1+4000 2:4001+2000 3:6001+2190");
 }
 
+// What is found by its place stays there, or the clone is refused.
+TEST(StorageTest, WhatIsCopiedBlockByBlockStaysInItsPlace) {
+  Storage s = storage(gpt, {partition(1, linux_guid, 100), partition(2, linux_guid, 0)});
+  s.nodes.push_back({"sda2:fs", {"sda2"}, {}, Blocks{10 * mib, "", "", "ntfs", 101 * mib}});
+  auto why = [&s](std::uint32_t sector) {
+    try {
+      check_kept(s, place(s, {{"sda", {4 * gib, sector}}}));
+    } catch (const Error& error) {
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  EXPECT_EQ(why(512), "");
+  EXPECT_THAT(why(4096), HasSubstr("its disk has sectors of 512 bytes, this one of 4096"));
+  std::get<Blocks>(s.nodes.back().what).start = 100 * mib;
+  EXPECT_THAT(why(512), HasSubstr("copy the golden sda2 block by block: it begins at sector 204800, and here it would "
+                                  "at 206848"));
+  std::get<Blocks>(s.nodes.back().what).start = 0;
+  EXPECT_EQ(why(512), "");
+}
+
 // As --shrink has it: the fill and all that holds files give way, swap and copies of blocks never.
 TEST(StorageTest, OnASmallerDiskFilesGiveWayAndBlocksDoNot) {
   Storage s =
@@ -301,7 +322,7 @@ TEST(StorageTest, OnASmallerDiskFilesGiveWayAndBlocksDoNot) {
   files.used.bytes = 500 * mib;
   s.nodes.push_back({"sda1:fs", {"sda1"}, {}, files});
   s.nodes.push_back({"sda2:fs", {"sda2"}, {}, Swap{"5a5a", ""}});
-  s.nodes.push_back({"sda3:fs", {"sda3"}, {}, Blocks{1000 * mib, "", ""}});
+  s.nodes.push_back({"sda3:fs", {"sda3"}, {}, Blocks{1000 * mib, "", "", "", 0}});
   s.nodes.push_back({"sda4:fs", {"sda4"}, {}, files});
   std::uint64_t start = mib;
   for (std::size_t i = 2; i < 6; ++i) {
@@ -342,8 +363,8 @@ TEST(StorageTest, WhatAMachineMustNotHaveTwice) {
   EXPECT_THAT(borne(s), ElementsAre("sda:table PTUUID 59be1427", "sda1 PART_ENTRY_UUID 59be1427-01"));
   // An identifier that nobody gave; a volume id of what nobody here knows, as all sticks of one make have it.
   s = storage({Label::dos, "0x00000000", 0}, {partition(1, "83", 100), partition(2, "7", 100)});
-  s.nodes.push_back({"sda1:fs", {"sda1"}, {}, Blocks{mib, "7A1C-99E2", ""}});
-  s.nodes.push_back({"sda2:fs", {"sda2"}, {}, Blocks{mib, "01D5F0A2C3B4E5F6", ""}});
+  s.nodes.push_back({"sda1:fs", {"sda1"}, {}, Blocks{mib, "7A1C-99E2", "", "", 0}});
+  s.nodes.push_back({"sda2:fs", {"sda2"}, {}, Blocks{mib, "01D5F0A2C3B4E5F6", "", "", 0}});
   EXPECT_THAT(borne(s), ElementsAre("sda2:fs UUID 01d5f0a2c3b4e5f6"));
 }
 

@@ -1,0 +1,20 @@
+#pragma once
+/// The sessions that carry partitions block by block (-D).
+
+#include <memory>
+#include <string>
+
+#include "base/asio.h"
+#include "server/job/source.h"
+#include "server/plan/plan.h"
+
+namespace ka::server {
+
+/// Asks of each which of its blocks are used, before anybody waits, and notes in the plan how many bytes that makes;
+/// where it cannot be told, all are copied, with a warning. Throws Refusal of what must not be copied as it is.
+Awaitable<void> find_used_blocks(asio::io_context& io, Plan& plan, std::string stage2_root);
+
+/// Asks again, and sends them. `content`: a storage::Blocks of the plan; a copy, since it outlives the call.
+std::unique_ptr<Source> blocks_source(asio::io_context& io, std::string stage2_root, storage::Node content);
+
+}  // namespace ka::server
