@@ -107,7 +107,7 @@ class WindowsBeside(unittest.TestCase):
         self._assert_same_files(image, node.disks[0].path)
         self._assert_labels(node.disks[0].path)
         node.start("disk")
-        node.console.wait(r"system is up: (?!golden)\S+")
+        node.wait_up()
 
     def _fill(self, image: Path) -> None:
         there = {partition.number: partition for partition in disk.partitions(image)}

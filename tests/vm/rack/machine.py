@@ -163,7 +163,7 @@ class Machine:
         self._process.wait()
         return time.monotonic() - self.started
 
-    def wait_up(self, limit: float = 300) -> None:
+    def wait_up(self, limit: float = 900) -> None:
         """Until the tiny system that was cloned onto this machine is up, under the very name that the clone gave it."""
         given = re.findall(r"Host name is (\S+) \(golden node: (\S+)\)", self.console.text)
         if not given or given[-1][0] == given[-1][1]:

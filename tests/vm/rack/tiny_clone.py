@@ -50,7 +50,7 @@ class TinyGolden:
 
     def start(self) -> None:
         self.machine.start(self._boot)
-        self.console.wait(r"root@golden:~# ")
+        self.console.wait(r"root@golden:~# ", 900)
         if self._fetches:
             self.console.command("tftp -g -b 8192 -l /usr/sbin/ka-server -r ka-server 10.77.0.1 && "
                                  "chmod 755 /usr/sbin/ka-server")
