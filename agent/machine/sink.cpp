@@ -92,7 +92,7 @@ class Writer {
       if (fd_ < 0) throw Error::from_errno("open " + name_);
       return;
     }
-    if (from_ == FileSink::From::here) return;
+    if (from_ == FileSink::From::here || extents_) return;
     struct stat status {};
     const bool is_file = ::fstat(fd_, &status) == 0 && S_ISREG(status.st_mode);
     if ((is_file && ::ftruncate(fd_, 0) != 0) || ::lseek(fd_, 0, SEEK_SET) != 0)
