@@ -26,7 +26,7 @@ std::string file_name(const std::string& path) { return path.substr(path.rfind('
 
 void add_removable_path(CloneTree& clone, Log& log, const std::string& point, const boot::UefiWay& way) {
   const std::string folder = point + "/EFI/BOOT";
-  if (clone.exists(folder + "/BOOTX64.EFI")) return;
+  if (way.needs_its_entry() || clone.exists(folder + "/BOOTX64.EFI")) return;
   for (std::size_t i = 0; i < way.chain.size(); ++i) {
     const std::string& from = way.chain[i].path;
     const auto content = clone.read(from);
@@ -51,7 +51,8 @@ void start_without_fallback(Machine& machine, Log& log, const std::string& top, 
 
 void check_programs(const std::string& top, const std::string& point, const boot::UefiWay& way) {
   const std::string removable = "/EFI/BOOT/BOOTX64.EFI";
-  if (!is_there(top + removable)) throw Error("look for " + removable, "the disk does not have it");
+  if (!way.needs_its_entry() && !is_there(top + removable))
+    throw Error("look for " + removable, "the disk does not have it");
   for (const boot::Program& program : way.chain) {
     const auto inside = path_inside(program.path, point);
     if (!inside) continue;

@@ -9,8 +9,8 @@
 
 namespace ka::agent {
 
-/// \EFI\BOOT\BOOTX64.EFI, which firmware starts that knows no entry, made of the golden chain where it is not there.
-/// `point`: where the partition is mounted in the clone. Throws Error.
+/// \EFI\BOOT\BOOTX64.EFI, which firmware starts that knows no entry, made of the golden chain where it is not there and
+/// would start. `point`: where the partition is mounted in the clone. Throws Error.
 void add_removable_path(CloneTree& clone, Log& log, const std::string& point, const boot::UefiWay& way);
 
 /// Where NVRAM holds no entry, shim's fallback program beside that file would write one and restart, for ever on some
@@ -19,7 +19,8 @@ void add_removable_path(CloneTree& clone, Log& log, const std::string& point, co
 void start_without_fallback(Machine& machine, Log& log, const std::string& top, const std::string& point,
                             const boot::UefiWay& way);
 
-/// The programs below `top` are the golden ones, and \EFI\BOOT\BOOTX64.EFI is there. Throws Error naming what is not.
+/// The programs below `top` are the golden ones, and \EFI\BOOT\BOOTX64.EFI is there if the clone can start by it.
+/// Throws Error naming what is not.
 void check_programs(const std::string& top, const std::string& point, const boot::UefiWay& way);
 
 }  // namespace ka::agent

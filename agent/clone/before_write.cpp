@@ -41,6 +41,8 @@ Awaitable<void> look_at_firmware(Work& work) {
       co_await work.context.load_module(alias);
       work.machine.mount("efivarfs", efi_folder(work), "efivarfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "");
     } catch (const Error& error) {
+      // The golden kernel's command line is in its entry, and where none can be written, no clone starts.
+      if (work.manifest.boot.uefi->needs_its_entry()) throw;
       work.log.line(std::string(" - The firmware's variables cannot be seen: ") + error.what());
     }
   }

@@ -80,6 +80,9 @@ std::string BootableEnd::write_nvram() {
   std::string why = "this machine started by BIOS";
   if (is_uefi(work_))
     why = write_boot_entries(work_.machine, work_.log, efi_folder(work_), entries, work_.manifest.boot.order);
+  if (!why.empty() && is_uefi(work_) && work_.manifest.boot.uefi->needs_its_entry())
+    throw Error("write the clone's entry into the firmware's boot menu",
+                why + "; nothing else says with which command line its kernel starts");
   if (!why.empty())
     work_.log.line(" - No boot entry was written: " + why + ". By UEFI the clone starts by \\EFI\\BOOT\\BOOTX64.EFI");
   return why;

@@ -50,6 +50,9 @@ struct UefiWay {
   std::vector<Entry> entries;     ///< at least one; the first is the one that starts the clone
   std::vector<Program> chain;     ///< in the order in which they start each other: shim, GRUB
 
+  /// A kernel whose command line is in its entry (its root, its initrd): by \EFI\BOOT\BOOTX64.EFI it would panic.
+  bool needs_its_entry() const { return loader == Loader::stub && !entries.front().arguments.empty(); }
+
   bool operator==(const UefiWay&) const = default;
 };
 

@@ -151,6 +151,17 @@ TEST_F(EspTest, TheRemovablePathIsAddedWhereItLacks) {
   EXPECT_EQ(root_.content("/boot/efi/EFI/BOOT/BOOTX64.EFI"), "another");
 }
 
+TEST_F(EspTest, AKernelThatItsEntryTellsItsRootIsNotPutWhereNobodyTellsIt) {
+  way_.loader = boot::UefiWay::Loader::stub;
+  way_.entries = {{"sda1:fs", "\\EFI\\debian\\shimx64.efi", "golden", "root=UUID=1 initrd=initrd"}};
+  add_removable_path(clone_, log_, "/boot/efi", way_);
+  EXPECT_FALSE(clone_.exists("/boot/efi/EFI/BOOT"));
+  EXPECT_NO_THROW(check_programs(root_.at("/boot/efi"), "/boot/efi", way_));
+  way_.entries[0].arguments = "";  // a unified kernel has its own
+  add_removable_path(clone_, log_, "/boot/efi", way_);
+  EXPECT_EQ(root_.content("/boot/efi/EFI/BOOT/BOOTX64.EFI"), shim_);
+}
+
 TEST_F(EspTest, WithoutAnEntryNothingRestartsForEver) {
   root_.file("/boot/efi/EFI/BOOT/BOOTX64.EFI", shim_);
   start_without_fallback(machine_, log_, root_.at("/boot/efi"), "/boot/efi", way_);
