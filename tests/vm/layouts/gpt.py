@@ -5,6 +5,7 @@ from rack.disk import BIOS_BOOT
 from rack.layouts import Clone
 from rack.tiny import Layout
 
+LONG = True
 LAYOUT = Layout("tiny-gpt.img", "gpt", 62,
                 f'partition3: start=1MiB, size=1MiB, type={BIOS_BOOT}, attrs="RequiredPartition"\n'
                 'partition2: size=6MiB, type=S\n'

@@ -4,6 +4,7 @@ again after NVRAM was lost."""
 from rack.layouts import Clone
 from rack.tiny import Layout
 
+LONG = True
 LAYOUT = Layout("tiny-uefi.img", "gpt", 92,
                 'partition1: start=1MiB, size=20MiB, type=U, name="EFI System Partition"\n'
                 "partition2: size=6MiB, type=S\n"
