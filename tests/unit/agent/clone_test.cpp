@@ -336,6 +336,7 @@ class FakeMachine final : public Machine {
     if (!esp_program.empty()) {
       for (const char* name : {"shimx64.efi", "grubx64.efi"})
         target_.file("/boot/efi/EFI/debian/"s + name, esp_program);
+      target_.file("/boot/efi/EFI/debian/initrd", cpio_of(initrd_));
     }
     if (selinux) {
       target_.file("/etc/selinux/config", "SELINUX=enforcing\nSELINUXTYPE=targeted\n");
@@ -913,6 +914,26 @@ TEST(CloneTest, ByUefiTheProgramsComeLast) {
     EXPECT_LT(at("start tar"), at("efivars/Boot0000"));
     EXPECT_LT(at("efivars/Boot0000"), at("rename T-staged/vda1/KA.NEW/EFI"));
   }
+}
+
+// Nothing but its entry tells such a kernel its root: a clone whose firmware takes no entry is none.
+TEST(CloneTest, AKernelThatItsEntryTellsItsRootNeedsTheEntry) {
+  wire::Manifest manifest = with_esp_and_xfs();
+  manifest.boot.uefi->loader = boot::UefiWay::Loader::stub;
+  manifest.boot.uefi->chain.resize(1);
+  const auto& root = storage::as<storage::Xfs>(manifest.storage.at("sda2:fs"));
+  manifest.boot.uefi->entries[0].arguments = "root=UUID=" + root.uuid + " initrd=\\EFI\\debian\\initrd";
+  Attempt whole(manifest);
+  ASSERT_EQ(whole.run(), "");
+  EXPECT_FALSE(std::filesystem::exists(whole.target.root() + "-staged/vda1/EFI/BOOT"));
+
+  const auto& calls = whole.machine.calls;
+  auto writes_entry = [](const std::string& call) { return call.find("efivars/Boot") != std::string::npos; };
+  Attempt refused(manifest);
+  refused.machine.fail_at = static_cast<int>(std::find_if(calls.begin(), calls.end(), writes_entry) - calls.begin());
+  EXPECT_THAT(refused.run(), AllOf(HasSubstr("injected"), HasSubstr("with which command line its kernel starts")));
+  EXPECT_EQ(refused.machine.boot_code(), unfinished_boot_code());
+  EXPECT_FALSE(std::filesystem::exists(refused.target.root() + "-staged/vda1/EFI"));
 }
 
 // What is there keeps its label; what is new gets the policy's, or else its directory's.
