@@ -46,6 +46,9 @@ build/%/build.ninja: | build-packages
 	@echo "Configuring $*$(if $(filter musl%,$*), (a C++ library for musl is made first: a minute or two))"
 	@cmake --preset $* > build/$*.log 2>&1 || { cat build/$*.log; rm -f $@; exit 1; }
 
+# Their compiler is one of them.
+build/sanitize/build.ninja: | check-packages
+
 # The kernel of the nodes, and its modules: Debian's newest (when it was fetched) unless both are named.
 KERNEL =
 MODULES = $(if $(KERNEL),/lib/modules/$(patsubst vmlinuz-%,%,$(notdir $(KERNEL))))
@@ -116,14 +119,14 @@ uninstall:
 # The programs' build has long steps on one processor, and downloads: the tests' own build goes on meanwhile.
 check:
 	@scripts/need $(package_groups:-packages=)
-	@$(MAKE) -j2 images build-tests
+	@$(MAKE) -j3 initramfs stage2 build-tests
 	@ctest --preset sanitize
 
 .PHONY: build-tests
 build-tests: build/sanitize/build.ninja
 	@cmake --build --preset sanitize --target all fuzzers
 
-check-matrix: images pxe-packages rack-packages check-packages build/sanitize/build.ninja
+check-matrix: images pxe-packages rack-packages build/sanitize/build.ninja
 	@cmake --build --preset sanitize --target build.ninja
 	@rm -rf build/vm/layouts
 	@ctest --preset matrix; failed=$$?; tests/vm/layouts-page && exit $$failed
@@ -146,7 +149,7 @@ format: check-packages
 	@tests/house/format.sh --fix .
 
 # clang-tidy over all sources of the products, which takes many minutes.
-tidy: check-packages build/sanitize/build.ninja
+tidy: build/sanitize/build.ninja
 	@tests/house/tidy.py . build/sanitize
 
 # Simulated chains, seed after seed, until it is interrupted or one goes wrong.
