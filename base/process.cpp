@@ -147,6 +147,17 @@ int become(const Command& command, char* const* argv, char* const* environment, 
   return errno;
 }
 
+int status_of(const std::function<void()>& body) {
+  try {
+    body();
+    return 0;
+  } catch (const std::exception& error) {
+    const std::string text = std::string(error.what()) + "\n";
+    (void)!::write(STDERR_FILENO, text.data(), text.size());
+    return 1;
+  }
+}
+
 // What exec would close, and sockets: a body must keep no connection or port of this process open.
 void close_what_a_body_must_not_have(int kept) {
   for (const std::string& name : list_directory("/proc/self/fd")) {
@@ -211,7 +222,7 @@ Process::Process(asio::io_context& io, const Command& command, unsigned with) : 
     int why = become(command, argv.data(), envp.data(), in ? in->read.get() : -1, out_fd, err_fd);
     if (why == 0) {
       close_what_a_body_must_not_have(command.body_keeps);  // the end of the pipe for failures, too: it has begun
-      ::_exit(command.body());
+      ::_exit(status_of(command.body));
     }
     (void)!::write(failure.write.get(), &why, sizeof why);
     ::_exit(127);

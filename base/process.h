@@ -24,9 +24,10 @@ struct Command {
   bool new_session = false;              ///< setsid(2), so that a signal to the group reaches all it starts
   std::chrono::seconds limit{0};         ///< run() and the like end it then, with an Error; 0: none
   std::string controlling_terminal;      ///< opened as stdin, stdout, stderr of a new session; empty: none
-  /// Runs in the child instead of a program, with this process's stdin and memory as they are at the start; its result
-  /// is the exit status. For calls that may wait long: it must not touch Asio. argv is only what it is called then.
-  std::function<int()> body;
+  /// Runs in the child instead of a program, with this process's stdin and memory as they are at the start. What it
+  /// throws (std::exception) is a line on standard error and status 1. For calls that may wait long: it must not touch
+  /// Asio. argv is only what it is called then.
+  std::function<void()> body;
   int body_keeps = -1;  ///< a descriptor that stays open for the body; others that are sockets or close at exec do not
 
   std::string text() const;  ///< the words, joined by blanks, for messages

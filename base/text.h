@@ -33,6 +33,9 @@ std::string printable(std::string_view text);
 /// \ooo, as mountinfo and fstab write blanks and backslashes of names, made bytes again; anything else stays.
 std::string unescape_octal(std::string_view text);
 
+/// ASCII letters made small.
+std::string lowered(std::string_view text);
+
 /// "12.3 MiB", "640 KiB": for people, not for parsing.
 std::string format_size(std::uint64_t bytes);
 

@@ -1,7 +1,6 @@
 #include "wire/racks.h"
 
 #include <algorithm>
-#include <cctype>
 #include <optional>
 
 #include "base/error.h"
@@ -20,8 +19,7 @@ std::optional<std::string> parse_card(std::string_view text) {
     if (octet.size() != 2 || !parse_unsigned(octet, 16)) return std::nullopt;
     card += (card.empty() ? "" : ":") + std::string(octet);
   }
-  for (char& c : card) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return card;
+  return lowered(card);
 }
 
 struct Span {

@@ -209,6 +209,17 @@ std::size_t Proof::memory() const {
 
 // ---- At the end
 
+std::uint64_t Proof::add_piece(int fd, std::uint64_t at, std::uint64_t most, const std::string& path) {
+  const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(read_size, most));
+  const ssize_t got = ::pread(fd, room_.get(), size, static_cast<off_t>(at));
+  if (got < 0 && errno == EINTR) return 0;
+  if (got < 0) throw Error::from_errno("read /" + escape_bytes(path) + " back from the disk");
+  if (got == 0) throw Error("read /" + escape_bytes(path) + " back from the disk", "it is shorter than it was");
+  content_.add(at, {room_.get(), static_cast<std::size_t>(got)});
+  bytes_read_ += static_cast<std::uint64_t>(got);
+  return static_cast<std::uint64_t>(got);
+}
+
 ContentDigest::Value Proof::digest_of(int fd, std::uint64_t size, const std::string& path) {
   if (!room_) room_ = std::make_unique_for_overwrite<std::byte[]>(read_size);
   ::posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
@@ -222,19 +233,8 @@ ContentDigest::Value Proof::digest_of(int fd, std::uint64_t size, const std::str
       bytes_read_ += static_cast<std::uint64_t>(data) - at;
       at = static_cast<std::uint64_t>(data);
     }
-    ssize_t got = 1;
-    for (std::uint64_t stretch = 0; stretch < (64u << 20) && at < size; stretch += static_cast<std::uint64_t>(got)) {
-      got = ::pread(fd, room_.get(), read_size, static_cast<off_t>(at));
-      if (got < 0 && errno == EINTR)
-        got = 0;
-      else if (got < 0)
-        throw Error::from_errno("read /" + escape_bytes(path) + " back from the disk");
-      else if (got == 0)
-        throw Error("read /" + escape_bytes(path) + " back from the disk", "it is shorter than it was");
-      content_.add(at, {room_.get(), static_cast<std::size_t>(got)});
-      at += static_cast<std::uint64_t>(got);
-      bytes_read_ += static_cast<std::uint64_t>(got);
-    }
+    for (const std::uint64_t begin = at; at < begin + (64u << 20) && at < size;)
+      at += add_piece(fd, at, read_size, path);
     ::posix_fadvise(fd, 0, static_cast<off_t>(at), POSIX_FADV_DONTNEED);
   }
   return content_.value(size);
@@ -243,18 +243,9 @@ ContentDigest::Value Proof::digest_of(int fd, std::uint64_t size, const std::str
 ContentDigest::Value Proof::digest_of(int fd, const Raw& raw) {
   if (!room_) room_ = std::make_unique_for_overwrite<std::byte[]>(read_size);
   content_.reset();
-  for (const wire::Extent& extent : raw.extents) {
-    for (std::uint64_t done = 0; done < extent.size;) {
-      const auto most = static_cast<std::size_t>(std::min<std::uint64_t>(read_size, extent.size - done));
-      const ssize_t got = ::pread(fd, room_.get(), most, static_cast<off_t>(extent.offset + done));
-      if (got < 0 && errno == EINTR) continue;
-      if (got < 0) throw Error::from_errno("read " + raw.device + " back from the disk");
-      if (got == 0) throw Error("read " + raw.device + " back from the disk", "it is shorter than it was");
-      content_.add(extent.offset + done, {room_.get(), static_cast<std::size_t>(got)});
-      done += static_cast<std::uint64_t>(got);
-      bytes_read_ += static_cast<std::uint64_t>(got);
-    }
-  }
+  for (const wire::Extent& extent : raw.extents)
+    for (std::uint64_t done = 0; done < extent.size;)
+      done += add_piece(fd, extent.offset + done, extent.size - done, raw.device.substr(1));
   return content_.value(raw.size);
 }
 

@@ -84,6 +84,8 @@ class Proof {
   void add(const std::string& path, const Note& note);
   void walk(const std::string& root, const std::string& directory);
   Note look_at(int directory, const std::string& name, const std::string& path);
+  /// What is read at that place, a piece of it, goes to content_; its size, 0 if a signal came.
+  std::uint64_t add_piece(int fd, std::uint64_t at, std::uint64_t most, const std::string& path);
   ContentDigest::Value digest_of(int fd, std::uint64_t size, const std::string& path);
   ContentDigest::Value digest_of(int fd, const Raw& raw);
 

@@ -12,13 +12,6 @@ bool apply(CloneTree& clone, Log& log, const std::string& file, const Rewritten&
   return true;
 }
 
-std::string lowered(std::string_view text) {
-  std::string result(text);
-  for (char& c : result)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return result;
-}
-
 std::string_view unquoted(std::string_view text) {
   text = trim(text);
   bool quoted = text.size() >= 2 && text.front() == text.back() && (text.front() == '"' || text.front() == '\'');

@@ -19,9 +19,6 @@ struct Rewritten {
 /// Logs the changes and warnings under the file's name, and writes it if anything changed. True then.
 bool apply(CloneTree& clone, Log& log, const std::string& file, const Rewritten& rewritten);
 
-/// ASCII letters made small.
-std::string lowered(std::string_view text);
-
 /// Without the blanks around it, and without a pair of quotes around that.
 std::string_view unquoted(std::string_view text);
 

@@ -47,22 +47,9 @@ class Writer {
   Writer(std::string name, int fd, std::uint64_t size)
       : name_(std::move(name)), fd_(fd), from_(FileSink::From::start), extents_(size) {}
 
-  // The exit status; the reason of a failure is on standard error.
-  int run() {
+  void run() {
     ::signal(SIGPIPE, SIG_IGN);
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // without its parent it would take the end of its input for the end
-    try {
-      copy();
-      return 0;
-    } catch (const std::exception& error) {
-      const std::string text = std::string(error.what()) + "\n";
-      (void)!::write(STDERR_FILENO, text.data(), text.size());
-      return 1;
-    }
-  }
-
- private:
-  void copy() {
     std::vector<char> room(piece);
     bool begun = false;
     for (;;) {
@@ -86,6 +73,7 @@ class Writer {
     if (::close(fd_) != 0) throw Error::from_errno("close " + name_);
   }
 
+ private:
   void begin() {
     if (fd_ < 0) {
       fd_ = ::open(name_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOCTTY | O_CLOEXEC, 0644);
@@ -162,7 +150,7 @@ class Writer {
 template <typename What>
 Command writer_of(const std::string& name, int fd, What what) {
   Command command({"write", name});
-  command.body = [name, fd, what] { return Writer(name, fd, what).run(); };
+  command.body = [name, fd, what] { Writer(name, fd, what).run(); };
   command.body_keeps = fd;
   return command;
 }

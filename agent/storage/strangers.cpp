@@ -1,7 +1,6 @@
 #include "agent/storage/strangers.h"
 
 #include <algorithm>
-#include <cctype>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -22,11 +21,6 @@ const char* const look = R"(for device; do
   [ $? -ne 8 ] || wipefs --noheadings --output UUID "$device" | while read -r uuid; do echo "UUID=$uuid"; done
 done
 )";
-
-std::string lower_case(std::string text) {
-  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return text;
-}
 
 class Strangers {
  public:
@@ -91,7 +85,7 @@ class Strangers {
     int count = 0;
     for (const Borne& borne : seen.borne) {
       auto same = [&borne](const storage::Identity& identity) {
-        return identity.tag == borne.tag && identity.value == lower_case(borne.value);
+        return identity.tag == borne.tag && identity.value == lowered(borne.value);
       };
       const auto ours = std::find_if(ours_.begin(), ours_.end(), same);
       if (ours == ours_.end() || ++count > most) continue;

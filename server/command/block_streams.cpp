@@ -20,24 +20,22 @@ Awaitable<UsedBlocks> look_at(asio::io_context& io, std::string stage2_root, sto
 Awaitable<void> find_used_blocks(asio::io_context& io, Plan& plan, std::string stage2_root) {
   std::vector<std::string> refusals;
   for (const wire::Stream& stream : plan.manifest.streams) {
-    for (storage::Node& node : plan.manifest.storage.nodes) {
-      if (node.id != stream.of) continue;
-      UsedBlocks used;
-      try {
-        used = co_await look_at(io, stage2_root, node);
-      } catch (const Error& error) {
-        refusals.push_back("-D " + node.on.front() + ": " + error.what());
-        continue;
-      }
-      auto& blocks = std::get<storage::Blocks>(node.what);
-      if (!used.why_all.empty()) {
-        plan.warnings.push_back("-D " + node.on.front() + " (" + blocks.format + "): all blocks are copied, since " +
-                                used.why_all);
-        blocks.format.clear();
-      }
-      std::uint64_t& bytes = plan.expected_blocks[node.id];
-      for (const wire::Extent& extent : used.extents) bytes += extent.size;
+    storage::Node& node = plan.manifest.storage.at(stream.of);
+    UsedBlocks used;
+    try {
+      used = co_await look_at(io, stage2_root, node);
+    } catch (const Error& error) {
+      refusals.push_back("-D " + node.on.front() + ": " + error.what());
+      continue;
     }
+    auto& blocks = std::get<storage::Blocks>(node.what);
+    if (!used.why_all.empty()) {
+      plan.warnings.push_back("-D " + node.on.front() + " (" + blocks.format + "): all blocks are copied, since " +
+                              used.why_all);
+      blocks.format.clear();
+    }
+    std::uint64_t& bytes = plan.expected_blocks[node.id];
+    for (const wire::Extent& extent : used.extents) bytes += extent.size;
   }
   if (!refusals.empty()) throw Refusal(refusals, plan.warnings);
 }

@@ -18,11 +18,6 @@ namespace {
 constexpr std::size_t largest_program = 256u << 20;  // a unified kernel image with all in it
 const char* const removable_path = "\\EFI\\BOOT\\BOOTX64.EFI";
 
-std::string lower(std::string text) {
-  for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  return text;
-}
-
 std::string file_name(const std::string& path) { return path.substr(path.find_last_of("\\/") + 1); }
 
 // "\EFI\debian\shimx64.efi" on "/boot/efi" is "/boot/efi/EFI/debian/shimx64.efi".
@@ -54,7 +49,7 @@ std::optional<boot::UefiWay::Loader> add_program(UefiLoader& loader, const std::
 }
 
 bool is_shim(const boot::Program& program) {
-  return boot::has_component(program.sbat, "shim") || lower(file_name(program.path)).starts_with("shim");
+  return boot::has_component(program.sbat, "shim") || lowered(file_name(program.path)).starts_with("shim");
 }
 
 // Reads the programs that start each other, and finds out what the last one is.
@@ -73,7 +68,7 @@ void follow(UefiLoader& loader, const std::string& root, const Esp& esp) {
   const boot::Program& last = loader.chain.back();
   if (kind)
     loader.kind = *kind;
-  else if (!boot::has_component(last.sbat, "grub") && !lower(file_name(last.path)).starts_with("grub") &&
+  else if (!boot::has_component(last.sbat, "grub") && !lowered(file_name(last.path)).starts_with("grub") &&
            !boot::same_path(loader.entry.path, removable_path))
     loader.why_not = last.path + " is not known: it is neither GRUB nor shim";
 }
@@ -109,7 +104,7 @@ std::vector<boot::LoadOption> nvram_entries(const std::string& root) {
 }
 
 bool is_on(const boot::LoadOption& option, const Esp& esp) {
-  return lower(option.drive->identity) == lower(esp.identity) && option.drive->number == esp.number;
+  return lowered(option.drive->identity) == lowered(esp.identity) && option.drive->number == esp.number;
 }
 
 std::vector<UefiLoader> named_by_csv(const std::string& root, const Esp& esp) {
@@ -117,7 +112,7 @@ std::vector<UefiLoader> named_by_csv(const std::string& root, const Esp& esp) {
   for (const std::string& vendor : list_directory(root + esp.point + "/EFI")) {
     const std::string folder = root + esp.point + "/EFI/" + vendor;
     for (const std::string& name : list_directory(folder)) {
-      if (lower(name) != "bootx64.csv") continue;
+      if (lowered(name) != "bootx64.csv") continue;
       for (const boot::LoadOption& option : boot::parse_boot_csv(read_file_if_any(folder + "/" + name).value_or("")))
         loaders.push_back(
             loader_of(root, esp, {"", "\\EFI\\" + vendor + "\\" + option.path, option.label, option.arguments}));

@@ -55,82 +55,60 @@ class PipeSource : public Source {
   std::shared_ptr<PipedProcess> program_;
 };
 
-// In the child, with its standard output and standard error. splice(2) hands on the pages of a file without a copy;
-// what cannot be spliced (a terminal, some file systems) is read and written.
-int copy_file_out(const std::string& path) {
-  auto failed = [&](const char* doing) {
-    const std::string text = Error::from_errno(doing + path).what() + std::string("\n");
-    (void)!::write(STDERR_FILENO, text.data(), text.size());
-    return 1;
-  };
+// In the child, with its standard output. splice(2) hands on the pages of a file without a copy; what cannot be spliced
+// (a terminal, some file systems) is read and written.
+void copy_file_out(const std::string& path) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return failed("open ");
+  if (fd < 0) throw Error::from_errno("open " + path);
   ::posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
   for (;;) {
     const ssize_t size = ::splice(fd, nullptr, STDOUT_FILENO, nullptr, piece, SPLICE_F_MOVE | SPLICE_F_MORE);
-    if (size == 0) return 0;
+    if (size == 0) return;
     if (size < 0 && errno == EINVAL) break;
-    if (size < 0 && errno != EINTR) return failed("read ");
+    if (size < 0 && errno != EINTR) throw Error::from_errno("read " + path);
   }
   std::vector<char> room(piece);
   for (;;) {
     ssize_t size = ::read(fd, room.data(), room.size());
-    if (size == 0) return 0;
-    if (size < 0 && errno != EINTR) return failed("read ");
+    if (size == 0) return;
+    if (size < 0 && errno != EINTR) throw Error::from_errno("read " + path);
     for (const char* at = room.data(); size > 0;) {
       const ssize_t written = ::write(STDOUT_FILENO, at, static_cast<std::size_t>(size));
-      if (written < 0 && errno != EINTR) return failed("hand on ");
+      if (written < 0 && errno != EINTR) throw Error::from_errno("hand on " + path);
       if (written > 0) at += written, size -= written;
     }
   }
 }
 
 // Likewise.
-int copy_extents_out(const std::string& path, const ExtentsToRead& what, std::uint64_t size) {
-  try {
-    const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | (what.alone ? O_EXCL : 0)));
-    if (!fd.valid() && errno == EBUSY) throw Error("open " + path, "it is in use; was it mounted meanwhile?");
-    if (!fd.valid()) throw Error::from_errno("open " + path);
-    for (const wire::Extent& extent : what.extents) {
-      write_all(STDOUT_FILENO, wire::extent_header(extent), "what was read of " + path);
-      for (std::uint64_t done = 0; done < extent.size;) {
-        auto from = static_cast<off_t>(extent.offset + done);
-        const ssize_t some =
-            ::splice(fd.get(), &from, STDOUT_FILENO, nullptr, std::min<std::uint64_t>(piece, extent.size - done),
-                     SPLICE_F_MOVE | SPLICE_F_MORE);
-        if (some < 0 && errno == EINTR) continue;
-        if (some < 0) throw Error::from_errno("read " + path);
-        if (some == 0) throw Error("read " + path, "it ends at byte " + std::to_string(from));
-        done += static_cast<std::uint64_t>(some);
-      }
+void copy_extents_out(const std::string& path, const ExtentsToRead& what, std::uint64_t size) {
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | (what.alone ? O_EXCL : 0)));
+  if (!fd.valid() && errno == EBUSY) throw Error("open " + path, "it is in use; was it mounted meanwhile?");
+  if (!fd.valid()) throw Error::from_errno("open " + path);
+  for (const wire::Extent& extent : what.extents) {
+    write_all(STDOUT_FILENO, wire::extent_header(extent), "what was read of " + path);
+    for (std::uint64_t done = 0; done < extent.size;) {
+      auto from = static_cast<off_t>(extent.offset + done);
+      const ssize_t some = ::splice(fd.get(), &from, STDOUT_FILENO, nullptr,
+                                    std::min<std::uint64_t>(piece, extent.size - done), SPLICE_F_MOVE | SPLICE_F_MORE);
+      if (some < 0 && errno == EINTR) continue;
+      if (some < 0) throw Error::from_errno("read " + path);
+      if (some == 0) throw Error("read " + path, "it ends at byte " + std::to_string(from));
+      done += static_cast<std::uint64_t>(some);
     }
-    write_all(STDOUT_FILENO, wire::extents_end(size), "what was read of " + path);
-    return 0;
-  } catch (const std::exception& error) {
-    const std::string text = std::string(error.what()) + "\n";
-    (void)!::write(STDERR_FILENO, text.data(), text.size());
-    return 1;
   }
+  write_all(STDOUT_FILENO, wire::extents_end(size), "what was read of " + path);
 }
 
 Command reader_of(const std::string& path) {
   Command command({"read", path});
-  command.body = [path] { return copy_file_out(path); };
+  command.body = [path] { copy_file_out(path); };
   return command;
 }
 
 Command writer_of(const std::string& doing, std::function<std::string()> work) {
   Command command({doing});
-  command.body = [work = std::move(work)] {
-    try {
-      write_all(STDOUT_FILENO, work(), "what was found");
-      return 0;
-    } catch (const std::exception& error) {
-      const std::string text = std::string(error.what()) + "\n";
-      (void)!::write(STDERR_FILENO, text.data(), text.size());
-      return 1;
-    }
-  };
+  command.body = [work = std::move(work)] { write_all(STDOUT_FILENO, work(), "what was found"); };
   return command;
 }
 
@@ -168,7 +146,7 @@ class ExtentsSource final : public Source {
       if (state->stopped) throw Error("read " + state->path, "it was stopped");
       Command command({"read", state->path});
       command.body = [path = state->path, size = state->size, what = std::move(what)] {
-        return copy_extents_out(path, what, size);
+        copy_extents_out(path, what, size);
       };
       state->reader = std::make_unique<ChildSource>(state->io, command);
     }

@@ -134,9 +134,7 @@ class DriveAdder {
     for (const Node* p : storage_.on(table_of(drive).id)) {
       const Node* content = storage::content_of(storage_, *p);
       if (!content || !storage::rule(*content).holds_files) continue;
-      auto same = [p](const Node& node) { return node.id == p->id; };
-      Node& partition = *std::find_if(storage_.nodes.begin(), storage_.nodes.end(), same);
-      std::get<Partition>(partition.what).size.shrinks = true;
+      std::get<Partition>(storage_.at(p->id).what).size.shrinks = true;
     }
   }
 

@@ -1,4 +1,5 @@
 #include "base/text.h"
+#include "wire/storage/content.h"
 #include "wire/storage/kinds.h"
 #include "wire/storage/superblock.h"
 
@@ -22,11 +23,6 @@ std::string text(const Node& node) {
          format_size(blocks.bytes);
 }
 
-Names names(const Storage&, const Node& node) {
-  const Blocks& blocks = as<Blocks>(node);
-  return {.uuid = blocks.uuid, .label = blocks.label, .part_uuid = {}, .part_label = {}};
-}
-
 // The 32 bits of a FAT's volume id are no identity by themselves: makers of sticks and images use the same one for all.
 // A FAT that the system knows by it is mounted, and no copy of blocks.
 std::vector<Identity> identities(const Storage&, const Node& node) {
@@ -44,7 +40,7 @@ const Rule blocks_rule = {.kind = "blocks",
                           .sort = Sort::content,
                           .text = text,
                           .check = check,
-                          .names = names,
+                          .names = content_names<Blocks>,
                           .room = room,
                           .need = need,
                           .hand_out = nullptr,

@@ -1,5 +1,5 @@
 #pragma once
-/// What the rules of all file systems have in common: each has a UUID, a label and files.
+/// What the rules of contents have in common: each has a UUID and a label, and a file system has files.
 
 #include <bit>
 #include <cstdint>

@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "base/text.h"
+#include "wire/storage/content.h"
 #include "wire/storage/kinds.h"
 
 namespace ka::storage {
@@ -70,11 +71,7 @@ void check(const Where& where) {
     return n != 0 && (n < low || n > high || (n & (n - 1)) != 0);
   };
   if (!is_ext(e.version)) where.fail("version", "\"" + escape_bytes(e.version) + "\" is not ext2, ext3 or ext4");
-  where.uuid("uuid", e.uuid);
-  where.label("label", e.label);
-  where.size("used.bytes", e.used.bytes);
-  where.size("used.inodes", e.used.inodes);
-  where.size("used.later", e.used.later);
+  check_content(where, e);
   if (impossible(e.block_size, 512, 65536)) where.fail("block_size", std::to_string(e.block_size) + " is impossible");
   if (impossible(e.inode_size, 128, 65536)) where.fail("inode_size", std::to_string(e.inode_size) + " is impossible");
   if (e.blocks > largest_size || e.reserved_blocks > e.blocks / 2)
@@ -83,11 +80,6 @@ void check(const Where& where) {
 }
 
 std::string text(const Node& node) { return as<Ext>(node).version; }
-
-Names names(const Storage&, const Node& node) {
-  const Ext& e = as<Ext>(node);
-  return {.uuid = e.uuid, .label = e.label, .part_uuid = {}, .part_label = {}};
-}
 
 // Some are no more than what a file system went through.
 std::vector<std::string> features(const Node& node) {
@@ -143,7 +135,7 @@ const Rule ext_rule = {.kind = "ext",
                        .sort = Sort::content,
                        .text = text,
                        .check = check,
-                       .names = names,
+                       .names = content_names<Ext>,
                        .room = room,
                        .need = need,
                        .hand_out = nullptr,

@@ -85,11 +85,7 @@ void gpt_check_partition(const Table& table, const Partition& p, const Where& wh
   if (p.active) where.fail("active", "a GPT keeps none");
 }
 
-std::string gpt_part_uuid(const Table&, const Partition& p) {
-  std::string text = p.guid;
-  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return text;
-}
+std::string gpt_part_uuid(const Table&, const Partition& p) { return lowered(p.guid); }
 
 // In the order of Label.
 const LabelRule rules[] = {

@@ -1,6 +1,6 @@
-#include <cctype>
 #include <iterator>
 
+#include "base/text.h"
 #include "wire/storage/kinds.h"
 
 namespace ka::storage {
@@ -27,8 +27,7 @@ std::vector<Identity> identities_of(const Storage& storage, const Node& node) {
     found = {{"UUID", "UUID", names.uuid}, {"PART_ENTRY_UUID", "partition UUID", names.part_uuid}};
   }
   std::erase_if(found, [](const Identity& identity) { return identity.value.empty(); });
-  for (Identity& identity : found)
-    for (char& c : identity.value) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  for (Identity& identity : found) identity.value = lowered(identity.value);
   return found;
 }
 

@@ -1,6 +1,7 @@
 #include "wire/storage/storage.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -17,6 +18,8 @@ const Node& Storage::at(std::string_view id) const {
   if (const Node* node = find(id)) return *node;
   throw Error("look for " + escape_bytes(id), "it is not part of the golden machine's storage");
 }
+
+Node& Storage::at(std::string_view id) { return const_cast<Node&>(std::as_const(*this).at(id)); }
 
 std::vector<const Node*> Storage::on(const Id& id) const {
   std::vector<const Node*> found;

@@ -305,8 +305,9 @@ struct Node {
 struct Storage {
   std::vector<Node> nodes;
 
-  const Node* find(std::string_view id) const;      ///< nullptr: none
-  const Node& at(std::string_view id) const;        ///< throws Error
+  const Node* find(std::string_view id) const;  ///< nullptr: none
+  const Node& at(std::string_view id) const;    ///< throws Error
+  Node& at(std::string_view id);
   std::vector<const Node*> on(const Id& id) const;  ///< what stands on it, in the order of the list
 
   bool operator==(const Storage&) const = default;

@@ -1,3 +1,4 @@
+#include "wire/storage/content.h"
 #include "wire/storage/kinds.h"
 
 namespace ka::storage {
@@ -12,16 +13,11 @@ void check(const Where& where) {
 
 std::string text(const Node&) { return "swap"; }
 
-Names names(const Storage&, const Node& node) {
-  const Swap& swap = as<Swap>(node);
-  return {.uuid = swap.uuid, .label = swap.label, .part_uuid = {}, .part_label = {}};
-}
-
 std::uint64_t room(const Node&, const Ground& ground) { return ground.bytes; }
 std::uint64_t need(const Node&) { return mib; }
 
 }  // namespace
 
-const Rule swap_rule = {"swap", Sort::content, text, check, names, room, need, nullptr};
+const Rule swap_rule = {"swap", Sort::content, text, check, content_names<Swap>, room, need, nullptr};
 
 }  // namespace ka::storage
