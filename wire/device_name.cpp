@@ -45,7 +45,8 @@ bool same_number(std::string_view a, std::string_view b) {
 bool is_called(const storage::Node& device, const storage::Names& names, const DeviceName& name) {
   const std::string& value = name.value;
   switch (name.kind) {
-    case Kind::device: return value == device.id;
+    case Kind::device:
+      return value == device.id || std::find(names.paths.begin(), names.paths.end(), value) != names.paths.end();
     case Kind::uuid: return !names.uuid.empty() && same_number(names.uuid, value);
     case Kind::label: return !names.label.empty() && names.label == value;
     case Kind::partuuid: return !names.part_uuid.empty() && same_number(names.part_uuid, value);
@@ -75,9 +76,12 @@ std::optional<ClonedDevice> find_cloned(const Manifest& manifest, const DeviceNa
     if (storage::rule(node).sort != storage::Sort::device) continue;
     ClonedDevice device{&node, nullptr, storage::rule(node).names(manifest.storage, node)};
     const storage::Node* above = storage::content_of(manifest.storage, node);
-    if (above && storage::rule(*above).sort == storage::Sort::content) {
-      device.content = above;
-      const storage::Names names = storage::rule(*above).names(manifest.storage, *above);
+    if (above) {
+      const storage::Rule& kind = storage::rule(*above);
+      if (kind.sort == storage::Sort::content) device.content = above;
+      storage::Names names;
+      if (device.content) names = kind.names(manifest.storage, *above);
+      if (kind.member_names) names = kind.member_names(*above, node.id);
       device.names.uuid = names.uuid;
       device.names.label = names.label;
     }

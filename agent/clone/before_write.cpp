@@ -55,7 +55,8 @@ Awaitable<void> choose_disks(Work& work, const std::vector<MachineDisk>& disks) 
   work.targets = choose_targets(question);
   for (const Target& target : work.targets)
     work.log.line(" - The golden " + target.golden->id + " goes to " + target.disk.text());
-  co_await work.build.place(work.targets);
+  const std::string name = work.host_name();
+  co_await work.build.place(work.targets, name);
 }
 
 Awaitable<void> look_at_other_disks(Work& work, std::vector<MachineDisk> disks) {

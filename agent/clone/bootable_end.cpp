@@ -28,12 +28,17 @@ Awaitable<void> BootableEnd::prepare() {
     co_return;
   }
   work_.stage("installing the boot loader");
-  const std::string& disk = disk_here(work_.manifest.boot_loader->disk);
-  const storage::Storage& storage = work_.manifest.storage;
-  const storage::Node* table = storage::table_on(storage, storage.at(work_.manifest.boot_loader->disk));
-  LoaderPlace where{work_.clone, work_.stage2, disk,
-                    table && storage::as<storage::Table>(*table).label == storage::Label::gpt};
-  boot_code_[disk] = co_await bios->install(work_.machine, work_.log, where);
+  // Of a mirror any leg may be the one that is left.
+  std::vector<storage::Id> disks = {work_.manifest.boot_loader->disk};
+  if (work_.manifest.boot.bios) disks = work_.manifest.boot.bios->disks;
+  for (const storage::Id& golden : disks) {
+    const std::string& disk = disk_here(golden);
+    const storage::Storage& storage = work_.manifest.storage;
+    const storage::Node* table = storage::table_on(storage, storage.at(golden));
+    LoaderPlace where{work_.clone, work_.stage2, disk,
+                      table && storage::as<storage::Table>(*table).label == storage::Label::gpt};
+    boot_code_[disk] = co_await bios->install(work_.machine, work_.log, where);
+  }
 }
 
 Awaitable<void> BootableEnd::write() {
@@ -53,6 +58,7 @@ Awaitable<void> BootableEnd::write() {
     co_await work_.staged.finish(work_.build.device(mount.fs), type, data, before, after);
     co_await file_systems_.check_unmounted(mount.fs);
   }
+  co_await work_.build.stop();
   write_boot_code();
 }
 
@@ -76,7 +82,8 @@ std::string BootableEnd::write_nvram() {
   if (!work_.manifest.boot.uefi) return "";
   std::vector<boot::LoadOption> entries;
   for (const boot::Entry& entry : work_.manifest.boot.uefi->entries)
-    entries.push_back({true, entry.label, work_.build.hard_drive(entry.esp), entry.path, entry.arguments});
+    for (const boot::HardDrive& drive : work_.build.hard_drives(entry.esp))
+      entries.push_back({true, entry.label, drive, entry.path, entry.arguments});
   std::string why = "this machine started by BIOS";
   if (is_uefi(work_))
     why = write_boot_entries(work_.machine, work_.log, efi_folder(work_), entries, work_.manifest.boot.order);

@@ -28,7 +28,8 @@ std::string Build::mount_point(const storage::Id& content) const {
 
 // ---- Before anything is written ----
 
-Awaitable<void> Build::place(const std::vector<Target>& targets) {
+Awaitable<void> Build::place(const std::vector<Target>& targets, std::string host_name) {
+  host_name_ = std::move(host_name);
   std::map<storage::Id, storage::Ground> disks;
   std::string all;
   for (const Target& target : targets) {
@@ -38,18 +39,19 @@ Awaitable<void> Build::place(const std::vector<Target>& targets) {
   try {
     places_ = storage::place(storage_, disks, anew_);
     for (const Target& target : targets) {
+      if (!table_of(target)) continue;
       std::string objection;
       try {
         co_await try_table(target);
       } catch (const Error& error) {
-        const auto partitions = storage_.on(table_of(target).id);
+        const auto partitions = storage_.on(table_of(target)->id);
         if (partitions.empty() || storage::as<Partition>(*partitions.front()).start == 0) throw;
         objection = error.what();
       }
       if (objection.empty()) continue;
       // sfdisk cannot say some tables that it can read: logical partitions not in the order of their numbers, close by.
       log_.line(" - The partitions are laid out anew: " + objection);
-      anew_.insert(table_of(target).id);
+      anew_.insert(table_of(target)->id);
       places_ = storage::place(storage_, disks, anew_);
       co_await try_table(target);
     }
@@ -71,7 +73,7 @@ void Build::name_devices(const std::vector<Target>& targets) {
 
 std::string Build::write_script(const Target& target) {
   const std::string script = "/tmp/ka-partitions-" + target.disk.name;
-  machine_.write_file(stage2_root_ + script, storage::sfdisk_script(storage_, table_of(target), places_));
+  machine_.write_file(stage2_root_ + script, storage::sfdisk_script(storage_, *table_of(target), places_));
   return script;
 }
 
@@ -101,15 +103,25 @@ Awaitable<void> Build::check_contents() {
   }
 }
 
-boot::HardDrive Build::hard_drive(const storage::Id& content) const {
-  const Node& partition = storage_.at(storage_.at(content).on.front());
-  const storage::Place& place = places_.at(partition.id);
-  const storage::ReadTable& table = tables_.at(partition.on.front());
-  const int number = storage::as<Partition>(partition).number;
-  const Partition* made = table.find(number);
-  const std::uint32_t sector = place.ground.sector;
-  return {static_cast<std::uint32_t>(number), place.start / sector, place.ground.bytes / sector,
-          made && !made->guid.empty() ? made->guid : table.table.identity};
+Job Build::job(const Node& node) const {
+  Job job{storage_, node, device(node.id), places_.at(node.id).ground, {}, host_name_};
+  for (const storage::Id& id : node.on) job.below.push_back({device(id), places_.at(id).ground});
+  return job;
+}
+
+std::vector<boot::HardDrive> Build::hard_drives(const storage::Id& content) const {
+  std::vector<boot::HardDrive> drives;
+  for (const Node* node : storage::all_below(storage_, storage_.at(content))) {
+    const auto* partition = storage::get<Partition>(node);
+    if (!partition) continue;
+    const storage::Place& place = places_.at(node->id);
+    const storage::ReadTable& table = tables_.at(node->on.front());
+    const Partition* made = table.find(partition->number);
+    const std::uint32_t sector = place.ground.sector;
+    drives.push_back({static_cast<std::uint32_t>(partition->number), place.start / sector, place.ground.bytes / sector,
+                      made && !made->guid.empty() ? made->guid : table.table.identity});
+  }
+  return drives;
 }
 
 std::vector<std::string> Build::text() const { return storage::tree_text(storage_, places_); }
@@ -124,6 +136,7 @@ Awaitable<void> Build::make_table(const Target& target) {
   machine_.write_device(device, 0, first_mib);
   // The second copy of a GPT, and of RAID superblocks those that lie at the end of the disk.
   machine_.write_device(device, target.disk.size - mib, std::string(mib, '\0'));
+  if (!table_of(target)) co_return;
 
   Log::Step step(log_, "Writing partition table for " + target.disk.name + " using sfdisk");
   const std::string script = write_script(target);
@@ -148,21 +161,21 @@ Awaitable<void> Build::check_table(const Target& target) {
   command.root = stage2_root_;
   const std::string json = co_await machine_.output_of(command);
   const storage::ReadTable made = storage::read_sfdisk(json);
-  const std::string difference = storage::difference(storage_, table_of(target), places_, made);
+  const std::string difference = storage::difference(storage_, *table_of(target), places_, made);
   if (!difference.empty()) throw Error("write the partition table of " + device, "read back, " + difference);
-  tables_[table_of(target).id] = made;
+  tables_[table_of(target)->id] = made;
 }
 
 // mkfs, mkswap and mount each want their partition alone, which the kernel grants nobody while this process has the
 // whole disk. What comes in between takes a partition from one of them, which then fails and says so.
 void Build::let_programs_in(const Target& target) {
   machine_.share_disk("/dev/" + target.disk.name);
-  check_kernel_sees(target);
+  if (table_of(target)) check_kernel_sees(target);
 }
 
 // A table that the kernel reads otherwise than it was meant would send file systems to the wrong place.
 void Build::check_kernel_sees(const Target& target) const {
-  for (const Node* node : storage_.on(table_of(target).id)) {
+  for (const Node* node : storage_.on(table_of(target)->id)) {
     const Partition& p = storage::as<Partition>(*node);
     const storage::Place& place = places_.at(node->id);
     const std::string name = partition_name(target.disk.name, p.number);
@@ -176,24 +189,67 @@ void Build::check_kernel_sees(const Target& target) const {
   }
 }
 
-Awaitable<void> Build::make(const Node& node) {
-  if (!maker(node).make) co_return;
-  Log::Step step(log_, "Formatting " + device(node.id) + " as " + storage::rule(node).text(node));
-  std::vector<Command> commands = maker(node).make(job(node));
+Awaitable<void> Build::run(std::vector<Command> commands) {
   for (Command& command : commands) {
     command.root = stage2_root_;
     co_await machine_.run(command);
   }
-  check_made(node);
+}
+
+Awaitable<void> Build::make(const Node& node) {
+  if (!maker(node).make) co_return;
+  const bool content = storage::rule(node).sort == storage::Sort::content;
+  Log::Step step(log_, (content ? "Formatting " + device(node.id) + " as " : "Making " + node.id + ", ") +
+                           storage::rule(node).text(node));
+  if (maker(node).stop) running_.insert(node.id);  // also what was made by half
+  std::vector<Command> commands = maker(node).make(job(node));
+  co_await run(std::move(commands));
+  if (content)
+    check_made(node);
+  else if (storage::rule(node).sort == storage::Sort::device)
+    co_await check_device(node);
   step.ok();
+}
+
+// What it has too little the programs above would take from each other, and what lay there in the disk's earlier life
+// must not be found again at the same place.
+Awaitable<void> Build::check_device(const Node& node) {
+  const std::string name = device(node.id);
+  Command size({"blockdev", "--getsize64", name});
+  size.root = stage2_root_;
+  const std::string printed = co_await machine_.output_of(size);
+  const std::uint64_t there = parse_unsigned(trim(printed)).value_or(0), wanted = places_.at(node.id).ground.bytes;
+  if (there < wanted)
+    throw Error("make " + name, "it has " + std::to_string(there) + " bytes, and not " + std::to_string(wanted));
+  Command wipe({"wipefs", "--all", "--force", name});
+  wipe.root = stage2_root_;
+  co_await machine_.run(wipe);
+}
+
+Awaitable<void> Build::stop() {
+  std::string first;
+  for (auto node = storage_.nodes.rbegin(); node != storage_.nodes.rend(); ++node) {
+    if (!running_.count(node->id)) continue;
+    try {
+      std::vector<Command> commands = maker(*node).stop(job(*node));
+      co_await run(std::move(commands));
+      running_.erase(node->id);
+    } catch (const Error& error) {
+      if (first.empty()) first = error.what();
+    }
+  }
+  if (!first.empty()) throw Error("end what runs of the clone's storage", first);
 }
 
 // A program that ended well and did otherwise, as an older one may do with what it does not know.
 void Build::check_made(const Node& content) {
   const storage::Rule& kind = storage::rule(content);
   if (kind.superblock.empty()) return;
+  // Of a partition through its disk, which is open.
+  const Node& below = storage_.at(content.on.front());
   const storage::Place& place = places_.at(content.id);
-  const std::string disk = device(storage::disk_below(storage_, content).id);
+  const bool on_disk = storage::get<Partition>(&below) != nullptr;
+  const std::string disk = on_disk ? device(storage::disk_below(storage_, content).id) : device(content.id);
   std::vector<std::string> superblock;
   for (const storage::Range& range : kind.superblock)
     superblock.push_back(machine_.read_device(disk, place.start + range.offset, range.size));

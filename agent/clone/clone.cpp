@@ -131,6 +131,11 @@ Awaitable<void> clone(CloneContext& context) {
     co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
     failure = with_words_of_kernel(work, failure);
     co_await work.mounts.give_up();
+    try {
+      co_await work.build.stop();
+    } catch (const Error& error) {
+      work.log.line(std::string(" - ") + error.what());
+    }
     end.leave_unbootable();
   }
   work.machine.close_disks();

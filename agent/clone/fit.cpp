@@ -40,6 +40,11 @@ Awaitable<void> fit_drivers(Work& work, bool initrd_is_old) {
   for (const Target& target : work.targets)
     for (const std::string& module : driver_modules(work.context.sysfs, target.disk.name)) add(module);
   write_modprobe_conf(work.clone, work.log, modules);
+  for (const storage::Node& node : work.manifest.storage.nodes) {
+    const auto needed_modules = maker(node).needed_modules;
+    if (!needed_modules) continue;
+    for (const std::string& module : needed_modules(node)) add(module);
+  }
   if (work.manifest.boot_loader)
     for (const std::string& module : work.manifest.boot_loader->modules) add(module);
   work.modules = modules;

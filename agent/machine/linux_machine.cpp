@@ -229,7 +229,11 @@ void LinuxMachine::write_device(const std::string& path, std::uint64_t offset, s
 
 std::string LinuxMachine::read_device(const std::string& path, std::uint64_t offset, std::size_t size) {
   const std::string doing = "read " + std::to_string(size) + " bytes from " + path;
-  const int fd = disk(path).get();
+  // A descriptor of a device that is made of others, kept, would keep it from being stopped.
+  UniqueFd opened;
+  if (!disks_.count(path)) opened.reset(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!disks_.count(path) && !opened.valid()) throw Error::from_errno(doing);
+  const int fd = opened.valid() ? opened.get() : disk(path).get();
   // What is in memory proves nothing. (Fails for what is no block device.)
   ::ioctl(fd, BLKFLSBUF, 0);
   std::string bytes(size, '\0');

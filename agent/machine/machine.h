@@ -74,7 +74,7 @@ class Machine {
   // These three are for disks that are open, by their descriptor.
   virtual void write_device(const std::string& path, std::uint64_t offset, std::string_view bytes) = 0;  ///< and fsync
   /// Exactly `size` bytes, from the disk and not from memory. Here, since what is read back decides what is written
-  /// next.
+  /// next. Also for an array, a volume or a mapping, which is opened for it.
   virtual std::string read_device(const std::string& path, std::uint64_t offset, std::size_t size) = 0;
   /// Has the kernel look at a disk's partition table again (BLKRRPART); the device nodes are there on return.
   virtual void reread_partitions(const std::string& path) = 0;

@@ -15,7 +15,8 @@ std::string partition_device(const storage::Node& node, const std::string& below
 }
 
 // In the order of What.
-const Maker* const makers[] = {&disk_maker,  &table_maker, &partition_maker, &ext_maker,      &fat_maker,
+const Maker* const makers[] = {&disk_maker,  &table_maker, &partition_maker, &raid_maker,     &crypt_maker,
+                               &group_maker, &pool_maker,  &volume_maker,    &ext_maker,      &fat_maker,
                                &xfs_maker,   &btrfs_maker, &jfs_maker,       &reiserfs_maker, &f2fs_maker,
                                &exfat_maker, &swap_maker,  &blocks_maker};
 static_assert(std::size(makers) == std::variant_size_v<storage::What>);

@@ -12,11 +12,20 @@
 
 namespace ka::agent {
 
+/// What a node of the graph is made on.
+struct Below {
+  std::string device;  ///< "/dev/sda5"
+  storage::Ground ground;
+};
+
 /// A node of the graph that is to be made here.
 struct Job {
+  const storage::Storage& storage;
   const storage::Node& node;
-  std::string device;      ///< where it is made: "/dev/sda5"
-  storage::Ground ground;  ///< how large that is
+  std::string device;        ///< of a content: where it is made, "/dev/sda5"; of a device: what it becomes, "/dev/md0"
+  storage::Ground ground;    ///< how large that is
+  std::vector<Below> below;  ///< in the order of node.on
+  std::string host_name;     ///< the clone's
 };
 
 /// What a kind lacks is null.
@@ -25,10 +34,14 @@ struct Maker {
   std::size_t longest_label = 255;         ///< bytes
   /// Firmware starts programs that it finds there: they are put in their place last (agent/clone/staged.h).
   bool staged = false;
-  /// What a device is called here, by what the one below it is called; null: as that.
+  /// What a device is called here, by what the (first) one below it is called; null: as that.
   std::string (*device)(const storage::Node&, const std::string& below) = nullptr;
-  /// Makes it with the golden UUID, label, features and settings.
+  /// Makes it with the golden UUID, label, features and settings. Of a group its volumes, too, or they make themselves.
   std::vector<Command> (*make)(const Job&) = nullptr;
+  /// Of what runs after it was made: ends that, and leaves it whole on the disks.
+  std::vector<Command> (*stop)(const Job&) = nullptr;
+  /// Kernel modules that a clone needs to find it again, by the node and not as a list: a RAID's level has its own.
+  std::vector<std::string> (*needed_modules)(const storage::Node&) = nullptr;
   /// What can only be done to it when all files are there and it is unmounted; may be nothing.
   std::vector<Command> (*finish)(const Job&) = nullptr;
   /// Asks the same program whether it would make it so, on a regular file that is not changed.
@@ -53,7 +66,8 @@ std::vector<std::string> charset_modules(const std::string& options);
 void check_fit(const storage::Storage& storage, const storage::Node& content, const storage::Ground& ground,
                const std::string& point);
 
-extern const Maker disk_maker, table_maker, partition_maker, ext_maker, fat_maker, xfs_maker, btrfs_maker, jfs_maker,
-    reiserfs_maker, f2fs_maker, exfat_maker, swap_maker, blocks_maker;
+extern const Maker disk_maker, table_maker, partition_maker, raid_maker, crypt_maker, group_maker, pool_maker,
+    volume_maker, ext_maker, fat_maker, xfs_maker, btrfs_maker, jfs_maker, reiserfs_maker, f2fs_maker, exfat_maker,
+    swap_maker, blocks_maker;
 
 }  // namespace ka::agent

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "wire/storage/rule.h"
 
 namespace ka::boot {
 
@@ -66,6 +67,12 @@ std::optional<std::string> in_tree(const Question& question, const Place& place)
 std::optional<storage::Id> grub_device(const Question& question, std::string_view name, const storage::Id& near) {
   if (name.starts_with('(') && name.ends_with(')')) name = name.substr(1, name.size() - 2);
   if (question.storage.find(name)) return storage::Id(name);
+  for (const storage::Node& node : question.storage.nodes) {
+    const std::vector<std::string> names = storage::rule(node).names(question.storage, node).grub;
+    if (std::find(names.begin(), names.end(), name) == names.end()) continue;
+    const storage::Node* content = storage::content_of(question.storage, node);
+    return content ? std::optional(content->id) : std::nullopt;
+  }
   const std::size_t comma = name.find(',');
   const storage::Node* here = question.storage.find(near);
   if (!here || !name.starts_with("hd") || comma == std::string_view::npos) return std::nullopt;

@@ -29,12 +29,14 @@ void check_id(const Where& where) {
 void check_edges(const Where& where, const std::set<Id>& earlier) {
   const Sort sort = rule(where.node).sort;
   for (const Id& below : where.node.on) {
+    if (std::count(where.node.on.begin(), where.node.on.end(), below) > 1)
+      where.fail("on", in_quotes(below) + " is there twice");
     if (!earlier.count(below)) where.fail("on", in_quotes(below) + " does not come before " + where.node.id);
     const Node& node = where.storage.at(below);
     if (rule(node).sort == Sort::content) where.fail("on", "nothing can stand on " + below);
     if (rule(node).sort == Sort::device && rule(node).room(node, {largest_size, 512}) == 0)
       where.fail("on", "nothing can stand on " + below + ", " + rule(node).text(node));
-    if (sort != Sort::device && rule(node).sort == Sort::group)
+    if (sort == Sort::content && rule(node).sort == Sort::group)
       where.fail("on", below + " is a " + rule(node).kind + ", on which only devices stand");
     if (rule(node).sort == Sort::device && content_of(where.storage, node) != &where.node)
       where.fail("on", below + " is taken by " + content_of(where.storage, node)->id + " already");

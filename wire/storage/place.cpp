@@ -6,6 +6,49 @@
 
 namespace ka::storage {
 
+namespace {
+
+std::vector<Ground> grounds_below(const Places& places, const Node& node) {
+  std::vector<Ground> grounds;
+  for (const Id& id : node.on) grounds.push_back(places.at(id).ground);
+  return grounds;
+}
+
+Place joined(const Places& places, const Node& node) {
+  const Ground ground = rule(node).joined(node, grounds_below(places, node));
+  if (ground.bytes == 0)
+    throw Error("make the golden " + node.id + " (" + rule(node).text(node) + ")",
+                "what it stands on is too small here");
+  return {0, ground};
+}
+
+// The least size that each device below must have, all of them alike, for a device of so many bytes.
+std::uint64_t least_leg(const Node& device, std::uint64_t bytes, std::uint32_t sector) {
+  std::uint64_t too_little = 0, enough = largest_size / mib;
+  while (enough - too_little > 1) {
+    const std::uint64_t middle = too_little + (enough - too_little) / 2;
+    const std::vector<Ground> legs(device.on.size(), Ground{middle * mib, sector});
+    (rule(device).joined(device, legs).bytes >= bytes ? enough : too_little) = middle;
+  }
+  return enough * mib;
+}
+
+std::uint64_t least_for(const Storage& storage, const Node& above, const Id& device, std::uint32_t sector, bool spare) {
+  const Rule& kind = rule(above);
+  if (kind.sort == Sort::content) return least(above, sector, spare);
+  if (kind.joined) return least_leg(above, least_of(storage, above, sector, spare), sector);
+  if (!kind.least_below) return mib;
+  const auto at = std::find(above.on.begin(), above.on.end(), device) - above.on.begin();
+  return kind.least_below(storage, above, sector, spare)[static_cast<std::size_t>(at)];
+}
+
+}  // namespace
+
+std::uint64_t least_of(const Storage& storage, const Node& device, std::uint32_t sector, bool spare) {
+  const Node* above = content_of(storage, device);
+  return above ? std::max(mib, least_for(storage, *above, device.id, sector, spare)) : mib;
+}
+
 Places place(const Storage& storage, const std::map<Id, Ground>& disks, const std::set<Id>& anew) {
   Placing placing{storage, anew, {}};
   for (const Node& node : storage.nodes) {
@@ -15,6 +58,7 @@ Places place(const Storage& storage, const std::map<Id, Ground>& disks, const st
       placing.places[node.id] = {0, disk->second};
     }
     const Rule& kind = rule(node);
+    if (kind.joined) placing.places[node.id] = joined(placing.places, node);
     if (!placing.places.count(node.id)) placing.places[node.id] = placing.places.at(node.on.front());
     if (kind.hand_out) kind.hand_out(placing, node);
   }

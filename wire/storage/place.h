@@ -33,4 +33,7 @@ bool fits(const Node& content, const Ground& ground);
 /// Throws Error if it cannot be made in sectors of this size.
 std::uint64_t least(const Node& content, std::uint32_t sector, bool spare = false);
 
+/// The same for a device and all that stands on it, however deep; at least one MiB.
+std::uint64_t least_of(const Storage& storage, const Node& device, std::uint32_t sector, bool spare = false);
+
 }  // namespace ka::storage

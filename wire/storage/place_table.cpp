@@ -85,14 +85,12 @@ class Layout {
 
   // On other sectors some need more than they had.
   std::uint64_t grown(const Want& want, std::uint64_t bytes) const {
-    const Node* content = content_of(placing_.storage, *want.node);
-    if (as<Disk>(golden_).sector == ground_.sector || !content || rule(*content).sort != Sort::content) return bytes;
-    return std::max(bytes, least(*content, ground_.sector));
+    if (as<Disk>(golden_).sector == ground_.sector || !content_of(placing_.storage, *want.node)) return bytes;
+    return std::max(bytes, least_of(placing_.storage, *want.node, ground_.sector));
   }
 
-  std::uint64_t least_of(const Want& want) const {
-    const Node* content = content_of(placing_.storage, *want.node);
-    return content ? round_up_to_mib(least(*content, ground_.sector, true)) : 1;
+  std::uint64_t least_mib(const Want& want) const {
+    return round_up_to_mib(least_of(placing_.storage, *want.node, ground_.sector, true));
   }
 
   void anew() {
@@ -101,7 +99,7 @@ class Layout {
     for (Want& want : wants_) {
       const Size& size = want.partition->size;
       want.bytes = size.fill ? 0 : round_up_to_mib(grown(want, size.bytes));
-      if (size.shrinks || size.fill) want.least = least_of(want);
+      if (size.shrinks || size.fill) want.least = least_mib(want);
     }
     // An extended partition of fixed size is made larger where its logical ones need it, and shrinks with them.
     std::uint64_t inside = 0, inside_least = 0;

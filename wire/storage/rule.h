@@ -55,6 +55,8 @@ struct Where {
 /// The names by which files mean a node; empty: it has none.
 struct Names {
   std::string uuid, label, part_uuid, part_label;
+  std::vector<std::string> paths = {};  ///< below /dev, where its clones have it, too: "mapper/vg0-root", "vg0/root"
+  std::vector<std::string> grub = {};   ///< GRUB's names of it, without parentheses: "lvmid/…/…", "mduuid/…"
 };
 
 /// What a machine must not have twice, since programs find a node by it.
@@ -83,6 +85,14 @@ struct Rule {
   std::uint64_t (*need)(const Node&);
   /// Of a group: places all that stands on it. Throws Error if that does not fit.
   void (*hand_out)(Placing&, const Node&);
+  /// Of a device that is made of others: what it has on these; 0 bytes: it cannot be made of them. Never less on larger
+  /// ones. nullptr: its group hands it out.
+  Ground (*joined)(const Node&, std::span<const Ground>) = nullptr;
+  /// Of a group: the least bytes that each of the devices that it stands on must have, in their order, for all that is
+  /// on it. nullptr: it lies on a disk.
+  std::vector<std::uint64_t> (*least_below)(const Storage&, const Node&, std::uint32_t sector, bool spare) = nullptr;
+  /// Of what is made of other devices: the names that this one of them bears, as blkid has them.
+  Names (*member_names)(const Node&, const Id& below) = nullptr;
   bool holds_files = false;      ///< a content that is mounted; its files come with the tree's
   bool comes_by_stream = false;  ///< a content that has a session of its own and is not made anew
   /// Of a content that is mounted in parts: whether it has this one, "" for the top. nullptr: it is mounted whole.

@@ -8,9 +8,9 @@ namespace ka::storage {
 namespace {
 
 // In the order of What.
-const Rule* const rules[] = {&disk_rule,  &table_rule, &partition_rule, &ext_rule,      &fat_rule,
-                             &xfs_rule,   &btrfs_rule, &jfs_rule,       &reiserfs_rule, &f2fs_rule,
-                             &exfat_rule, &swap_rule,  &blocks_rule};
+const Rule* const rules[] = {&disk_rule, &table_rule,    &partition_rule, &raid_rule,  &crypt_rule, &group_rule,
+                             &pool_rule, &volume_rule,   &ext_rule,       &fat_rule,   &xfs_rule,   &btrfs_rule,
+                             &jfs_rule,  &reiserfs_rule, &f2fs_rule,      &exfat_rule, &swap_rule,  &blocks_rule};
 static_assert(std::size(rules) == std::variant_size_v<What>);
 
 }  // namespace

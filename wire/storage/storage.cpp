@@ -1,6 +1,7 @@
 #include "wire/storage/storage.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "base/error.h"
@@ -48,6 +49,32 @@ const Node& disk_below(const Storage& storage, const Node& node) {
   while (!below->on.empty()) below = &storage.at(below->on.front());
   return *below;
 }
+
+std::vector<const Node*> all_below(const Storage& storage, const Node& node) {
+  std::set<std::string_view> below = {node.id};
+  for (auto earlier = storage.nodes.rbegin(); earlier != storage.nodes.rend(); ++earlier)
+    if (below.count(earlier->id)) below.insert(earlier->on.begin(), earlier->on.end());
+  std::vector<const Node*> found;
+  for (const Node& one : storage.nodes)
+    if (below.count(one.id)) found.push_back(&one);
+  return found;
+}
+
+std::vector<const Node*> disks_below(const Storage& storage, const Node& node) {
+  std::vector<const Node*> found = all_below(storage, node);
+  std::erase_if(found, [](const Node* one) { return !get<Disk>(one); });
+  return found;
+}
+
+Size* size_of(Node& node) {
+  auto size = [](auto& kind) -> Size* {
+    if constexpr (requires { kind.size; }) return &kind.size;
+    return nullptr;
+  };
+  return std::visit(size, node.what);
+}
+
+const Size* size_of(const Node& node) { return size_of(const_cast<Node&>(node)); }
 
 const Node* table_on(const Storage& storage, const Node& disk) {
   const Node* above = content_of(storage, disk);

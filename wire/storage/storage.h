@@ -13,7 +13,8 @@
 
 namespace ka::storage {
 
-/// The golden machine's own word: "sda", "sda:gpt", "sda1", "sda1:fs".
+/// The golden machine's own word: "sda", "sda:gpt", "sda1", "sda1:fs"; "md0", "vg0", "vg0/root", "vg0/root:fs",
+/// "sda3_crypt".
 using Id = std::string;
 
 /// How large a device is that a group hands out.
@@ -82,7 +83,118 @@ struct Partition {
   }
 };
 
+/// A software RAID of the kernel's, md(4). Stands on its legs in the order of their slots, then on its spares.
+struct Raid {
+  std::string level;         ///< as the kernel calls it: "linear", "raid0", "raid1", "raid10", …
+  std::string metadata;      ///< "0.90", "1.0", "1.1", "1.2"
+  std::string uuid;          ///< as mdadm has it: "3aaa0122:29827cfa:5331ad66:ca767371"
+  std::string name;          ///< without the home host; of 0.90 empty
+  std::string layout;        ///< mdadm's word: "left-symmetric", "n2"; empty: its level has none
+  std::uint64_t chunk = 0;   ///< bytes; 0: its level has none
+  std::uint64_t offset = 0;  ///< where the data begins on each leg; 0 of 0.90 and 1.0
+  std::uint32_t slots = 0;   ///< legs that hold data
+  bool bitmap = false;       ///< a write-intent bitmap, on the legs
+  std::uint64_t bytes = 0;   ///< of the golden one
+
+  bool operator==(const Raid&) const = default;
+  template <typename Self, typename F>
+  static void each(Self& s, F& f) {
+    f("level", s.level), f("metadata", s.metadata), f("uuid", s.uuid), f("name", s.name), f("layout", s.layout),
+        f("chunk", s.chunk), f("offset", s.offset), f("slots", s.slots), f("bitmap", s.bitmap), f("bytes", s.bytes);
+  }
+};
+
+/// What LUKS encrypts, dm-crypt(8). Its id is the name that it is mapped by. The master key is each clone's own; the
+/// passphrase is not part of the graph.
+struct Crypt {
+  std::uint32_t version = 2;   ///< LUKS 1 or 2
+  std::string uuid, label;     ///< a label only of LUKS 2
+  std::string cipher;          ///< "aes-xts-plain64"
+  std::uint32_t key_bits = 0;  ///< of the master key
+  std::string hash;            ///< "sha256"
+  std::string key_derivation;  ///< "pbkdf2", "argon2i", "argon2id"
+  std::uint64_t offset = 0;    ///< where the data begins
+  std::uint32_t sector = 512;  ///< that it encrypts in
+  bool discards = false;       ///< LUKS 2: opened with them by itself
+  std::uint64_t bytes = 0;     ///< of the golden one
+
+  bool operator==(const Crypt&) const = default;
+  template <typename Self, typename F>
+  static void each(Self& s, F& f) {
+    f("version", s.version), f("uuid", s.uuid), f("label", s.label), f("cipher", s.cipher), f("key_bits", s.key_bits),
+        f("hash", s.hash), f("key_derivation", s.key_derivation), f("offset", s.offset), f("sector", s.sector),
+        f("discards", s.discards), f("bytes", s.bytes);
+  }
+};
+
+/// A logical volume of LVM's, on its group, or a thin one on its pool.
+struct Volume {
+  std::string uuid;                ///< as LVM has it: "8Pwezt-VC2u-…"
+  std::string segment = "linear";  ///< lvmraid(7)'s word: "linear", "striped", "raid1", "raid5", …; "thin"
+  std::uint32_t stripes = 1;       ///< devices that its data is spread over, parity not counted
+  std::uint32_t copies = 1;        ///< of a mirror
+  std::uint64_t stripe_size = 0;   ///< bytes; 0: it has none
+  std::vector<Id> only_on;         ///< physical volumes, where it does not matter empty
+  std::vector<std::string> tags;
+  bool read_only = false;
+  Size size;
+
+  bool operator==(const Volume&) const = default;
+  template <typename Self, typename F>
+  static void each(Self& s, F& f) {
+    f("uuid", s.uuid), f("segment", s.segment), f("stripes", s.stripes), f("copies", s.copies),
+        f("stripe_size", s.stripe_size), f("only_on", s.only_on), f("tags", s.tags), f("read_only", s.read_only),
+        f("size", s.size);
+  }
+};
+
 // Groups: many stand on each.
+
+/// A device that belongs to a volume group.
+struct Physical {
+  std::string uuid;         ///< as LVM has it
+  std::uint64_t start = 0;  ///< where its first extent lies
+  std::uint64_t bytes = 0;  ///< of all extents of the golden one
+  std::vector<std::string> tags;
+
+  bool operator==(const Physical&) const = default;
+  template <typename Self, typename F>
+  static void each(Self& s, F& f) {
+    f("uuid", s.uuid), f("start", s.start), f("bytes", s.bytes), f("tags", s.tags);
+  }
+};
+
+/// A volume group of LVM's. Its id is its name. What it stands on and `physical` go in the same order.
+struct Group {
+  std::string uuid;
+  std::uint64_t extent = 0;  ///< bytes
+  std::vector<Physical> physical;
+  std::vector<std::string> tags;
+
+  bool operator==(const Group&) const = default;
+  template <typename Self, typename F>
+  static void each(Self& s, F& f) {
+    f("uuid", s.uuid), f("extent", s.extent), f("physical", s.physical), f("tags", s.tags);
+  }
+};
+
+/// A pool of thin volumes, lvmthin(7), on a volume group.
+struct Pool {
+  std::string uuid;
+  std::uint64_t chunk = 0;     ///< bytes
+  std::uint64_t metadata = 0;  ///< bytes of its volume for metadata
+  std::string discards;        ///< "passdown", "nopassdown", "ignore"
+  bool zeroes = true;          ///< new chunks
+  std::vector<std::string> tags;
+  Size size;  ///< of its data
+
+  bool operator==(const Pool&) const = default;
+  template <typename Self, typename F>
+  static void each(Self& s, F& f) {
+    f("uuid", s.uuid), f("chunk", s.chunk), f("metadata", s.metadata), f("discards", s.discards), f("zeroes", s.zeroes),
+        f("tags", s.tags), f("size", s.size);
+  }
+};
 
 enum class Label { dos, gpt };
 inline constexpr const char* label_names[] = {"dos", "gpt"};
@@ -289,7 +401,8 @@ struct Blocks {
 };
 
 /// A new kind is a struct above, a word here, and a line in each side's table.
-using What = std::variant<Disk, Table, Partition, Ext, Fat, Xfs, Btrfs, Jfs, Reiserfs, F2fs, Exfat, Swap, Blocks>;
+using What = std::variant<Disk, Table, Partition, Raid, Crypt, Group, Pool, Volume, Ext, Fat, Xfs, Btrfs, Jfs, Reiserfs,
+                          F2fs, Exfat, Swap, Blocks>;
 
 struct Node {
   Id id;
@@ -339,6 +452,13 @@ const Node* content_of(const Storage& storage, const Node& device);
 
 /// The disk below a node, or itself; with several, the first. Throws Error if there is none.
 const Node& disk_below(const Storage& storage, const Node& node);
+/// All of them, in the order of the list.
+std::vector<const Node*> disks_below(const Storage& storage, const Node& node);
+/// Everything that a node stands on, itself last, in the order of the list.
+std::vector<const Node*> all_below(const Storage& storage, const Node& node);
+/// The size that is said of a partition, a volume or a pool; nullptr of all else.
+Size* size_of(Node& node);
+const Size* size_of(const Node& node);
 
 /// Appends a disk with a table and its partitions, called as the golden machine calls them: "sda", "sda:gpt", "sda1",
 /// ….

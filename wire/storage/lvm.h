@@ -1,0 +1,26 @@
+#pragma once
+/// How LVM lays out a volume group in extents: one rule for what fits on which devices, for the server on the golden
+/// ones and for a node on its own.
+
+#include "wire/storage/rule.h"
+
+namespace ka::storage {
+
+/// Gives each volume and pool of a group its size. Volumes that may shrink give way where there is too little, each by
+/// its share; one that fills takes what is left, else that stays free. Throws Error if they do not fit.
+void hand_out_group(Placing& placing, const Node& group);
+
+/// Rule::least_below of a group: each device's share is that of the golden one.
+std::vector<std::uint64_t> least_below_group(const Storage& storage, const Node& group, std::uint32_t sector,
+                                             bool spare);
+
+/// The thin volumes of a pool have the size that they had; what is on them must fit into the pool.
+void hand_out_pool(Placing& placing, const Node& pool);
+
+/// What all thin volumes of a pool are to hold, in bytes of the pool.
+std::uint64_t need_of_pool(const Storage& storage, const Node& pool, std::uint32_t sector);
+
+/// What the device mapper calls a volume: "vg0-root", "my--vg-root".
+std::string mapped_name(const Node& volume);
+
+}  // namespace ka::storage

@@ -1,0 +1,135 @@
+#include <algorithm>
+#include <numeric>
+
+#include "base/text.h"
+#include "wire/storage/kinds.h"
+
+namespace ka::storage {
+
+namespace {
+
+// What md(4) and mdadm(8) call a level, and how its legs share the data.
+struct Level {
+  const char* name;
+  unsigned least_slots, parity;
+  bool copies;  // each leg has all of it
+  bool strips;  // in chunks
+};
+constexpr Level levels[] = {{"linear", 1, 0, false, false}, {"raid0", 1, 0, false, true}, {"raid1", 1, 0, true, false},
+                            {"raid4", 2, 1, false, true},   {"raid5", 2, 1, false, true}, {"raid6", 4, 2, false, true},
+                            {"raid10", 2, 0, false, true}};
+
+const Level* level_of(const Raid& raid) {
+  auto found = std::find_if(std::begin(levels), std::end(levels), [&](const Level& l) { return raid.level == l.name; });
+  return found == std::end(levels) ? nullptr : found;
+}
+
+// Behind the data, by metadata: the superblock of 0.90 lies in the last 64 KiB that begin on 64 KiB, that of 1.0 in the
+// last 8 KiB or so with its bitmap in front; what mdadm leaves free there is more.
+std::uint64_t reserved_behind(const Raid& raid) {
+  if (raid.metadata == "0.90") return 128 << 10;
+  return raid.metadata == "1.0" ? mib : 0;
+}
+
+std::uint64_t room_on(const Raid& raid, const Ground& leg) {
+  const std::uint64_t taken = raid.offset + reserved_behind(raid), unit = std::max<std::uint64_t>(raid.chunk, 64 << 10);
+  return leg.bytes <= taken ? 0 : (leg.bytes - taken) / unit * unit;
+}
+
+// "n2", "f2", "o3": each block lies on so many legs.
+std::uint64_t copies_of(const Raid& raid) {
+  return raid.layout.size() < 2 ? 2 : parse_unsigned(std::string_view(raid.layout).substr(1)).value_or(2);
+}
+
+Ground joined(const Node& node, std::span<const Ground> below) {
+  const Raid& raid = as<Raid>(node);
+  const Level& level = *level_of(raid);
+  Ground ground{0, 512};
+  std::uint64_t least = largest_size, sum = 0;
+  for (std::size_t i = 0; i < below.size(); ++i) {
+    ground.sector = std::max(ground.sector, below[i].sector);
+    const std::uint64_t room = room_on(raid, below[i]);
+    if (i < raid.slots) least = std::min(least, room), sum += room;
+  }
+  if (level.copies)
+    ground.bytes = least;
+  else if (level.name == std::string_view("raid10"))
+    ground.bytes = least * raid.slots / copies_of(raid) / raid.chunk * raid.chunk;
+  else if (level.parity > 0)
+    ground.bytes = least * (raid.slots - level.parity);
+  else
+    ground.bytes = least == 0 ? 0 : sum;
+  return ground;
+}
+
+void check(const Where& where) {
+  const Raid& raid = as<Raid>(where.node);
+  const Level* level = level_of(raid);
+  if (!level) where.fail("level", "\"" + escape_bytes(raid.level) + "\" is none that a clone can have");
+  constexpr std::string_view known[] = {"0.90", "1.0", "1.1", "1.2"};
+  if (std::find(std::begin(known), std::end(known), raid.metadata) == std::end(known))
+    where.fail("metadata", "\"" + escape_bytes(raid.metadata) + "\" is none that a clone can have");
+  if (raid.uuid.size() != 35 || raid.uuid.find_first_not_of("0123456789abcdef:") != std::string::npos)
+    where.fail("uuid", "\"" + escape_bytes(raid.uuid) + "\" is not the UUID of an array");
+  if (!raid.name.empty()) where.word("name", raid.name);
+  if (!raid.layout.empty()) where.word("layout", raid.layout);
+  where.size("chunk", raid.chunk);
+  where.size("offset", raid.offset);
+  where.size("bytes", raid.bytes);
+  if (level->strips && (raid.chunk < 4096 || raid.chunk % 4096 != 0)) where.fail("chunk", "is out of range");
+  if (raid.slots < level->least_slots) where.fail("slots", "are too few for " + raid.level);
+  if (where.node.on.size() < raid.slots) where.fail("on", "has fewer devices than the array has slots");
+  if (raid.level == "raid10" && (copies_of(raid) == 0 || copies_of(raid) > raid.slots))
+    where.fail("layout", "\"" + raid.layout + "\" has more copies than there are legs");
+}
+
+std::string text(const Node& node) {
+  const Raid& raid = as<Raid>(node);
+  const std::size_t spares = node.on.size() - std::min<std::size_t>(node.on.size(), raid.slots);
+  return raid.level + ", metadata " + raid.metadata + ", " + std::to_string(raid.slots) + " devices" +
+         (spares == 0 ? "" : " and " + std::to_string(spares) + (spares == 1 ? " spare" : " spares"));
+}
+
+Names names(const Storage&, const Node& node) {
+  const Raid& raid = as<Raid>(node);
+  Names names;
+  names.paths = {node.id};
+  // What mdadm calls it beside its number: /dev/md/0, /dev/md/root.
+  if (!raid.name.empty()) names.paths.push_back("md/" + raid.name);
+  if (node.id.starts_with("md") && node.id.size() > 2) names.paths.push_back("md/" + node.id.substr(2));
+  std::string digits = raid.uuid;
+  std::erase(digits, ':');
+  names.grub = {"mduuid/" + digits, "md/" + raid.name};
+  return names;
+}
+
+// As blkid writes it: each has that of the whole.
+Names member_names(const Node& node, const Id&) {
+  Names names;
+  names.uuid = as<Raid>(node).uuid;
+  std::erase(names.uuid, ':');
+  for (std::size_t at : {8, 13, 18, 23}) names.uuid.insert(at, 1, '-');
+  return names;
+}
+
+std::vector<Identity> identities(const Storage&, const Node& node) {
+  return {{"UUID", "RAID UUID", member_names(node, {}).uuid}};
+}
+
+std::uint64_t room(const Node&, const Ground& ground) { return ground.bytes; }
+
+}  // namespace
+
+const Rule raid_rule = {.kind = "raid",
+                        .sort = Sort::device,
+                        .text = text,
+                        .check = check,
+                        .names = names,
+                        .room = room,
+                        .need = nullptr,
+                        .hand_out = nullptr,
+                        .joined = joined,
+                        .member_names = member_names,
+                        .identities = identities};
+
+}  // namespace ka::storage
