@@ -1,0 +1,13 @@
+#include "server/golden/layers.h"
+
+namespace ka::server {
+
+namespace {
+
+Awaitable<void> read(asio::io_context&, const std::vector<BlockDevice>&, Layers&) { co_return; }
+
+}  // namespace
+
+const LayerReader crypt_reader = {"crypt", read};
+
+}  // namespace ka::server

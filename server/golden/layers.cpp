@@ -1,0 +1,67 @@
+#include "server/golden/layers.h"
+
+#include <algorithm>
+#include <set>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/text.h"
+
+namespace ka::server {
+
+namespace {
+
+const LayerReader* const readers[] = {&raid_reader, &crypt_reader, &lvm_reader};
+
+// What a device that no reader knows is, by what made it.
+std::string strange_kind(const BlockDevice& device) {
+  const std::string entry = "/sys/class/block/" + device.name;
+  if (device.name.starts_with("bcache")) return "is a bcache device, which cannot be cloned so far";
+  if (device.name.starts_with("dm-")) {
+    const std::string uuid(trim(read_file_if_any(entry + "/dm/uuid").value_or("")));
+    const std::string name(trim(read_file_if_any(entry + "/dm/name").value_or("")));
+    if (uuid.starts_with("mpath-")) return "is the multipath device " + name + ", which cannot be cloned so far";
+    return "is " + name + " of the device mapper (" + uuid.substr(0, uuid.find('-')) +
+           "), which cannot be cloned so far";
+  }
+  return "is made of other devices in a way that cannot be cloned so far";
+}
+
+// Kernel's names become ids; and each comes after those that it stands on.
+void put_in_order(Layers& layers) {
+  for (storage::Node& node : layers.nodes)
+    for (storage::Id& id : node.on)
+      if (auto known = layers.ids.find(id); known != layers.ids.end()) id = known->second;
+  std::set<storage::Id> open;
+  for (const storage::Node& node : layers.nodes) open.insert(node.id);
+  std::vector<storage::Node> sorted;
+  while (!layers.nodes.empty()) {
+    auto ready = [&open](const storage::Node& node) {
+      return std::none_of(node.on.begin(), node.on.end(),
+                          [&open](const storage::Id& id) { return open.count(id) > 0; });
+    };
+    auto next = std::find_if(layers.nodes.begin(), layers.nodes.end(), ready);
+    if (next == layers.nodes.end())
+      throw Error("read what this machine's disks are made into", layers.nodes.front().id + " stands on itself");
+    open.erase(next->id);
+    sorted.push_back(std::move(*next));
+    layers.nodes.erase(next);
+  }
+  layers.nodes = std::move(sorted);
+}
+
+}  // namespace
+
+Awaitable<Layers> read_layers(asio::io_context& io, const std::vector<BlockDevice>& devices) {
+  Layers layers;
+  for (const LayerReader* reader : readers) co_await reader->read(io, devices, layers);
+  for (const BlockDevice& device : devices) {
+    const bool made = !device.below.empty();
+    if (made && !layers.ids.count(device.name) && !layers.strange.count(device.name))
+      layers.strange[device.name] = strange_kind(device);
+  }
+  put_in_order(layers);
+  co_return layers;
+}
+
+}  // namespace ka::server
