@@ -77,6 +77,7 @@ struct NeededFile {
 struct Golden {
   std::string host_name;
   std::vector<NetworkCard> network_cards;
+  std::vector<std::string> addresses;  ///< by which others know it: "10.0.1.40", "2001:db8::28"
   std::vector<BlockDevice> devices;
   std::vector<Mount> mounts;  ///< those that can be seen: not under another mount
   std::vector<Swap> swaps;
