@@ -26,6 +26,7 @@ struct Job {
   storage::Ground ground;    ///< how large that is
   std::vector<Below> below;  ///< in the order of node.on
   std::string host_name;     ///< the clone's
+  Secret passphrase = {};    ///< of what is encrypted; programs get it by standard input
 };
 
 /// What a kind lacks is null.
