@@ -341,7 +341,8 @@ class WholeRun {
  public:
   WholeRun(asio::io_context& io, const Command& command, unsigned with)
       : process(io, in_session(command), with | (command.input.empty() ? Process::none : Process::in_pipe)),
-        state_(std::make_shared<State>(io)), command_(command) {
+        state_(std::make_shared<State>(io)),
+        command_(command) {
     auto ended = [state = state_](std::exception_ptr, ExitStatus status) {
       state->ended = true;
       state->status = status;

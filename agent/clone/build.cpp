@@ -104,7 +104,7 @@ Awaitable<void> Build::check_contents() {
 }
 
 Job Build::job(const Node& node) const {
-  Job job{storage_, node, device(node.id), places_.at(node.id).ground, {}, host_name_};
+  Job job{node, device(node.id), places_.at(node.id).ground, {}, host_name_, &storage_, &places_};
   for (const storage::Id& id : node.on) job.below.push_back({device(id), places_.at(id).ground});
   return job;
 }

@@ -83,7 +83,8 @@ bool is_word(std::string_view name) {
 }
 
 // Why it cannot be cloned, or nothing: then it is in `layers`.
-std::string read_luks(const CryptPlaces& places, const BlockDevice& device, const std::string& dm_uuid, Layers& layers) {
+std::string read_luks(const CryptPlaces& places, const BlockDevice& device, const std::string& dm_uuid,
+                      Layers& layers) {
   const std::string name = attribute(places, device, "name");
   if (!is_word(name)) return "has a name that programs would misread";
   if (device.below.size() != 1) return "is made of several devices";
