@@ -1,6 +1,7 @@
+#include <unistd.h>
+
 #include <algorithm>
 
-#include "agent/link/memory.h"
 #include "agent/storage/kinds.h"
 
 namespace ka::agent {
@@ -32,7 +33,9 @@ Command close_if_open(const storage::Node& node) {
 // A machine opens it with what it has at its start, and another program may run beside it.
 std::uint64_t key_derivation_kib() {
   constexpr std::uint64_t least = 32 << 10, most = 1 << 20;
-  return std::clamp(memory_in_all() / 1024 / 4, least, most);
+  const long pages = ::sysconf(_SC_PHYS_PAGES), page = ::sysconf(_SC_PAGESIZE);
+  const std::uint64_t memory = pages > 0 && page > 0 ? static_cast<std::uint64_t>(pages) * page : 0;
+  return std::clamp(memory / 1024 / 4, least, most);
 }
 
 // The master key is made here, from the kernel's random numbers once they are (--use-random waits for that, and no

@@ -119,8 +119,9 @@ void read_crypt(const CryptPlaces& places, const BlockDevice& device, Layers& la
   const std::string name = attribute(places, device, "name"), format(split(uuid, '-')[1]);
   std::string why;
   if (format == "PLAIN" && has_random_key(places, name)) {
-    layers.made_anew[device.name] =
-        "is " + name + ", which crypttab encrypts with a new random key at each start: its partition stays empty";
+    layers.strange[device.name] = "is " + name +
+                                  ", which crypttab encrypts with a new random key at each start, on a clone too: "
+                                  "what it stands on stays empty";
   } else if (format == "LUKS1" || format == "LUKS2") {
     why = read_luks(places, device, uuid, layers);
   } else {

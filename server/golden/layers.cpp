@@ -57,8 +57,7 @@ Awaitable<Layers> read_layers(asio::io_context& io, const std::vector<BlockDevic
   for (const LayerReader* reader : readers) co_await reader->read(io, devices, layers);
   for (const BlockDevice& device : devices) {
     const bool made = !device.below.empty();
-    if (made && !layers.ids.count(device.name) && !layers.strange.count(device.name) &&
-        !layers.made_anew.count(device.name))
+    if (made && !layers.ids.count(device.name) && !layers.strange.count(device.name))
       layers.strange[device.name] = strange_kind(device);
   }
   put_in_order(layers);

@@ -20,9 +20,6 @@ struct Layers {
   /// Why something cannot be cloned, by its id or, where it is nothing that a graph could have, the kernel's name of
   /// it. Counts only where it is cloned. "is an array of Intel's firmware (IMSM)"
   std::map<std::string, std::string> strange;
-  /// What has no lasting content, by the kernel's name: the golden machine makes it at each start, and so do clones,
-  /// which get nothing there. "is cryptswap, which crypttab encrypts with a new random key at each start: …"
-  std::map<std::string, std::string> made_anew;
   /// What of a node its clones do not have, by its id. "its cache is left out"
   std::map<storage::Id, std::vector<std::string>> not_kept;
 };
