@@ -32,6 +32,14 @@ void Writer::operator()(const std::vector<DiskOffer>& disks) {
   }
 }
 
+void Writer::operator()(const std::vector<DevicePassphrase>& passphrases) {
+  number(passphrases.size(), 2);
+  for (const DevicePassphrase& passphrase : passphrases) {
+    (*this)(passphrase.device);
+    (*this)(passphrase.passphrase.text());
+  }
+}
+
 std::string_view Reader::take(std::size_t size) {
   if (bytes_.size() < size) throw ProtocolError("a message ends before its last field");
   std::string_view taken = bytes_.substr(0, size);
@@ -66,6 +74,18 @@ void Reader::operator()(std::vector<DiskOffer>& disks) {
     for (std::string* text : {&disk.golden, &disk.name, &disk.model, &disk.serial}) (*this)(*text);
     (*this)(disk.size);
     (*this)(disk.contents);
+  }
+}
+
+void Reader::operator()(std::vector<DevicePassphrase>& passphrases) {
+  const std::uint64_t count = number(2);
+  if (count > most_passphrases) throw ProtocolError("it sends " + std::to_string(count) + " passphrases at once");
+  passphrases.resize(count);
+  for (DevicePassphrase& passphrase : passphrases) {
+    (*this)(passphrase.device);
+    const std::uint64_t size = number(2);
+    if (size > longest_passphrase) throw ProtocolError("a passphrase of " + std::to_string(size) + " bytes");
+    passphrase.passphrase = Secret(take(size));
   }
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "wire/disk_offer.h"
+#include "wire/passphrase.h"
 
 namespace ka::wire {
 
@@ -47,6 +48,7 @@ class Writer {
   }
   void operator()(std::string_view text);
   void operator()(const std::vector<DiskOffer>& disks);
+  void operator()(const std::vector<DevicePassphrase>& passphrases);
 
  private:
   void number(std::uint64_t value, int size);
@@ -71,6 +73,7 @@ class Reader {
   }
   void operator()(std::string& text);
   void operator()(std::vector<DiskOffer>& disks);
+  void operator()(std::vector<DevicePassphrase>& passphrases);
 
   /// Throws ProtocolError if anything is left over.
   void finish() const;
