@@ -42,6 +42,14 @@ void Writer::operator()(const std::vector<IdentityNote>& notes) {
   }
 }
 
+void Writer::operator()(const std::vector<DevicePassphrase>& passphrases) {
+  number(passphrases.size(), 2);
+  for (const DevicePassphrase& passphrase : passphrases) {
+    (*this)(passphrase.device);
+    (*this)(passphrase.passphrase.text());
+  }
+}
+
 std::string_view Reader::take(std::size_t size) {
   if (bytes_.size() < size) throw ProtocolError("a message ends before its last field");
   std::string_view taken = bytes_.substr(0, size);
@@ -92,6 +100,18 @@ void Reader::operator()(std::vector<IdentityNote>& notes) {
     (*this)(note.where);
     if (note.item.size() > longest_identity_item || note.where.size() > longest_identity_place)
       throw ProtocolError("what it says of its identity is longer than a table shows");
+  }
+}
+
+void Reader::operator()(std::vector<DevicePassphrase>& passphrases) {
+  const std::uint64_t count = number(2);
+  if (count > most_passphrases) throw ProtocolError("it sends " + std::to_string(count) + " passphrases at once");
+  passphrases.resize(count);
+  for (DevicePassphrase& passphrase : passphrases) {
+    (*this)(passphrase.device);
+    const std::uint64_t size = number(2);
+    if (size > longest_passphrase) throw ProtocolError("a passphrase of " + std::to_string(size) + " bytes");
+    passphrase.passphrase = Secret(take(size));
   }
 }
 

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "wire/disk_offer.h"
 #include "wire/identity_note.h"
+#include "wire/passphrase.h"
 
 namespace ka::wire {
 
@@ -49,6 +50,7 @@ class Writer {
   void operator()(std::string_view text);
   void operator()(const std::vector<DiskOffer>& disks);
   void operator()(const std::vector<IdentityNote>& notes);
+  void operator()(const std::vector<DevicePassphrase>& passphrases);
 
  private:
   void number(std::uint64_t value, int size);
@@ -74,6 +76,7 @@ class Reader {
   void operator()(std::string& text);
   void operator()(std::vector<DiskOffer>& disks);
   void operator()(std::vector<IdentityNote>& notes);
+  void operator()(std::vector<DevicePassphrase>& passphrases);
 
   /// Throws ProtocolError if anything is left over.
   void finish() const;

@@ -78,6 +78,8 @@ class JobOutput {
   virtual void close(NodeId node) = 0;
   virtual void event(const std::string& text) = 0;
   virtual void changed(const NodeRow& row) = 0;
+  /// What a node that is given the yes needs to know besides.
+  virtual std::vector<DevicePassphrase> passphrases(const NodeRow&) { return {}; }
   /// A number that cannot be guessed, to name a stream.
   virtual std::uint64_t random() = 0;
   /// Open the source of this session, and read it as chain()->may_read() allows.

@@ -129,7 +129,8 @@ std::string to_json(const Manifest& m) {
               {"log_directory", json_text(m.log_directory)},
               {"verify_all", m.verify_all},
               {"step_limit_s", m.step_limit_s},
-              {"firmware", json_texts(m.firmware)}};
+              {"firmware", json_texts(m.firmware)},
+              {"passphrases", passphrases_names[static_cast<int>(m.passphrases)]}};
   if (m.boot_loader) out["boot_loader"] = encode(*m.boot_loader);
   return out.dump();
 }
@@ -165,6 +166,7 @@ Manifest parse_manifest(std::string_view text) {
   m.verify_all = in.flag("verify_all");
   m.step_limit_s = in.number<std::uint32_t>("step_limit_s");
   m.firmware = in.texts("firmware");
+  m.passphrases = in.one_of<Passphrases>("passphrases", passphrases_names);
   check(m);
   return m;
 }

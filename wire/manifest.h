@@ -99,6 +99,11 @@ struct NetworkCard {
   std::string place;    ///< in the machine: "0000:00:03.0"; empty: no hardware (a bridge, a bond, …)
 };
 
+/// Where the passphrases of what is encrypted come from: nothing is; with the server's yes; the same, made by the
+/// server for each node and to be shown at its console; from a person there.
+enum class Passphrases { none, sent, made, asked };
+inline constexpr const char* passphrases_names[] = {"none", "sent", "made", "asked"};
+
 struct Manifest {
   static constexpr int version = 2;
 
@@ -124,6 +129,7 @@ struct Manifest {
   bool verify_all = false;            ///< every file is read back from the clone's disk, not only those of /boot
   std::uint32_t step_limit_s = 3600;  ///< how long one step of a clone may take on a node; 0: as long as it likes
   std::vector<std::string> firmware = {"bios"};  ///< what can start the clone: "bios", "uefi"
+  Passphrases passphrases = Passphrases::none;
 };
 
 /// A golden node with more (a router, a host of containers) tells of the first so many.

@@ -224,6 +224,8 @@ void check(const Manifest& m) {
     fail("tar_compression", quoted(m.tar_compression) + " is not zstd");
   check_path("log_directory", m.log_directory);
   for (const std::string& firmware : m.firmware) check_word("firmware", firmware);
+  if (!storage::all<storage::Crypt>(m.storage).empty() && m.passphrases == Passphrases::none)
+    fail("passphrases", "nothing is said of where they come from, and something is encrypted");
 }
 
 }  // namespace ka::wire

@@ -264,10 +264,11 @@ struct StreamFailed {
 struct MayWrite {
   static constexpr std::uint8_t type = 75;
   std::uint64_t question = 0;
+  std::vector<DevicePassphrase> passphrases;  ///< of what is encrypted, unless they are asked for at the node
 
   template <typename F>
   void each(F& f) {
-    f(question);
+    f(question), f(passphrases);
   }
 };
 

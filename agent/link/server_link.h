@@ -15,6 +15,7 @@
 #include "net/discovery.h"
 #include "wire/disk_offer.h"
 #include "wire/identity_note.h"
+#include "wire/passphrase.h"
 #include "wire/ports.h"
 
 namespace ka::agent {
@@ -68,8 +69,9 @@ class ServerLink {
 
   /// Asks the server whether these disks may be written to now, and waits for its answer. Returns only at the server's
   /// yes, given to this question; throws PutOut, ServerLost or Error otherwise, and at once what the server said since
-  /// the last session ended. Nothing on any disk may be changed before it has returned.
-  virtual Awaitable<void> ask_to_write(std::vector<wire::DiskOffer> disks) = 0;
+  /// the last session ended. Nothing on any disk may be changed before it has returned. Returns the passphrases that
+  /// came with the yes.
+  virtual Awaitable<std::vector<wire::DevicePassphrase>> ask_to_write(std::vector<wire::DiskOffer> disks) = 0;
 
   /// "partitioning", "formatting sda5", … for the server's table. Never blocks, never throws.
   virtual void report(std::string stage) = 0;

@@ -29,8 +29,7 @@ std::vector<std::string> programs_for(const CloneOptions& options) {
 void check_sources(const Prepared& ready) {
   check_file_source(ready.stage2.file);
   const wire::Manifest& manifest = ready.plan.manifest;
-  for (const wire::Stream& stream : manifest.streams)
-    check_file_source("/dev/" + manifest.storage.at(stream.of).on.front());
+  for (const wire::Stream& stream : manifest.streams) check_file_source(source_of(manifest.storage, stream.of));
 }
 
 Awaitable<Prepared> prepare(asio::io_context& io, const CloneOptions& options) {

@@ -103,7 +103,9 @@ std::vector<Session> sessions_of(asio::io_context& io, const CloneOptions& optio
     const storage::Node& content = ready.plan.manifest.storage.at(stream.of);
     Session session;
     session.name = stream.session;
-    session.open = [&io, root = ready.stage2.root, content] { return blocks_source(io, root, content); };
+    session.open = [&io, &storage = ready.plan.manifest.storage, root = ready.stage2.root, id = stream.of] {
+      return blocks_source(io, root, storage, id);
+    };
     session.expected = ready.plan.expected_blocks.at(content.id);
     session.compression = options.compression;
     session.writes = true;

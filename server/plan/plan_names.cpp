@@ -91,12 +91,15 @@ void read_names(PlanDraft& draft) {
   }
   for (const std::string& raw : draft.options.raw_partitions) {
     const BlockDevice* device = draft.device(raw);
-    if (device == nullptr || device->partition == 0) {
-      draft.not_there("raw", raw, "-D " + raw + ": there is no such partition here");
+    if (device == nullptr || (device->partition == 0 && device->layer.empty())) {
+      draft.not_there("raw", raw, "-D " + raw + ": there is no such partition, array or volume here");
       continue;
     }
-    if (!draft.raw.insert(device->name).second) draft.refuse("-D " + raw + " is given twice");
-    name_drive(draft, device->disk, "-D " + raw, "raw", raw);
+    if (std::string strange = strange_below(draft.golden, *device); !strange.empty())
+      draft.refuse("-D " + raw + ": " + strange);
+    if (!draft.raw.insert(device->id()).second) draft.refuse("-D " + raw + " is given twice");
+    for (const std::string& drive : drives_below(draft.golden, *device))
+      name_drive(draft, drive, "-D " + raw, "raw", raw);
   }
 }
 

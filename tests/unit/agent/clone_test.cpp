@@ -126,6 +126,7 @@ class FakeMachine final : public Machine {
     call("write_back " + short_path(target));
     co_return;
   }
+  void release(const std::string&) override {}
   Awaitable<void> finish_writes(const std::string& device) override {
     call("finish_writes " + device);
     co_return;
