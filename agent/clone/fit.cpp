@@ -5,6 +5,7 @@
 #include "agent/bootable/device_names.h"
 #include "agent/bootable/disk_drivers.h"
 #include "agent/bootable/initrd.h"
+#include "agent/bootable/lvm_files.h"
 #include "agent/clone/boot_proof.h"
 #include "agent/clone/inodes.h"
 #include "agent/identity/golden_marks.h"
@@ -48,6 +49,20 @@ void mount_kernel_file_systems(Work& work) {
     const char *type, *place, *data;
   } needed[] = {{"proc", "/proc", ""}, {"sysfs", "/sys", ""}, {"devtmpfs", "/dev", ""}, {"tmpfs", "/run", "mode=0755"}};
   for (const auto& n : needed) work.mounts.mount(n.type, work.clone.outside(n.place, true), n.type, 0, n.data);
+}
+
+Awaitable<void> fit_lvm(Work& work) {
+  std::vector<MadeGroup> groups;
+  for (const storage::Node* node : storage::all<storage::Group>(work.manifest.storage)) {
+    MadeGroup group{node->id, {}, {}};
+    for (const Below& below : work.build.job(*node).below) group.devices.push_back(below.device);
+    for (const storage::Physical& physical : storage::as<storage::Group>(*node).physical)
+      group.uuids.push_back(physical.uuid);
+    groups.push_back(std::move(group));
+  }
+  if (groups.empty()) co_return;
+  work.stage("fitting LVM's files");
+  co_await fit_lvm_files(work.machine, work.clone, work.stage2, work.log, std::move(groups));
 }
 
 Awaitable<void> fit_drivers(Work& work, bool initrd_is_old) {
@@ -101,6 +116,7 @@ Awaitable<void> fit(Work& work) {
   fit_network(work, identity);
   mount_kernel_file_systems(work);
   co_await renew_ssh_host_keys(work.machine, work.clone, work.log, identity.record, work.host_name());
+  co_await fit_lvm(work);
   co_await fit_drivers(work, initrd_is_old);
   co_await run_hooks(work);
   tell_identity(work, identity);

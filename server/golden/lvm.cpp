@@ -68,8 +68,8 @@ class GroupReader {
 
   // There can be no nodes of these names.
   void refuse(const std::string& why) {
-    for (const auto& [device, volume] : devices_of_volumes())
-      layers_.strange[device] = "is a volume of the volume group " + name_ + ", which " + why;
+    for (const Mapped& mapped : devices_of_volumes())
+      layers_.strange[mapped.device] = "is a volume of the volume group " + name_ + ", which " + why;
     for (const LvmRow& physical : report_.physical)
       if (std::string device = device_of(physical); !device.empty())
         layers_.strange[device] = "is a physical volume of " + name_ + ", which " + why;
@@ -80,7 +80,7 @@ class GroupReader {
     if (std::string why = why_not_cloned(); !why.empty()) layers_.strange[name_] = why;
     for (const auto& [name, volume] : volumes_)
       if (!is_hidden(field(*volume, "lv_name"))) read_volume(name, *volume);
-    for (const auto& [device, volume] : devices_of_volumes()) name_device(device, volume);
+    for (const Mapped& mapped : devices_of_volumes()) name_device(mapped);
   }
 
  private:
@@ -98,19 +98,21 @@ class GroupReader {
       node.on.push_back(device);
       group.physical.push_back({field(row, "pv_uuid"), number(row, "pe_start"),
                                 number(row, "pv_pe_count") * group.extent, list(row, "pv_tags")});
-      if (field(row, "pv_mda_count") != "1") not_kept(name_, "how often its metadata is kept on " + device);
+      if (field(row, "pv_mda_count") != "1")
+        not_kept(name_, "how often " + device + " keeps its metadata is not kept: once");
     }
     physical_ = node.on;
     node.what = std::move(group);
     layers_.nodes.push_back(std::move(node));
-    if (field(report_.group, "vg_allocation_policy") != "normal") not_kept(name_, "its allocation policy");
-    if (!field(report_.group, "vg_profile").empty()) not_kept(name_, "its profile");
+    if (field(report_.group, "vg_allocation_policy") != "normal") not_kept(name_, "its allocation policy is not kept");
+    if (!field(report_.group, "vg_profile").empty()) not_kept(name_, "its profile is not kept");
   }
 
   std::string why_not_cloned() const {
     const LvmRow& group = report_.group;
     if (field(group, "vg_fmt") != "lvm2")
-      return "is a volume group of LVM1's format, which cannot be cloned; vgconvert -M2 " + name_ + " makes it one of today";
+      return "is a volume group of LVM1's format, which cannot be cloned; vgconvert -M2 " + name_ +
+             " makes it one of today";
     if (!field(group, "vg_exported").empty())
       return "is an exported volume group; vgimport " + name_ + " gives it back to this machine";
     if (!field(group, "vg_clustered").empty())
@@ -136,9 +138,9 @@ class GroupReader {
   std::string device_of(const LvmRow& physical) const {
     if (!field(physical, "pv_missing").empty()) return "";
     const auto major = parse_unsigned(field(physical, "pv_major")), minor = parse_unsigned(field(physical, "pv_minor"));
-    const BlockDevice* device = !major || !minor ? nullptr
-                                                 : find_device(machine_.devices, static_cast<unsigned>(*major),
-                                                               static_cast<unsigned>(*minor));
+    const BlockDevice* device =
+        !major || !minor ? nullptr
+                         : find_device(machine_.devices, static_cast<unsigned>(*major), static_cast<unsigned>(*minor));
     return device ? device->name : "";
   }
 
@@ -182,11 +184,13 @@ class GroupReader {
     if (kind == "thin" && !origin.empty()) {
       const LvmRow* from = find(origin);
       if (from && (type(*from) != "thin" || field(*from, "pool_lv") != field(volume, "pool_lv")))
-        layers_.strange[id(volume)] = "is a thin volume over " + name_ + "/" + plain(origin) +
-                                      " (an external origin), which cannot be cloned; a copy of it that stands alone can";
+        layers_.strange[id(volume)] =
+            "is a thin volume over " + name_ + "/" + plain(origin) +
+            " (an external origin), which cannot be cloned; a copy of it that stands alone can";
       else if (field(volume, "lv_device_open") == "open")
-        not_kept(id(volume), "is a snapshot of " + plain(origin) + " that is in use: the clones get it as a volume of "
-                                                                   "its own, which shares nothing");
+        not_kept(id(volume), "is a snapshot of " + plain(origin) +
+                                 " that is in use: the clones get it as a volume of "
+                                 "its own, which shares nothing");
       else
         return leave_snapshot(name, origin);
     }
@@ -256,10 +260,10 @@ class GroupReader {
     if (const LvmRow* data = find(field(row, "data_lv"))) {
       const std::string kind = type(*data);
       if (kind.starts_with("raid") || kind == "mirror" || kind == "cache" || kind == "vdo")
-        layers_.strange[id(row)] = "is a thin pool whose data is a volume of the type " + kind +
-                                   ", which cannot be cloned so far";
+        layers_.strange[id(row)] =
+            "is a thin pool whose data is a volume of the type " + kind + ", which cannot be cloned so far";
       else if (kind != "linear")
-        not_kept(id(row), "that its data is " + kind + ": it will be linear");
+        not_kept(id(row), "its data is " + kind + " and will be linear");
     }
     say_what_is_not_kept(row);
     layers_.nodes.push_back({id(row), {name_}, {}, pool});
@@ -270,7 +274,7 @@ class GroupReader {
     if (field(row, "lv_active").empty())
       not_kept(volume, "is not active: the clones get it empty; lvchange -ay " + volume + " shows what is on it");
     if (!field(row, "lv_fixed_minor").empty()) not_kept(volume, "its fixed minor number is not kept");
-    if (!field(row, "lv_skip_activation").empty()) not_kept(volume, "that its activation is skipped is not kept");
+    if (!field(row, "lv_skip_activation").empty()) not_kept(volume, "that it is not activated by itself is not kept");
     if (!field(row, "lv_profile").empty()) not_kept(volume, "its profile is not kept");
     if (const std::string& policy = field(row, "lv_allocation_policy"); policy != "inherit" && policy != "normal")
       not_kept(volume, "its allocation policy (" + policy + ") is not kept");
@@ -304,28 +308,33 @@ class GroupReader {
 
   // ---- Devices of the device mapper ----
 
-  // The kernel's names, and the volume (or part of one) that each is; some have several devices.
-  std::vector<std::pair<std::string, std::string>> devices_of_volumes() const {
+  struct Mapped {
+    std::string device, volume;  // "dm-3", the volume or part of one that it is
+    bool layer;                  // not the volume itself, but something that LVM puts below it
+  };
+
+  std::vector<Mapped> devices_of_volumes() const {
     const std::string group = "LVM-" + without_dashes(field(report_.group, "vg_uuid"));
     std::map<std::string, std::string> names;
     for (const auto& [name, volume] : volumes_) names[without_dashes(field(*volume, "lv_uuid"))] = name;
-    std::vector<std::pair<std::string, std::string>> found;
+    std::vector<Mapped> found;
     for (const auto& [device, uuid] : machine_.mapped) {
       if (!uuid.starts_with(group)) continue;
-      const std::string rest = uuid.substr(group.size());
-      if (auto name = names.find(rest.substr(0, rest.find('-'))); name != names.end())
-        found.emplace_back(device, rest.find('-') == std::string::npos ? name->second : "-" + name->second);
+      const std::string volume = uuid.substr(group.size());
+      const std::size_t dash = volume.find('-');
+      if (auto name = names.find(volume.substr(0, dash)); name != names.end())
+        found.push_back({device, name->second, dash != std::string::npos});
     }
     return found;
   }
 
-  // Only a volume itself bears its id: "-root" is a layer below it, "root_rimage_0" a part.
-  void name_device(const std::string& device, const std::string& volume) {
-    const bool layer = volume.starts_with("-");
-    const std::string name = layer ? volume.substr(1) : volume, top = whole(name);
+  // Only a volume itself bears its id, so that nobody takes a part of it for the whole.
+  void name_device(const Mapped& mapped) {
+    const auto& [device, name, layer] = mapped;
+    const std::string top = whole(name);
     if (auto snapshot = snapshots_.find(top); snapshot != snapshots_.end())
-      layers_.strange[device] = "is " + name_ + "/" + top + ", a snapshot of " + snapshot->second +
-                                "; snapshots are not cloned";
+      layers_.strange[device] =
+          "is " + name_ + "/" + top + ", a snapshot of " + snapshot->second + "; snapshots are not cloned";
     else if (layer || name != top || is_hidden(field(*volumes_.at(name), "lv_name")))
       layers_.strange[device] = "is a part of " + name_ + "/" + top + ", and not cloned by itself";
     else
@@ -347,8 +356,8 @@ void refuse_orphans(const LvmGroup& report, const std::vector<BlockDevice>& devi
   for (const LvmRow& row : report.physical) {
     const BlockDevice* device = find_device(devices, field(row, "pv_name"));
     if (device)
-      layers.strange[device->name] = "is a physical volume of no volume group; pvremove " + field(row, "pv_name") +
-                                     " makes it empty";
+      layers.strange[device->name] =
+          "is a physical volume of no volume group; pvremove " + field(row, "pv_name") + " makes it empty";
   }
 }
 

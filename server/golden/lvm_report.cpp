@@ -44,8 +44,8 @@ std::vector<LvmGroup> parse_lvm_report(std::string_view text) {
 std::vector<std::string> lvm_report_command() {
   const char* const settings =
       "report { mark_hidden_devices=1 list_item_separator=\",\" binary_values_as_numeric=0 } log { prefix=\"\" }";
-  std::vector<std::string> argv = {"lvm",         "fullreport", "--reportformat", "json",     "--units",  "b",
-                                   "--nosuffix",  "--all",      "--foreign",      "--shared", "--config", settings};
+  std::vector<std::string> argv = {"lvm",        "fullreport", "--reportformat", "json",     "--units",  "b",
+                                   "--nosuffix", "--all",      "--foreign",      "--shared", "--config", settings};
   const std::pair<const char*, const char*> reports[] = {
       {"vg",
        "vg_name,vg_uuid,vg_fmt,vg_extent_size,vg_tags,vg_systemid,vg_lock_type,vg_clustered,vg_exported,"
@@ -55,8 +55,9 @@ std::vector<std::string> lvm_report_command() {
        "lv_name,lv_uuid,lv_parent,lv_attr,lv_layout,lv_role,lv_size,lv_tags,lv_active,origin,pool_lv,data_lv,"
        "metadata_lv,mirror_log,lv_fixed_minor,lv_skip_activation,lv_profile,lv_allocation_policy,lv_metadata_size,"
        "lv_device_open"},
-      {"seg", "lv_uuid,segtype,stripes,data_stripes,data_copies,stripe_size,chunk_size,discards,zero,devices,"
-              "metadata_devices"},
+      {"seg",
+       "lv_uuid,segtype,stripes,data_stripes,data_copies,stripe_size,chunk_size,discards,zero,devices,"
+       "metadata_devices"},
       {"pvseg", "pvseg_start"}};
   for (const auto& [kind, fields] : reports) argv.insert(argv.end(), {"--configreport", kind, "-o", fields});
   return argv;

@@ -91,8 +91,9 @@ class Layout {
       for (std::size_t i : on) golden += static_cast<double>(group_.physical[i].bytes);
       for (std::size_t i : on)
         needed[i] += want.legs.count > 1 ? static_cast<double>(want.legs.on_each(want.extents))
-                     : golden == 0       ? static_cast<double>(want.all())
-                                   : static_cast<double>(want.all()) * static_cast<double>(group_.physical[i].bytes) / golden;
+                     : golden == 0
+                         ? static_cast<double>(want.all())
+                         : static_cast<double>(want.all()) * static_cast<double>(group_.physical[i].bytes) / golden;
     }
     std::vector<std::uint64_t> least;
     for (std::size_t i = 0; i < needed.size(); ++i)
@@ -149,12 +150,14 @@ class Layout {
     constexpr std::uint64_t all = 1 << 20;
     auto give = [this](std::uint64_t share) {
       for (Want& want : wants_)
-        want.extents = want.least + (want.golden - want.least) / all * share + (want.golden - want.least) % all * share / all;
+        want.extents =
+            want.least + (want.golden - want.least) / all * share + (want.golden - want.least) % all * share / all;
       for (Want& want : wants_) want.extents = want.whole(want.extents);
       return lay_out();
     };
     if (!give(all).empty()) {
-      if (const std::string why = give(0); !why.empty()) throw Error("place the volumes of the golden " + node_.id, why);
+      if (const std::string why = give(0); !why.empty())
+        throw Error("place the volumes of the golden " + node_.id, why);
       std::uint64_t enough = 0, too_much = all;
       while (too_much - enough > 1) {
         const std::uint64_t middle = enough + (too_much - enough) / 2;
@@ -218,7 +221,8 @@ class Layout {
 
   // From those with most room.
   bool take(const Want& want, std::vector<std::size_t> from) {
-    std::stable_sort(from.begin(), from.end(), [this](std::size_t a, std::size_t b) { return free_on(a) > free_on(b); });
+    std::stable_sort(from.begin(), from.end(),
+                     [this](std::size_t a, std::size_t b) { return free_on(a) > free_on(b); });
     if (want.legs.count > 1) {
       const std::uint64_t each = want.legs.on_each(want.extents);
       if (from.size() < want.legs.count || free_on(from[want.legs.count - 1]) < each) return false;
