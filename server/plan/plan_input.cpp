@@ -29,6 +29,7 @@ void add_boot_code(PlanInput& input, const std::string& drive, std::string code)
 PlanInput read_input(const CloneOptions& options) {
   PlanInput input;
   input.options = options;
+  input.luks = read_luks_keys(options);
   for (const auto& [name, file] : options.descs) {
     std::string drive(plain_name(name));
     if (!input.descs.emplace(drive, wire::parse_desc(read_file(file, largest_desc), file)).second)
