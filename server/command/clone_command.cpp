@@ -98,7 +98,8 @@ int run_check(const CloneOptions& options, Output& output, ReportFile& file, asi
 }  // namespace
 
 int run_clone(const CloneOptions& options) {
-  ReportFile file(options.json);
+  const bool secret = options.luks_keys == std::vector<std::string>{"generate"};
+  ReportFile file(options.json, secret);
   asio::io_context io;
   Output output(io, STDOUT_FILENO);
   reap_children(io);

@@ -71,7 +71,11 @@ std::string report_json(const Report& report) {
   out["seconds"] = report.seconds;
   out["error"] = escape_bytes(report.error);
   out["nodes"] = json::array();
-  for (const NodeStatus& node : report.result.nodes) out["nodes"].push_back(node_json(node));
+  for (const NodeStatus& node : report.result.nodes) {
+    out["nodes"].push_back(node_json(node));
+    if (auto made = report.passphrases.find(node.number); made != report.passphrases.end())
+      out["nodes"].back()["luks_passphrase"] = made->second.text();
+  }
   out["sessions"] = json::array();
   for (const SessionRecord& record : report.sessions) out["sessions"].push_back(session_json(record));
   out["warnings"] = json::array();
@@ -79,7 +83,7 @@ std::string report_json(const Report& report) {
   return out.dump(2) + "\n";
 }
 
-ReportFile::ReportFile(const std::string& name) : name_(name) {
+ReportFile::ReportFile(const std::string& name, bool secret) : name_(name) {
   if (name.empty()) return;
   auto open_error = [&] { return Error::from_errno("--json: write to " + name); };
   struct stat status {};
@@ -97,7 +101,7 @@ ReportFile::ReportFile(const std::string& name) : name_(name) {
     if (real) name_ = real.get();
   }
   temporary_ = name_ + ".ka-new";
-  fd_.reset(::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644));
+  fd_.reset(::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, secret ? 0600 : 0644));
   if (!fd_.valid()) throw open_error();
 }
 

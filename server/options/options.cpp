@@ -86,6 +86,11 @@ void add_clone_options(CLI::App& app, CloneOptions& o) {
              "Make this new on the clones, which is only reported otherwise (salt-minion, ...)", wire::why_not_renew);
   table.flag("--allow-removable", o.allow_removable, "Removable drives too, here and on the nodes");
   table.flag("--shrink", o.shrink, "On smaller disks, partitions with files shrink to what is used and a tenth");
+  table.list(
+      "--luks-key", o.luks_keys, "[DEVICE=]FILE|ask|generate",
+      "What opens the encrypted devices of the clones: a passphrase in FILE, of one or of all; asked for at each "
+      "node; or one made for each");
+  table.flag("--insecure-luks-key", o.insecure_luks_key, "Send the passphrase over connections that are not encrypted");
   table.text("--session", o.session, "NAME", "Name of this clone, for logs");
   table.text("--stage2", o.stage2, "FILE", "Stage2 (squashfs), or a directory to make it of");
   table.text("--hooks", o.hooks, "DIR", "Scripts to run inside each clone");

@@ -54,6 +54,8 @@ struct CloneOptions : JobOptions {
   bool allow_removable = false;
   std::vector<std::string> keep, renew;  ///< items of wire/identity.h
   bool shrink = false;                   ///< what holds files gives way on smaller disks
+  std::vector<std::string> luks_keys;    ///< FILE, DEVICE=FILE, ask, generate (server/options/luks_key.h)
+  bool insecure_luks_key = false;        ///< what --luks-key gives may be sent in clear
   std::string session = "ka";
   std::string stage2;  ///< empty: /mnt/ka, else the installed one
   std::string hooks = "/etc/ka/hooks.d";

@@ -85,6 +85,7 @@ Plan make_plan(const Golden& golden, const PlanInput& input) {
   cut(draft);
   add_drives(draft);
   hide_subvolumes(draft);
+  check_luks(draft);
   // What follows would complain of what is missing only because something was refused.
   draft.stop_if_refused();
   add_boot_loader(draft);

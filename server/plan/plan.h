@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "server/golden/golden.h"
 #include "server/golden/survey.h"
+#include "server/options/luks_key.h"
 #include "server/options/options.h"
 #include "wire/boot/trail.h"
 #include "wire/desc.h"
@@ -24,6 +25,7 @@ struct PlanInput {
   std::map<std::string, wire::Desc> descs;       ///< -p, by drive
   std::map<std::string, std::string> boot_code;  ///< -m and -M, by drive: 446 bytes
   std::vector<wire::Hook> hooks;
+  LuksKeys luks;
   std::vector<std::string> warnings;
 };
 

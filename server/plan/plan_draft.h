@@ -77,6 +77,9 @@ void follow_boot(PlanDraft& draft);
 /// What fstab says that a clone would wait for, or would have empty. (plan_fstab.cpp)
 void check_fstab(PlanDraft& draft);
 
+/// What opens what is encrypted: that it is known, and may be sent. (plan_luks.cpp)
+void check_luks(PlanDraft& draft);
+
 /// Room that the last steps of a clone need, noted in the file systems of the plan. (plan_room.cpp)
 void add_needs(PlanDraft& draft);
 

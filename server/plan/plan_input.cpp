@@ -32,6 +32,7 @@ PlanInput read_input(const CloneOptions& options) {
   input.options = options;
   if (const std::string why = wire::contradiction_in({options.keep, options.renew}); !why.empty())
     throw UsageError("--keep and --renew", why);
+  input.luks = read_luks_keys(options);
   for (const auto& [name, file] : options.descs) {
     std::string drive(plain_name(name));
     if (!input.descs.emplace(drive, wire::parse_desc(read_file(file, largest_desc), file)).second)
