@@ -13,8 +13,8 @@ namespace {
 constexpr auto patience = std::chrono::seconds(60);
 
 // blkid finds nothing, and says no more, both where nothing is and where it cannot read; so the first MiB is read
-// before, past what is in memory. Where it sees two things at once (status 8), wipefs names both. Whose a physical volume
-// is only LVM can tell, which is shown nothing else.
+// before, past what is in memory. Where it sees two things at once (status 8), wipefs names both. Whose a physical
+// volume is only LVM can tell, which is shown nothing else.
 const char* const look = R"sh(for device; do
   echo "DEVICE=$device"
   dd "if=$device" of=/dev/null bs=64k count=16 iflag=direct status=none || { echo UNREAD; continue; }
