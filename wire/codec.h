@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "wire/disk_offer.h"
+#include "wire/identity_note.h"
 #include "wire/passphrase.h"
 
 namespace ka::wire {
@@ -48,6 +49,7 @@ class Writer {
   }
   void operator()(std::string_view text);
   void operator()(const std::vector<DiskOffer>& disks);
+  void operator()(const std::vector<IdentityNote>& notes);
   void operator()(const std::vector<DevicePassphrase>& passphrases);
 
  private:
@@ -73,6 +75,7 @@ class Reader {
   }
   void operator()(std::string& text);
   void operator()(std::vector<DiskOffer>& disks);
+  void operator()(std::vector<IdentityNote>& notes);
   void operator()(std::vector<DevicePassphrase>& passphrases);
 
   /// Throws ProtocolError if anything is left over.

@@ -122,6 +122,8 @@ std::string to_json(const Manifest& m) {
               {"hooks", each<Hook>(m.hooks, encode)},
               {"targets", each<TargetRule>(m.targets, encode)},
               {"network_cards", each<NetworkCard>(m.network_cards, encode)},
+              {"golden_addresses", json_texts(m.golden_addresses)},
+              {"identity", {{"keep", json_texts(m.identity.keep)}, {"renew", json_texts(m.identity.renew)}}},
               {"removable_allowed", m.removable_allowed},
               {"tar_compression", json_text(m.tar_compression)},
               {"log_directory", json_text(m.log_directory)},
@@ -155,6 +157,9 @@ Manifest parse_manifest(std::string_view text) {
   m.hooks = in.each<Hook>("hooks", decode_hook);
   m.targets = in.each<TargetRule>("targets", decode_target);
   m.network_cards = in.each<NetworkCard>("network_cards", decode_network_card);
+  m.golden_addresses = in.texts("golden_addresses");
+  const JsonReader identity = in.object("identity");
+  m.identity = {identity.texts("keep"), identity.texts("renew")};
   m.removable_allowed = in.has("removable_allowed") && in.flag("removable_allowed");
   m.tar_compression = in.text("tar_compression");
   m.log_directory = in.text("log_directory");

@@ -226,7 +226,9 @@ Awaitable<void> Build::check_device(const Node& node) {
 }
 
 Awaitable<void> Build::stop() {
+  if (running_.empty()) co_return;
   std::string first;
+  for (const auto& [id, path] : devices_) machine_.release(path);
   for (auto node = storage_.nodes.rbegin(); node != storage_.nodes.rend(); ++node) {
     if (!running_.count(node->id)) continue;
     try {

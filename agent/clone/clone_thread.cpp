@@ -121,6 +121,12 @@ class HomeLink final : public ServerLink {
     };
     asio::post(threads_->home, std::move(tell));
   }
+  void tell_identity(std::vector<wire::IdentityNote> notes) override {
+    auto tell = [threads = threads_, &link = link_, notes = std::move(notes)] {
+      if (!threads->abandoned) link.tell_identity(notes);
+    };
+    asio::post(threads_->home, std::move(tell));
+  }
   Awaitable<void> done() override {
     auto task = done_at_home();
     co_await at_home(threads_, std::move(task));

@@ -299,6 +299,9 @@ class Link final : public ServerLink {
   Awaitable<ReceiveStats> receive(std::string session, Sink& sink) override;
   Awaitable<std::vector<wire::DevicePassphrase>> ask_to_write(std::vector<wire::DiskOffer> disks) override;
   void report(std::string stage) override { state_->control->send(wire::Stage{std::move(stage)}); }
+  void tell_identity(std::vector<wire::IdentityNote> notes) override {
+    state_->control->send(wire::Identity{wire::fitted(std::move(notes))});
+  }
   Awaitable<void> done() override;
   Awaitable<void> failed(std::string reason) override;
 

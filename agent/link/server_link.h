@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "net/discovery.h"
 #include "wire/disk_offer.h"
+#include "wire/identity_note.h"
 #include "wire/passphrase.h"
 #include "wire/ports.h"
 
@@ -74,6 +75,10 @@ class ServerLink {
 
   /// "partitioning", "formatting sda5", … for the server's table. Never blocks, never throws.
   virtual void report(std::string stage) = 0;
+
+  /// What of the golden machine the clone has not any more, and what it has still, for the server's report. Never
+  /// blocks, never throws.
+  virtual void tell_identity(std::vector<wire::IdentityNote> notes) = 0;
 
   /// This node is cloned and verified. Returns when the server releases it to reboot (see -d). Throws ServerLost, or
   /// Error when the server does not count this node (any more).

@@ -459,7 +459,10 @@ Awaitable<void> JobRunner::say_farewell() {
 
 JobResult JobRunner::result() const {
   JobResult result;
-  for (const wire::NodeRow& row : machine_->rows()) result.nodes.push_back(status_of(row));
+  for (const wire::NodeRow& row : machine_->rows()) {
+    result.nodes.push_back(status_of(row));
+    result.nodes.back().identity = row.identity;
+  }
   result.warnings = warnings_;
   result.done = machine_->done();
   result.interrupted = interrupted_;

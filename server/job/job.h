@@ -41,7 +41,8 @@ struct NodeStatus {
   std::uint64_t sunk = 0;      ///< bytes its sink took
   double rate = 0;             ///< bytes a second, lately
   unsigned round = 0;
-  unsigned order = 0;  ///< place in the chain, 1 is next to the server; 0: not in it
+  unsigned order = 0;                        ///< place in the chain, 1 is next to the server; 0: not in it
+  std::vector<wire::IdentityNote> identity;  ///< what it said of its clone; only in JobResult
 };
 
 struct JobPlan {

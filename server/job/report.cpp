@@ -12,12 +12,30 @@
 #include "base/files.h"
 #include "base/text.h"
 #include "server/job/status_table.h"
+#include "wire/identity.h"
 
 namespace ka::server {
 
 namespace {
 
 using nlohmann::json;
+
+// What this server knows to do about an item; a node may name any.
+std::string remedy_for(const wire::IdentityNote& note) {
+  const wire::IdentityRow* row = wire::find_identity_item(note.item);
+  return row ? row->remedy : "";
+}
+
+json identity_json(const std::vector<wire::IdentityNote>& notes) {
+  json out = json::object();
+  for (const char* name : wire::identity_class_names) out[name] = json::array();
+  for (const wire::IdentityNote& note : notes) {
+    json one = {{"item", escape_bytes(note.item)}, {"where", escape_bytes(note.where)}};
+    if (note.what == wire::IdentityClass::reported) one["remedy"] = remedy_for(note);
+    out[wire::identity_class_names[static_cast<std::size_t>(note.what)]].push_back(std::move(one));
+  }
+  return out;
+}
 
 json node_json(const NodeStatus& node) {
   return {{"address", escape_bytes(node.address)},
@@ -26,7 +44,8 @@ json node_json(const NodeStatus& node) {
           {"result", state_name(node.state)},
           {"stage", escape_bytes(node.stage)},
           {"reason", escape_bytes(node.reason)},
-          {"round", node.round}};
+          {"round", node.round},
+          {"identity", identity_json(node.identity)}};
 }
 
 json session_json(const SessionRecord& record) {

@@ -100,6 +100,8 @@ Plan make_plan(const Golden& golden, const PlanInput& input) {
   wire::Manifest& manifest = plan.manifest;
   manifest.golden_host = golden.host_name;
   for (const NetworkCard& card : golden.network_cards) manifest.network_cards.push_back({card.address, card.place});
+  manifest.golden_addresses = golden.addresses;
+  manifest.identity = {input.options.keep, input.options.renew};
   manifest.server_version = KA_VERSION;
   manifest.session = input.options.session;
   for (const Swap& swap : plan.swap_files) manifest.hooks.push_back(swap_file_hook(swap, manifest.hooks.size() + 1));

@@ -7,6 +7,7 @@
 #include "base/files.h"
 #include "base/text.h"
 #include "wire/desc.h"
+#include "wire/identity.h"
 
 namespace ka::server {
 
@@ -29,6 +30,8 @@ void add_boot_code(PlanInput& input, const std::string& drive, std::string code)
 PlanInput read_input(const CloneOptions& options) {
   PlanInput input;
   input.options = options;
+  if (const std::string why = wire::contradiction_in({options.keep, options.renew}); !why.empty())
+    throw UsageError("--keep and --renew", why);
   input.luks = read_luks_keys(options);
   for (const auto& [name, file] : options.descs) {
     std::string drive(plain_name(name));

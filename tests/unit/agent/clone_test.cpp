@@ -130,6 +130,7 @@ class FakeMachine final : public Machine {
     call("write_back " + short_path(target));
     co_return;
   }
+  void release(const std::string&) override {}
   Awaitable<void> finish_writes(const std::string& device) override {
     call("finish_writes " + device);
     co_return;
@@ -387,11 +388,13 @@ class FakeLink final : public ServerLink {
     co_return passphrases;
   }
   void report(std::string stage) override { stages.push_back(std::move(stage)); }
+  void tell_identity(std::vector<wire::IdentityNote> notes) override { identity = std::move(notes); }
   Awaitable<void> done() override { co_return; }
   Awaitable<void> failed(std::string) override { co_return; }
 
   std::vector<std::string> sessions, stages;
   std::vector<wire::DiskOffer> offered;
+  std::vector<wire::IdentityNote> identity;
   std::exception_ptr answer;  // null: yes
   std::vector<wire::DevicePassphrase> passphrases;
   std::function<void()> on_yes;
@@ -735,6 +738,35 @@ TEST(CloneTest, LeavesAMachineOfItsOwn) {
   EXPECT_EQ(clone.content("/var/log/ka/ka_log-10.0.1.35"), "the log\n");
   EXPECT_THAT(attempt.log.lines, Contains(" - Mounting /dev/vda1 as " + clone.root() + "/ ...OK"));
   EXPECT_THAT(attempt.link.stages, Contains("formatting /dev/vda1"));
+}
+
+TEST(CloneTest, TellsTheServerWhatIsNewAndWhatIsStillTheGoldenNodes) {
+  wire::Manifest manifest = sample();
+  manifest.identity = {{"machine-id"}, {}};
+  manifest.golden_addresses = {"10.0.1.40"};
+  Attempt attempt(manifest);
+  attempt.target.file("/etc/machine-id", "0123456789abcdef0123456789abcdef\n");
+  attempt.target.file("/etc/krb5.keytab", "x");
+  attempt.target.file("/etc/motd", "Welcome\nto 10.0.1.40\n");
+  ASSERT_EQ(attempt.run(), "");
+  EXPECT_EQ(attempt.target.content("/etc/machine-id"), "0123456789abcdef0123456789abcdef\n");
+  std::vector<std::string> notes;
+  for (const wire::IdentityNote& note : attempt.link.identity)
+    notes.push_back(wire::identity_class_names[static_cast<std::size_t>(note.what)] + (" " + note.item));
+  EXPECT_THAT(notes, ElementsAre("renewed host-name", "renewed ssh-host-keys", "kept machine-id",
+                                 "reported kerberos-keytab", "found address"));
+  EXPECT_EQ(attempt.link.identity.back().where, "/etc/motd:2");
+  EXPECT_THAT(attempt.log.lines, Contains(" - Kept, as --keep says: machine-id (/etc/machine-id)"));
+}
+
+TEST(CloneTest, AKeptHostNameIsTheGoldenOneEverywhere) {
+  wire::Manifest manifest = sample();
+  manifest.identity = {{"host-name"}, {}};
+  Attempt attempt(manifest);
+  attempt.target.file("/etc/dhcp/dhclient.conf", "send host-name \"golden\";\n");
+  ASSERT_EQ(attempt.run(), "");
+  EXPECT_EQ(attempt.target.content("/etc/hostname"), "golden\n");
+  EXPECT_EQ(attempt.target.content("/etc/dhcp/dhclient.conf"), "send host-name \"golden\";\n");
 }
 
 TEST(CloneTest, FlagsComeLastAndOnlyToWhatIsThere) {

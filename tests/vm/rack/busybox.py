@@ -3,6 +3,7 @@
 import os
 import shutil
 from pathlib import Path
+from typing import Callable
 
 from .sandbox import run, run_bytes
 
@@ -34,9 +35,9 @@ def install_program(tree: Path, program: Path, place: Path | None = None) -> Non
 
 
 def initrd(target: Path, modules: Path, wanted: list[str], init: str, more: list[str] = [],
-           root_type: str = "") -> None:
-    """An initrd of busybox, the wanted modules with all they depend on, and a script that is /init. The names of the
-    modules in `more` are in /modules."""
+           root_type: str = "", fill: Callable[[Path], None] = lambda tree: None) -> None:
+    """An initrd of busybox, the wanted modules with all they depend on, a script that is /init, and what `fill` adds.
+    The names of the modules in `more` are in /modules."""
     wanted = wanted + more
     tree = target.with_name(target.name + ".tree")
     version = modules.resolve().name
@@ -55,6 +56,7 @@ def initrd(target: Path, modules: Path, wanted: list[str], init: str, more: list
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(file, place)
     run("depmod", "-b", tree, version)
+    fill(tree)
     names = b"\0".join(os.fsencode(path.relative_to(tree)) for path in sorted(tree.rglob("*")))
     archive = run_bytes("cpio", "--null", "--create", "--format=newc", "--quiet", input=names, cwd=tree)
     target.write_bytes(run_bytes("zstd", "-q", "-12", input=archive))

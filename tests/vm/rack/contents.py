@@ -56,16 +56,26 @@ class Content:
         return digest(console, self.point, ".")
 
 
+_LISTING = ("find {found} -xdev -mindepth 1 -exec stat -c '%n %f %u %g %h %Y' {{}} + | grep -v lost.found | sort; "
+            "find {found} -xdev -type f -exec lsattr -d {{}} + 2>&1 | sort; "
+            "find {found} -xdev -type f -exec sha256sum {{}} + | sort")
+
+
 def digest(console: Console, folder: str, *paths: str) -> str:
     """Of all files there: names, kinds, modes, owners, links, times, flags, contents."""
-    found = " ".join(paths)
-    status, output = console.command(
-        f"cd {folder} && (find {found} -mindepth 1 -exec stat -c '%n %f %u %g %h %Y' {{}} + | grep -v lost.found | "
-        f"sort; find {found} -type f -exec lsattr -d {{}} + 2>&1 | sort; find {found} -type f -exec sha256sum {{}} + | "
-        "sort) | sha256sum; cd", limit=400)
+    return re.search(r"[0-9a-f]{64}", _list(console, folder, paths, " | sha256sum")).group()
+
+
+def listing(console: Console, folder: str, *paths: str) -> list[str]:
+    """The same in lines, to see what differs."""
+    return _list(console, folder, paths, "").splitlines()
+
+
+def _list(console: Console, folder: str, paths: tuple[str, ...], then: str) -> str:
+    status, output = console.command(f"cd {folder} && ({_LISTING.format(found=' '.join(paths))}){then}; cd", limit=400)
     if status:
         raise RuntimeError(f"{folder}: {output}")
-    return re.search(r"[0-9a-f]{64}", output).group()
+    return output
 
 
 def in_stage2(*argv: str, folder: Path, file: str) -> None:

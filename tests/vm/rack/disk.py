@@ -146,14 +146,15 @@ def write_table(image: Path, size_mib: int, script: str, label: str = "dos", sec
 BIOS_BOOT = "21686148-6449-6E6F-744E-656564454649"
 
 
-def write_grub(image: Path, prefix: str, modules: Path = Path("/usr/lib/grub/i386-pc")) -> None:
+def write_grub(image: Path, prefix: str, modules: Path = Path("/usr/lib/grub/i386-pc"),
+               more: tuple[str, ...] = ()) -> None:
     """GRUB for a BIOS, in the BIOS boot partition or else in the sectors before the first partition: what grub-install
     does, without its wish for a disk that udev knows. GRUB then reads `prefix`/grub.cfg; the modules it needs are in
-    its core image."""
+    its core image, and the ones in `more`."""
     made = image.with_suffix(".core")
     run("grub-mkimage", "--format=i386-pc", f"--output={made}", f"--directory={modules}", f"--prefix={prefix}",
         "biosdisk", "part_msdos", "part_gpt", "ext2", "xfs", "btrfs", "jfs", "reiserfs", "f2fs", "normal", "linux",
-        "serial", "terminal", "search", "search_fs_uuid", "echo")
+        "serial", "terminal", "search", "search_fs_uuid", "echo", *more)
     core = bytearray(made.read_bytes())
     made.unlink()
     boot = bytearray((modules / "boot.img").read_bytes()[:440])

@@ -45,8 +45,8 @@ MOUNTS = {1: "/", 6: "/var"}
 
 
 def cached(name: str, key: str, build: Callable[[Path], None]) -> Path:
-    """build/vm/NAME, built by `build` unless it is there and was made from the same `key`. Several programs may ask at
-    once; a build that was broken off leaves nothing behind that looks whole."""
+    """build/vm/NAME (a file or a folder), built by `build` unless it is there and was made from the same `key`. Several
+    programs may ask at once; a build that was broken off leaves nothing behind that looks whole."""
     CACHE.mkdir(parents=True, exist_ok=True)
     target, stamp = CACHE / name, CACHE / f"{name}.key"
     key = hashlib.sha256(key.encode()).hexdigest()
@@ -57,6 +57,8 @@ def cached(name: str, key: str, build: Callable[[Path], None]) -> Path:
             stamp.unlink(missing_ok=True)
             unfinished = CACHE / f"unfinished.{name}"
             build(unfinished)
+            if target.is_dir():
+                shutil.rmtree(target)
             unfinished.rename(target)
             stamp.write_text(key)
     return target

@@ -10,9 +10,9 @@ import shutil
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Iterator
+from typing import Callable, Iterator
 
-from . import busybox, contents, disk, fill, tiny_btrfs, tiny_loaders
+from . import busybox, contents, disk, fill, maker, tiny_btrfs, tiny_loaders
 from .contents import Content
 from .golden import ROOT, cached
 from .sandbox import run
@@ -52,10 +52,20 @@ class Layout:
     second: SecondDisk | None = None
 
     @property
+    def mounted_here(self) -> bool:
+        """Whether the kernel here can mount /."""
+        return self.root_type in MOUNTED_HERE
+
+    @property
     def mounts(self) -> dict[int, str]:
         """Those that the kernel here can mount."""
-        root = {self.root: "/"} if self.root_type in MOUNTED_HERE else {}
+        root = {self.root: "/"} if self.mounted_here else {}
         return root | ({self.boot: "/boot"} if self.boot else {})
+
+    @property
+    def root_id(self) -> str:
+        """What ka-init calls it, as a pattern."""
+        return r"sda\d:fs"
 
     @property
     def firmware(self) -> str:
@@ -89,7 +99,9 @@ done
 for word in $(cat /proc/cmdline); do
   case $word in root=*) root=${word#root=};; rootflags=*) flags="-o ${word#rootflags=}";; esac
 done
-until device=$(findfs $root 2>/dev/null); do sleep 0.1; done
+assemble() { :; }
+[ ! -e /etc/layers ] || . /etc/layers
+until device=$(findfs $root 2>/dev/null) && [ -b $device ]; do assemble; sleep 0.1; done
 mount -t $(cat /root-type) $flags $device /root
 mount --move /dev /root/dev; mount --move /proc /root/proc; mount --move /sys /root/sys
 exec switch_root /root /sbin/init
@@ -100,9 +112,11 @@ _RC = """\
 mount -t tmpfs -o mode=755 run /run
 mount -t tmpfs -o mode=1777 tmp /tmp
 hostname "$(cat /etc/hostname)"
+[ ! -e /etc/layers ] || { . /etc/layers; assemble_rest; }
 swapon -a
 while read -r spec point type options rest; do
-  [ $point = / ] || [ $type = swap ] || mount -t $type -o $options $(blkid -U ${spec#UUID=}) $point
+  case $spec in UUID=*) spec=$(blkid -U ${spec#UUID=});; esac
+  [ $point = / ] || [ $type = swap ] || mount -t $type -o $options $spec $point
 done < /etc/fstab
 [ ! -d /sys/firmware/efi ] || mount -t efivarfs efivarfs /sys/firmware/efi/efivars
 ip link set lo up
@@ -133,13 +147,18 @@ ttyS0::respawn:-/bin/sh
 
 def tiny(layout: Layout = DOS) -> Path:
     """The disk image of the tiny golden machine."""
+    kernel = fetched_kernel()
+    sources = "".join(inspect.getsource(inspect.getmodule(one)) for one in (
+        tiny, contents, disk, tiny_btrfs, tiny_loaders, fill, maker, busybox.initrd))
+    key = sources + repr(layout) + os.readlink(kernel / "vmlinuz")
+    return cached(layout.image, key, lambda image: _build(image, layout, kernel))
+
+
+def fetched_kernel() -> Path:
     kernel = ROOT / "build/kernel"
     if not (kernel / "vmlinuz").exists():
         run(ROOT / "initramfs/debian-kernel", kernel)
-    sources = "".join(inspect.getsource(inspect.getmodule(one)) for one in (
-        tiny, contents, disk, tiny_btrfs, tiny_loaders, fill, busybox.initrd))
-    key = sources + repr(layout) + os.readlink(kernel / "vmlinuz")
-    return cached(layout.image, key, lambda image: _build(image, layout, kernel))
+    return kernel
 
 
 def second_disk(layout: Layout, image: Path) -> Path:
@@ -166,7 +185,7 @@ def _build(image: Path, layout: Layout, kernel: Path) -> None:
     for folder in (tree, esp):
         shutil.rmtree(folder, ignore_errors=True)
     esp.mkdir()
-    _system(tree, kernel, layout)
+    system(tree, kernel, layout.modules, layout.root_type)
     uuids = {number: str(uuid.uuid4()) for number in {layout.root, layout.swap, layout.boot} - {0}}
     _fstab(tree, layout, uuids)
     loader = tiny_loaders.LOADERS[layout.loader]
@@ -259,7 +278,9 @@ def _swap_space(image: Path, partition: disk.Partition, identity: str) -> None:
     header.unlink()
 
 
-def _system(tree: Path, kernel: Path, layout: Layout) -> None:
+def system(tree: Path, kernel: Path, modules: tuple[str, ...], root_type: str,
+           add: Callable[[Path], None] = lambda tree: None) -> None:
+    """The files of a tiny machine; `add` puts more into its tree and into its initrd."""
     for name in ("bin", "sbin", "usr/bin", "usr/sbin", "etc", "dev", "proc", "sys", "run", "mnt/ka", "root", "var/log",
                  "var/lib", "boot/grub", "srv/data", "srv/excluded", "lib64"):
         (tree / name).mkdir(parents=True)
@@ -268,8 +289,8 @@ def _system(tree: Path, kernel: Path, layout: Layout) -> None:
     for tool in TOOLS:
         busybox.install_program(tree, Path(shutil.which(tool)))
     shutil.copy(kernel / "vmlinuz", tree / "boot/vmlinuz")
-    busybox.initrd(tree / "boot/initrd", kernel / "modules", MODULES, _INITRD_INIT, list(layout.modules),
-                   layout.root_type)
+    busybox.initrd(tree / "boot/initrd", kernel / "modules", MODULES, _INITRD_INIT, list(modules), root_type, add)
+    add(tree)
     busybox.write(tree / "etc/rc", _RC, 0o755)
     busybox.write(tree / "etc/udhcpc", _UDHCPC, 0o755)
     busybox.write(tree / "etc/inittab", _INITTAB)

@@ -21,39 +21,54 @@ ENTRY = "the golden one"  # in its NVRAM; BOOTX64.CSV says another
 
 class TinyGolden:
     def __init__(self, rack: Rack, layout: tiny.Layout = tiny.DOS):
-        image = disk.copy(tiny.tiny(layout), rack.directory / "golden.img")
-        self._fetches = layout.root_type not in tiny.MOUNTED_HERE
-        if self._fetches:
+        self.layout = layout
+        if not layout.mounted_here:
             shutil.copy(KA_SERVER, rack.tftp_root)
-        else:
-            with tiny.opened(image, layout, rack.directory / "mnt", read_only=False) as root:
-                shutil.copy(KA_SERVER, root / "usr/sbin/ka-server")
-        disks = [Disk(image, "virtio-scsi", sector=layout.sector),
-                 Disk(ROOT / "build/rescue.sqfs", "virtio-blk", read_only=True)]
-        if layout.second:
-            disks.append(Disk(tiny.second_disk(layout, rack.directory / "golden2.img"), "virtio-scsi"))
-        memory = 512 if layout.esp or layout.subvolumes else 320
+        disks = self._disks(rack)
+        disks.insert(1, Disk(ROOT / "build/rescue.sqfs", "virtio-blk", read_only=True))
+        memory = 512 if layout.firmware == "uefi" or layout.subvolumes else 320
         self.machine: Machine = rack.machine("golden", 9, disks=disks, memory=memory, firmware=layout.firmware)
-        self._boot = "nvram" if layout.esp else "disk"
-        if layout.esp:
-            self._add_entry(image, layout)
+        self._boot = "nvram" if layout.firmware == "uefi" else "disk"
+        self._entries = 0
+        if layout.firmware == "uefi":
+            shutil.copy(OVMF / FIRMWARES["uefi"].variables, self.machine.nvram)
+            self._add_entries(disks)
         self.console = self.machine.console
         self.serving = False
 
-    def _add_entry(self, image: Path, layout: tiny.Layout) -> None:
-        shutil.copy(OVMF / FIRMWARES["uefi"].variables, self.machine.nvram)
-        (esp,) = (p for p in disk.table(image)["partitions"] if p["node"] == f"{image}{layout.esp}")
-        (root,) = (p for p in disk.partitions(image) if p.number == layout.root)
-        loader = LOADERS[layout.loader]
-        Nvram(self.machine.nvram).add_boot_entry(0, ENTRY, layout.esp, esp["start"], esp["size"], esp["uuid"],
-                                                 loader.entry, loader.entry_arguments.format(uuid=root.uuid))
+    def _disks(self, rack: Rack) -> list[Disk]:
+        layout = self.layout
+        image = disk.copy(tiny.tiny(layout), rack.directory / "golden.img")
+        if layout.mounted_here:
+            with tiny.opened(image, layout, rack.directory / "mnt", read_only=False) as root:
+                shutil.copy(KA_SERVER, root / "usr/sbin/ka-server")
+        disks = [Disk(image, "virtio-scsi", sector=layout.sector)]
+        if layout.second:
+            disks.append(Disk(tiny.second_disk(layout, rack.directory / "golden2.img"), "virtio-scsi"))
+        return disks
+
+    def _add_entries(self, disks: list[Disk]) -> None:
+        layout = self.layout
+        (root,) = (p for p in disk.partitions(disks[0].path) if p.number == layout.root)
+        self._add_entry(disks[0].path, layout.esp, root.uuid)
+
+    def _add_entry(self, image: Path, number: int, root_uuid: str = "") -> None:
+        (esp,) = (p for p in disk.table(image)["partitions"] if p["node"] == f"{image}{number}")
+        loader = LOADERS[self.layout.loader]
+        Nvram(self.machine.nvram).add_boot_entry(self._entries, ENTRY, number, esp["start"], esp["size"], esp["uuid"],
+                                                 loader.entry, loader.entry_arguments.format(uuid=root_uuid))
+        self._entries += 1
 
     def start(self) -> None:
         self.machine.start(self._boot)
+        self._unlock()
         self.console.wait(r"root@golden:~# ", 900)
-        if self._fetches:
+        if not self.layout.mounted_here:
             self.console.command("tftp -g -b 8192 -l /usr/sbin/ka-server -r ka-server 10.77.0.1 && "
                                  "chmod 755 /usr/sbin/ka-server")
+
+    def _unlock(self) -> None:
+        """Its disks, if it asks for that."""
 
     def serve(self, nodes: int, options: str = OPTIONS) -> None:
         """Types the command; returns once it waits for nodes."""

@@ -16,7 +16,7 @@ UNPACKED = ROOT / "build/unpacked"
 _EXTLINUX_PROGRAM = UNPACKED / "usr/bin/extlinux"
 _SYSLINUX_MBR = Path("/usr/lib/syslinux/mbr/mbr.bin")
 # Without no_timer_check a busy host that is slow with an interrupt makes this kernel give up before it has begun.
-_ARGUMENTS = "root=UUID={uuid}{more} console=ttyS0,115200 no_timer_check quiet"
+_ARGUMENTS = "root={root}{more} console=ttyS0,115200 no_timer_check quiet"
 
 
 @dataclass(frozen=True)
@@ -26,13 +26,14 @@ class Golden:
     tree: Path  # of files
     esp: Path  # what its EFI system partition is to hold
     uuids: dict[int, str]  # by partition
+    root: str = ""  # a name for the kernel's command line, not the UUID
 
     @property
     def arguments(self) -> str:
         """Of its kernel."""
         subvolumes = self.layout.subvolumes
         more = f" {subvolumes.cmdline}" if subvolumes and subvolumes.cmdline else ""
-        return _ARGUMENTS.format(uuid=self.uuids[self.layout.root], more=more)
+        return _ARGUMENTS.format(root=self.root or f"UUID={self.uuids[self.layout.root]}", more=more)
 
     @property
     def boot_uuid(self) -> str:
@@ -156,5 +157,5 @@ LOADERS = {
     "shim": Loader(_shim, options="-r grub", entry="\\EFI\\debian\\shimx64.efi"),
     "systemd-boot": Loader(_systemd_boot, entry="\\EFI\\systemd\\systemd-bootx64.efi"),
     "stub": Loader(_stub, entry="\\EFI\\golden\\vmlinuz.efi",
-                   entry_arguments="initrd=\\EFI\\golden\\initrd " + _ARGUMENTS.replace("{more}", "")),
+                   entry_arguments="initrd=\\EFI\\golden\\initrd " + _ARGUMENTS.replace("{root}{more}", "UUID={uuid}")),
 }
