@@ -82,7 +82,7 @@ Command dry_run(const Job& job, const std::string& file) {
   const std::uint64_t offset = crypt.version == 2 ? 2 * storage::mib : crypt.offset;
   const char* const on_a_file =
       "file=$1 size=$2; shift 2; truncate -s \"$size\" \"$file\" && \"$@\" \"$file\" && rm \"$file\"";
-  std::vector<std::string> argv = {"sh", "-c", on_a_file, "dry-run", file, std::to_string(offset + storage::mib)};
+  std::vector<std::string> argv = {"sh", "-c", on_a_file, "on-a-file", file, std::to_string(offset + storage::mib)};
   for (std::string& word : format(crypt, offset, job.ground.sector)) argv.push_back(std::move(word));
   const bool memory = crypt.key_derivation != "pbkdf2";
   argv.insert(argv.end(), {"--pbkdf-force-iterations", memory ? "4" : "1000"});
