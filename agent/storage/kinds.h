@@ -27,6 +27,7 @@ struct Job {
   std::string host_name = {};               ///< the clone's
   const storage::Storage* graph = nullptr;  ///< all of it
   const storage::Places* places = nullptr;  ///< of all
+  Secret passphrase = {};                   ///< of what is encrypted; programs get it by standard input
 };
 
 /// What a kind lacks is null.

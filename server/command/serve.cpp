@@ -114,6 +114,19 @@ std::vector<Session> sessions_of(asio::io_context& io, const CloneOptions& optio
   return sessions;
 }
 
+// A node that comes again after it failed gets the same.
+std::vector<wire::DevicePassphrase> passphrases_for(const Prepared& ready, const NodeStatus& node, Report& report) {
+  std::vector<wire::DevicePassphrase> passphrases;
+  if (ready.plan.manifest.passphrases == wire::Passphrases::sent)
+    for (const auto& [device, passphrase] : ready.input.luks.by_device) passphrases.push_back({device, passphrase});
+  if (ready.plan.manifest.passphrases == wire::Passphrases::made) {
+    Secret& made = report.passphrases[node.number];
+    if (made.empty()) made = generate_passphrase();
+    passphrases.push_back({"", made});
+  }
+  return passphrases;
+}
+
 }  // namespace
 
 Awaitable<void> serve(asio::io_context& io, const CloneOptions& options, const Prepared& ready, Output& output,
@@ -130,6 +143,7 @@ Awaitable<void> serve(asio::io_context& io, const CloneOptions& options, const P
     plan.confirm = [&](std::vector<wire::WriteRequest> nodes) {
       return ready.confirm->ask(std::move(nodes), [&display](const std::string& line) { display.event(line); });
     };
+  plan.passphrases = [&ready, &report](const NodeStatus& node) { return passphrases_for(ready, node, report); };
   std::exception_ptr failure;
   try {
     report.result = co_await run_job(io, std::move(plan), display);

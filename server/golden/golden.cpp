@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "base/unique_fd.h"
 #include "server/golden/kinds.h"
+#include "server/golden/network_addresses.h"
 #include "server/golden/touch_mounts.h"
 
 namespace ka::server {
@@ -240,6 +241,7 @@ Awaitable<Golden> inspect(asio::io_context& io, std::vector<std::string> drives)
   if (::gethostname(name, sizeof name - 1) != 0) throw Error::from_errno("read the host name");
   golden.host_name = name;
   golden.network_cards = read_network_cards();
+  golden.addresses = read_network_addresses();
   golden.devices = read_block_devices();
   golden.layers = co_await read_layers(io, golden.devices);
   for (BlockDevice& device : golden.devices)

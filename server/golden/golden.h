@@ -78,6 +78,7 @@ struct NeededFile {
 struct Golden {
   std::string host_name;
   std::vector<NetworkCard> network_cards;
+  std::vector<std::string> addresses;  ///< by which others know it: "10.0.1.40", "2001:db8::28"
   std::vector<BlockDevice> devices;
   Layers layers;              ///< what is made of them
   std::vector<Mount> mounts;  ///< those that can be seen: not under another mount

@@ -26,6 +26,7 @@ constexpr Packages packages[] = {
     {"mformat", "mtools", "mtools", "mtools"},
     {"mcopy", "mtools", "mtools", "mtools"},
     {"lvm", "lvm2", "lvm2", "lvm2"},
+    {"mdadm", "mdadm", "mdadm", "mdadm"},
     {"mksquashfs", "squashfs-tools", "squashfs-tools", "squashfs"},
 };
 

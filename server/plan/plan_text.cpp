@@ -133,6 +133,8 @@ std::string plan_text(const Plan& plan, const PlanInput& input) {
   std::vector<std::string> hooks;
   for (const wire::Hook& hook : manifest.hooks) hooks.push_back(hook.name);
   if (!hooks.empty()) text += "+ Hooks : " + joined(hooks) + "\n";
+  if (!manifest.identity.keep.empty()) text += "+ Kept of the identity : " + joined(manifest.identity.keep) + "\n";
+  if (!manifest.identity.renew.empty()) text += "+ Renewed besides : " + joined(manifest.identity.renew) + "\n";
   if (const auto& uefi = manifest.boot.uefi)
     text += "+ Starts by UEFI : " + escape_bytes(uefi->entries.front().path) + " on /dev/" +
             manifest.storage.at(uefi->esps.front()).on.front() + " (\"" + printable(uefi->entries.front().label) +

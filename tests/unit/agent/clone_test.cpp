@@ -383,11 +383,13 @@ class FakeLink final : public ServerLink {
     co_return;
   }
   void report(std::string stage) override { stages.push_back(std::move(stage)); }
+  void tell_identity(std::vector<wire::IdentityNote> notes) override { identity = std::move(notes); }
   Awaitable<void> done() override { co_return; }
   Awaitable<void> failed(std::string) override { co_return; }
 
   std::vector<std::string> sessions, stages;
   std::vector<wire::DiskOffer> offered;
+  std::vector<wire::IdentityNote> identity;
   std::exception_ptr answer;  // null: yes
   std::function<void()> on_yes;
   std::string put_out_in;
@@ -516,6 +518,35 @@ wire::Manifest with_esp_and_btrfs() {
   return m;
 }
 
+// / on a linear volume, /var on a thin one.
+wire::Manifest with_group() {
+  wire::Manifest m = sample();
+  m.storage.nodes.clear();
+  storage::add_disk(m.storage, "sda", {8ull << 30, 512, ""}, {{}, "0x59be1427", 0},
+                    wire::partitions_of(wire::parse_desc("typelvm fill\n", "desc"), storage::Label::dos));
+  const std::string uuid = "PPPPPP-PPPP-PPPP-PPPP-PPPP-PPPP-PPPPPP";
+  m.storage.nodes.push_back({"vg0", {"sda1"}, {}, storage::Group{uuid, 4 << 20, {{uuid, 1 << 20, 7ull << 30, {}}}, {}}});
+  storage::Volume root;
+  root.uuid = "RRRRRR-RRRR-RRRR-RRRR-RRRR-RRRR-RRRRRR";
+  root.size.bytes = 2ull << 30;
+  m.storage.nodes.push_back({"vg0/root", {"vg0"}, {}, root});
+  storage::Pool pool;
+  pool.uuid = "TTTTTT-TTTT-TTTT-TTTT-TTTT-TTTT-TTTTTT";
+  pool.chunk = 65536, pool.metadata = 4 << 20, pool.discards = "passdown", pool.size.bytes = 1ull << 30;
+  m.storage.nodes.push_back({"vg0/pool", {"vg0"}, {}, pool});
+  storage::Volume var = root;
+  var.uuid = "VVVVVV-VVVV-VVVV-VVVV-VVVV-VVVV-VVVVVV";
+  var.segment = "thin", var.read_only = true;
+  m.storage.nodes.push_back({"vg0/var", {"vg0/pool"}, {}, var});
+  storage::Ext ext;
+  ext.version = "ext4";
+  storage::add_content(m.storage, "vg0/var", ext);
+  ext.uuid = "11111111-1111-1111-1111-111111111111";
+  storage::add_content(m.storage, "vg0/root", ext);
+  m.mounts = {{"vg0/root:fs", "/", ""}, {"vg0/var:fs", "/var", ""}};
+  return m;
+}
+
 // One clone in scratch directories; a new one for each attempt.
 class Attempt {
  public:
@@ -611,6 +642,18 @@ class Attempt {
     return "";
   }
 
+  // Once everything is unmounted.
+  bool group_is_stopped() const {
+    int made = -1, unmounted = -1, stopped = -1;
+    for (int i = 0; i < static_cast<int>(machine.calls.size()); ++i) {
+      const std::string& call = machine.calls[static_cast<std::size_t>(i)];
+      if (call.starts_with("run lvm pvcreate")) made = i;
+      if (call.starts_with("unmount ")) unmounted = i;
+      if (call.find("vgchange --devices \"$1\" --activate n") != std::string::npos) stopped = i;
+    }
+    return made < 0 || (stopped > made && stopped > unmounted);
+  }
+
   bool all_is_proven() const {
     auto says = [](const std::string& line) { return line.find("This clone will boot") != std::string::npos; };
     return std::any_of(log.lines.begin(), log.lines.end(), says);
@@ -684,6 +727,35 @@ TEST(CloneTest, LeavesAMachineOfItsOwn) {
   EXPECT_EQ(clone.content("/var/log/ka/ka_log-10.0.1.35"), "the log\n");
   EXPECT_THAT(attempt.log.lines, Contains(" - Mounting /dev/vda1 as " + clone.root() + "/ ...OK"));
   EXPECT_THAT(attempt.link.stages, Contains("formatting /dev/vda1"));
+}
+
+TEST(CloneTest, TellsTheServerWhatIsNewAndWhatIsStillTheGoldenNodes) {
+  wire::Manifest manifest = sample();
+  manifest.identity = {{"machine-id"}, {}};
+  manifest.golden_addresses = {"10.0.1.40"};
+  Attempt attempt(manifest);
+  attempt.target.file("/etc/machine-id", "0123456789abcdef0123456789abcdef\n");
+  attempt.target.file("/etc/krb5.keytab", "x");
+  attempt.target.file("/etc/motd", "Welcome\nto 10.0.1.40\n");
+  ASSERT_EQ(attempt.run(), "");
+  EXPECT_EQ(attempt.target.content("/etc/machine-id"), "0123456789abcdef0123456789abcdef\n");
+  std::vector<std::string> notes;
+  for (const wire::IdentityNote& note : attempt.link.identity)
+    notes.push_back(wire::identity_class_names[static_cast<std::size_t>(note.what)] + (" " + note.item));
+  EXPECT_THAT(notes, ElementsAre("renewed host-name", "renewed ssh-host-keys", "kept machine-id",
+                                 "reported kerberos-keytab", "found address"));
+  EXPECT_EQ(attempt.link.identity.back().where, "/etc/motd:2");
+  EXPECT_THAT(attempt.log.lines, Contains(" - Kept, as --keep says: machine-id (/etc/machine-id)"));
+}
+
+TEST(CloneTest, AKeptHostNameIsTheGoldenOneEverywhere) {
+  wire::Manifest manifest = sample();
+  manifest.identity = {{"host-name"}, {}};
+  Attempt attempt(manifest);
+  attempt.target.file("/etc/dhcp/dhclient.conf", "send host-name \"golden\";\n");
+  ASSERT_EQ(attempt.run(), "");
+  EXPECT_EQ(attempt.target.content("/etc/hostname"), "golden\n");
+  EXPECT_EQ(attempt.target.content("/etc/dhcp/dhclient.conf"), "send host-name \"golden\";\n");
 }
 
 TEST(CloneTest, FlagsComeLastAndOnlyToWhatIsThere) {
@@ -887,6 +959,7 @@ void fail_at_each_call(const wire::Manifest& manifest) {
     ASSERT_THAT(attempt.machine.open_disks, IsEmpty()) << failed;
     ASSERT_THAT(attempt.machine.mounted, IsEmpty()) << failed;
     ASSERT_TRUE(!attempt.esp_starts() || attempt.all_is_proven()) << failed;
+    ASSERT_TRUE(attempt.group_is_stopped()) << failed;
     if (attempt.changed_a_disk())
       ASSERT_EQ(attempt.machine.boot_code(), unfinished_boot_code()) << failed;
     else
@@ -899,6 +972,7 @@ TEST(CloneTest, NorWithSubvolumes) { fail_at_each_call(with_subvolumes()); }
 TEST(CloneTest, NorByUefiFromXfs) { fail_at_each_call(with_esp_and_xfs()); }
 TEST(CloneTest, NorByUefiFromBtrfs) { fail_at_each_call(with_esp_and_btrfs()); }
 TEST(CloneTest, NorWithBlocks) { fail_at_each_call(with_blocks(4)); }
+TEST(CloneTest, NorWithAVolumeGroup) { fail_at_each_call(with_group()); }
 
 TEST(CloneTest, ByUefiTheProgramsComeLast) {
   for (const wire::Manifest& manifest : {with_esp_and_xfs(), with_esp_and_btrfs()}) {

@@ -34,6 +34,7 @@ class Link final : public ServerLink {
     EXPECT_TRUE(::pthread_equal(loop, ::pthread_self()));
     stages.push_back(std::move(stage));
   }
+  void tell_identity(std::vector<wire::IdentityNote>) override {}
   Awaitable<void> done() override { co_return; }
   Awaitable<void> failed(std::string) override { co_return; }
 
@@ -139,6 +140,7 @@ TEST_F(CloneThreadTest, TypesOfErrorsStayWhatTheyAre) {
     }
     Awaitable<void> ask_to_write(std::vector<wire::DiskOffer>) override { co_return; }
     void report(std::string) override {}
+    void tell_identity(std::vector<wire::IdentityNote>) override {}
     Awaitable<void> done() override { co_return; }
     Awaitable<void> failed(std::string) override { co_return; }
   } gone;
