@@ -525,7 +525,8 @@ wire::Manifest with_group() {
   storage::add_disk(m.storage, "sda", {8ull << 30, 512, ""}, {{}, "0x59be1427", 0},
                     wire::partitions_of(wire::parse_desc("typelvm fill\n", "desc"), storage::Label::dos));
   const std::string uuid = "PPPPPP-PPPP-PPPP-PPPP-PPPP-PPPP-PPPPPP";
-  m.storage.nodes.push_back({"vg0", {"sda1"}, {}, storage::Group{uuid, 4 << 20, {{uuid, 1 << 20, 7ull << 30, {}}}, {}}});
+  m.storage.nodes.push_back(
+      {"vg0", {"sda1"}, {}, storage::Group{uuid, 4 << 20, {{uuid, 1 << 20, 7ull << 30, {}}}, {}}});
   storage::Volume root;
   root.uuid = "RRRRRR-RRRR-RRRR-RRRR-RRRR-RRRR-RRRRRR";
   root.size.bytes = 2ull << 30;
@@ -552,9 +553,10 @@ class Attempt {
  public:
   explicit Attempt(const wire::Manifest& manifest) : link(wire::to_json(manifest)) {
     disk("vda", "0000:00:04.0");
-    for (const char* program : {"sh",       "sfdisk",       "truncate", "tar",   "mke2fs", "tune2fs",    "e2fsck",
-                                "mkswap",   "grub-install", "mkdir",    "mount", "umount", "mkfs.btrfs", "btrfs",
-                                "mkfs.xfs", "mkfs.fat",     "fsck.fat", "dd",    "blkid",  "wipefs"})
+    for (const char* program :
+         {"sh",           "sfdisk", "truncate", "tar",    "mke2fs",     "tune2fs", "e2fsck",   "mkswap",
+          "grub-install", "mkdir",  "mount",    "umount", "mkfs.btrfs", "btrfs",   "mkfs.xfs", "mkfs.fat",
+          "fsck.fat",     "dd",     "blkid",    "wipefs", "lvm",        "sed",     "dmsetup"})
       stage2.file(std::string("/usr/sbin/") + program, "", 0755);
     stage2.directory("/tmp");
     proc.file("/self/mountinfo", "");
