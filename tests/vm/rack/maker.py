@@ -14,7 +14,7 @@ _INIT = """\
 mount -t devtmpfs dev /dev; mount -t proc proc /proc; mount -t sysfs sys /sys
 modprobe -a virtio_pci virtio_blk $(cat /modules)
 until [ -b /dev/vd{last} ]; do sleep 0.1; done
-sh -e /script && echo 'ka: made'
+sh -ex /script && echo 'ka: made'
 poweroff -f
 """
 _KERNEL = ROOT / "build/kernel"
