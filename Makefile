@@ -14,7 +14,7 @@
 #                     writes docs/layouts.md
 #   make check-moments
 #                     servers and cables that go at twenty random moments before the first write  [KA_SEED=…]
-#   make check-disks  disks that refuse, lose or hold back what is written to them
+#   make check-disks  disks that refuse, lose or hold back what is written to them; earlier clones, two paths of one
 #   make check-debian13
 #                     a Debian 13 of today (Secure Boot, NVMe, XFS, Btrfs) onto two machines  [WAY=isc|http|proxy|kea]
 #   make tidy         clang-tidy over all sources of the products: many minutes
@@ -144,6 +144,7 @@ check-debian13: images pxe-packages rack-packages
 check-disks: images pxe-packages rack-packages
 	@tests/vm/rack-tool golden tiny
 	@tests/vm/failure_test.py OddDisks
+	@tests/vm/disks_test.py
 
 format: check-packages
 	@tests/house/format.sh --fix .

@@ -340,13 +340,16 @@ Command in_session(Command command) {
 class WholeRun {
  public:
   WholeRun(asio::io_context& io, const Command& command, unsigned with)
-      : process(io, in_session(command), with), state_(std::make_shared<State>(io)), command_(command) {
+      : process(io, in_session(command), with | (command.input.empty() ? Process::none : Process::in_pipe)),
+        state_(std::make_shared<State>(io)),
+        command_(command) {
     auto ended = [state = state_](std::exception_ptr, ExitStatus status) {
       state->ended = true;
       state->status = status;
       state->news.cancel();
     };
     asio::co_spawn(io, process.wait(), std::move(ended));
+    if (!command.input.empty()) hear(feed());
   }
 
   // Somebody who reads a pipe of the program. finish() does not return before it has ended.
@@ -377,6 +380,7 @@ class WholeRun {
     // One that waits for a dead device does not even die.
     if (!in_time && !stopped) co_await until(Clock::now() + grace_after_kill, false);
     boost::system::error_code ignored;
+    process.in().close(ignored);
     process.out().close(ignored);
     process.err().close(ignored);
     co_await until(Clock::time_point::max(), true);
@@ -401,6 +405,14 @@ class WholeRun {
     bool ended = false;
     ExitStatus status;
   };
+
+  // A program that ends without reading it says why itself.
+  Awaitable<void> feed() {
+    auto bytes = asio::buffer(command_.input.text());
+    co_await asio::async_write(process.in(), bytes, asio::as_tuple(asio::use_awaitable));
+    boost::system::error_code ignored;
+    process.in().close(ignored);
+  }
 
   // The program's end, or (`output`) that of all who read its pipes; at latest at `end`.
   Awaitable<void> until(Clock::time_point end, bool output) {

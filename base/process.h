@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/asio.h"
+#include "base/secret.h"
 #include "base/unique_fd.h"
 
 namespace ka {
@@ -23,6 +24,7 @@ struct Command {
   std::vector<std::string> environment;  ///< "NAME=value", added to PATH, LC_ALL=C and HOME=/
   bool new_session = false;              ///< setsid(2), so that a signal to the group reaches all it starts
   std::chrono::seconds limit{0};         ///< run() and the like end it then, with an Error; 0: none
+  Secret input;                          ///< run() and the like feed it to standard input; small; empty: /dev/null
   std::string controlling_terminal;      ///< opened as stdin, stdout, stderr of a new session; empty: none
   /// Runs in the child instead of a program, with this process's stdin and memory as they are at the start. What it
   /// throws (std::exception) is a line on standard error and status 1. For calls that may wait long: it must not touch

@@ -1,6 +1,7 @@
 #include "wire/codec.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace ka::wire {
 
@@ -29,6 +30,23 @@ void Writer::operator()(const std::vector<DiskOffer>& disks) {
     for (const std::string* text : {&disk.golden, &disk.name, &disk.model, &disk.serial}) (*this)(*text);
     (*this)(disk.size);
     (*this)(disk.contents);
+  }
+}
+
+void Writer::operator()(const std::vector<IdentityNote>& notes) {
+  number(notes.size(), 2);
+  for (const IdentityNote& note : notes) {
+    number(static_cast<std::uint64_t>(note.what), 1);
+    (*this)(note.item);
+    (*this)(note.where);
+  }
+}
+
+void Writer::operator()(const std::vector<DevicePassphrase>& passphrases) {
+  number(passphrases.size(), 2);
+  for (const DevicePassphrase& passphrase : passphrases) {
+    (*this)(passphrase.device);
+    (*this)(passphrase.passphrase.text());
   }
 }
 
@@ -66,6 +84,34 @@ void Reader::operator()(std::vector<DiskOffer>& disks) {
     for (std::string* text : {&disk.golden, &disk.name, &disk.model, &disk.serial}) (*this)(*text);
     (*this)(disk.size);
     (*this)(disk.contents);
+  }
+}
+
+void Reader::operator()(std::vector<IdentityNote>& notes) {
+  const std::uint64_t count = number(2);
+  if (count > most_identity_notes)
+    throw ProtocolError("it says " + std::to_string(count) + " things of its identity at once");
+  notes.resize(count);
+  for (IdentityNote& note : notes) {
+    const std::uint64_t what = number(1);
+    if (what >= std::size(identity_class_names)) throw ProtocolError("there is no class of identity with this number");
+    note.what = static_cast<IdentityClass>(what);
+    (*this)(note.item);
+    (*this)(note.where);
+    if (note.item.size() > longest_identity_item || note.where.size() > longest_identity_place)
+      throw ProtocolError("what it says of its identity is longer than a table shows");
+  }
+}
+
+void Reader::operator()(std::vector<DevicePassphrase>& passphrases) {
+  const std::uint64_t count = number(2);
+  if (count > most_passphrases) throw ProtocolError("it sends " + std::to_string(count) + " passphrases at once");
+  passphrases.resize(count);
+  for (DevicePassphrase& passphrase : passphrases) {
+    (*this)(passphrase.device);
+    const std::uint64_t size = number(2);
+    if (size > longest_passphrase) throw ProtocolError("a passphrase of " + std::to_string(size) + " bytes");
+    passphrase.passphrase = Secret(take(size));
   }
 }
 

@@ -9,6 +9,8 @@
 
 #include "base/error.h"
 #include "wire/disk_offer.h"
+#include "wire/identity_note.h"
+#include "wire/passphrase.h"
 
 namespace ka::wire {
 
@@ -47,6 +49,8 @@ class Writer {
   }
   void operator()(std::string_view text);
   void operator()(const std::vector<DiskOffer>& disks);
+  void operator()(const std::vector<IdentityNote>& notes);
+  void operator()(const std::vector<DevicePassphrase>& passphrases);
 
  private:
   void number(std::uint64_t value, int size);
@@ -71,6 +75,8 @@ class Reader {
   }
   void operator()(std::string& text);
   void operator()(std::vector<DiskOffer>& disks);
+  void operator()(std::vector<IdentityNote>& notes);
+  void operator()(std::vector<DevicePassphrase>& passphrases);
 
   /// Throws ProtocolError if anything is left over.
   void finish() const;

@@ -94,6 +94,7 @@ void JobMachine::message(NodeId id, const Message& message, Time now) {
         row(node).stage = m.text;
         output_.changed(row(node));
       },
+      [&](const Identity& m) { identity(id, node, m); },
       [&](const Done&) { done(id, node); },
       [&](const Pong& m) { answered(m, now); },
       // A clone wipes disks: when it begins is the operator's word alone.
@@ -189,6 +190,7 @@ void JobMachine::join(NodeId id, Node& node, const Join& join, Time now) {
   row.at = node.data;
   row.host_name = node.host_name;
   row.hardware_address = node.hardware_address;
+  row.identity.clear();
   node.session = session;
   node.phase = Phase::waiting;
   node.may_write = false;
@@ -245,6 +247,15 @@ void JobMachine::member_finished(NodeId id, Node& node, const Finished& finished
     set(node, Phase::done, NodeRow::State::done, "");
     node.done_at = now_;
   }
+}
+
+// It goes to the report; the last word counts, so that nobody can make it grow.
+void JobMachine::identity(NodeId id, Node& node, const Identity& identity) {
+  if (node.phase == Phase::out) return;  // it was told why
+  if (node.phase == Phase::finishing)
+    row(node).identity = identity.notes;
+  else
+    refuse(id, "it tells of a clone before it received everything");
 }
 
 // A node that was taken out before must not believe that this server counts it.

@@ -58,9 +58,10 @@ struct NodeRow {
   std::uint64_t received = 0, sunk = 0;
   double rate = 0;  ///< bytes a second
   unsigned round = 0;
-  unsigned order = 0;            ///< place in the running chain, 1 is next to the server; 0: not in it
-  std::vector<DiskOffer> disks;  ///< that it last asked to write to
-  bool touched = false;          ///< it was given the yes, in this round or an earlier one
+  unsigned order = 0;                  ///< place in the running chain, 1 is next to the server; 0: not in it
+  std::vector<DiskOffer> disks;        ///< that it last asked to write to
+  bool touched = false;                ///< it was given the yes, in this round or an earlier one
+  std::vector<IdentityNote> identity;  ///< what it said of its clone
 };
 
 /// A node that waits for the operator's yes.
@@ -77,6 +78,8 @@ class JobOutput {
   virtual void close(NodeId node) = 0;
   virtual void event(const std::string& text) = 0;
   virtual void changed(const NodeRow& row) = 0;
+  /// What a node that is given the yes needs to know besides.
+  virtual std::vector<DevicePassphrase> passphrases(const NodeRow&) { return {}; }
   /// A number that cannot be guessed, to name a stream.
   virtual std::uint64_t random() = 0;
   /// Open the source of this session, and read it as chain()->may_read() allows.
@@ -157,6 +160,7 @@ class JobMachine final : private ChainOutput {
   void join(NodeId id, Node& node, const Join& join, Time now);
   void position(NodeId id, Node& node, const Position& position, Time now);
   void member_finished(NodeId id, Node& node, const Finished& finished);
+  void identity(NodeId id, Node& node, const Identity& identity);
   void done(NodeId id, Node& node);
   void refuse(NodeId id, const std::string& reason);
   void leave(NodeId id, Node& node, NodeRow::State state, const std::string& reason, Time now);

@@ -35,7 +35,8 @@ void JobMachine::asks_to_write(NodeId id, Node& node, const Ready& ready) {
 }
 
 void JobMachine::permit(NodeId id, Node& node) {
-  output_.send(id, MayWrite{*node.question});
+  MayWrite yes{*node.question, output_.passphrases(row(node))};
+  output_.send(id, yes);
   node.question.reset();
   node.may_write = true;
   row(node).touched = true;

@@ -122,12 +122,15 @@ std::string to_json(const Manifest& m) {
               {"hooks", each<Hook>(m.hooks, encode)},
               {"targets", each<TargetRule>(m.targets, encode)},
               {"network_cards", each<NetworkCard>(m.network_cards, encode)},
+              {"golden_addresses", json_texts(m.golden_addresses)},
+              {"identity", {{"keep", json_texts(m.identity.keep)}, {"renew", json_texts(m.identity.renew)}}},
               {"removable_allowed", m.removable_allowed},
               {"tar_compression", json_text(m.tar_compression)},
               {"log_directory", json_text(m.log_directory)},
               {"verify_all", m.verify_all},
               {"step_limit_s", m.step_limit_s},
-              {"firmware", json_texts(m.firmware)}};
+              {"firmware", json_texts(m.firmware)},
+              {"passphrases", passphrases_names[static_cast<int>(m.passphrases)]}};
   if (m.boot_loader) out["boot_loader"] = encode(*m.boot_loader);
   return out.dump();
 }
@@ -154,12 +157,16 @@ Manifest parse_manifest(std::string_view text) {
   m.hooks = in.each<Hook>("hooks", decode_hook);
   m.targets = in.each<TargetRule>("targets", decode_target);
   m.network_cards = in.each<NetworkCard>("network_cards", decode_network_card);
+  m.golden_addresses = in.texts("golden_addresses");
+  const JsonReader identity = in.object("identity");
+  m.identity = {identity.texts("keep"), identity.texts("renew")};
   m.removable_allowed = in.has("removable_allowed") && in.flag("removable_allowed");
   m.tar_compression = in.text("tar_compression");
   m.log_directory = in.text("log_directory");
   m.verify_all = in.flag("verify_all");
   m.step_limit_s = in.number<std::uint32_t>("step_limit_s");
   m.firmware = in.texts("firmware");
+  m.passphrases = in.one_of<Passphrases>("passphrases", passphrases_names);
   check(m);
   return m;
 }

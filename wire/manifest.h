@@ -15,6 +15,7 @@
 #include <sys/types.h>
 
 #include "wire/boot/boot_plan.h"
+#include "wire/identity.h"
 #include "wire/storage/storage.h"
 
 namespace ka::wire {
@@ -98,6 +99,11 @@ struct NetworkCard {
   std::string place;    ///< in the machine: "0000:00:03.0"; empty: no hardware (a bridge, a bond, …)
 };
 
+/// Where the passphrases of what is encrypted come from: nothing is; with the server's yes; the same, made by the
+/// server for each node and to be shown at its console; from a person there.
+enum class Passphrases { none, sent, made, asked };
+inline constexpr const char* passphrases_names[] = {"none", "sent", "made", "asked"};
+
 struct Manifest {
   static constexpr int version = 2;
 
@@ -115,13 +121,19 @@ struct Manifest {
   std::vector<Hook> hooks;
   std::vector<TargetRule> targets;
   std::vector<NetworkCard> network_cards;
-  bool removable_allowed = false;  ///< clone onto removable disks too
-  std::string tar_compression;     ///< "zstd": the sessions that follow may be packed with it; empty: they are not
+  std::vector<std::string> golden_addresses;  ///< IPv4 and IPv6 ones of the golden node: files that hold one are named
+  IdentityChoice identity;                    ///< what of the golden node's identity the operator wants otherwise
+  bool removable_allowed = false;             ///< clone onto removable disks too
+  std::string tar_compression;  ///< "zstd": the sessions that follow may be packed with it; empty: they are not
   std::string log_directory = "/var/log/ka";
   bool verify_all = false;            ///< every file is read back from the clone's disk, not only those of /boot
   std::uint32_t step_limit_s = 3600;  ///< how long one step of a clone may take on a node; 0: as long as it likes
   std::vector<std::string> firmware = {"bios"};  ///< what can start the clone: "bios", "uefi"
+  Passphrases passphrases = Passphrases::none;
 };
+
+/// A golden node with more (a router, a host of containers) tells of the first so many.
+inline constexpr std::size_t most_golden_addresses = 1024;
 
 /// Bytes of JSON; a node takes no more. Some millions of files with flags of their own.
 inline constexpr std::size_t largest_manifest = 64 << 20;

@@ -1,6 +1,8 @@
 // Whether a manifest makes sense as a whole. Both sides ask: the server before anyone waits for it, the
 // node before it touches a disk.
 
+#include <arpa/inet.h>
+
 #include <algorithm>
 #include <set>
 
@@ -182,6 +184,23 @@ void check_hooks(const Manifest& m) {
   }
 }
 
+void check_golden_addresses(const Manifest& m) {
+  if (m.golden_addresses.size() > most_golden_addresses) fail("golden_addresses", "are too many");
+  for (const std::string& address : m.golden_addresses) {
+    in6_addr bytes;
+    if (::inet_pton(AF_INET, address.c_str(), &bytes) != 1 && ::inet_pton(AF_INET6, address.c_str(), &bytes) != 1)
+      fail("golden_addresses", quoted(address) + " is no address");
+  }
+}
+
+void check_identity(const IdentityChoice& choice) {
+  for (const std::string& name : choice.keep)
+    if (const std::string why = why_not_keep(name); !why.empty()) fail("identity.keep", why);
+  for (const std::string& name : choice.renew)
+    if (const std::string why = why_not_renew(name); !why.empty()) fail("identity.renew", why);
+  if (const std::string why = contradiction_in(choice); !why.empty()) fail("identity", why);
+}
+
 }  // namespace
 
 void check(const Manifest& m) {
@@ -199,10 +218,14 @@ void check(const Manifest& m) {
   check_boot(m);
   check_hooks(m);
   check_targets(m);
+  check_golden_addresses(m);
+  check_identity(m.identity);
   if (!m.tar_compression.empty() && m.tar_compression != zstd_packing)
     fail("tar_compression", quoted(m.tar_compression) + " is not zstd");
   check_path("log_directory", m.log_directory);
   for (const std::string& firmware : m.firmware) check_word("firmware", firmware);
+  if (!storage::all<storage::Crypt>(m.storage).empty() && m.passphrases == Passphrases::none)
+    fail("passphrases", "nothing is said of where they come from, and something is encrypted");
 }
 
 }  // namespace ka::wire

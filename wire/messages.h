@@ -11,6 +11,7 @@
 
 #include "wire/codec.h"
 #include "wire/disk_offer.h"
+#include "wire/identity_note.h"
 
 namespace ka::wire {
 
@@ -129,6 +130,17 @@ struct Ready {
   template <typename F>
   void each(F& f) {
     f(question), f(disks);
+  }
+};
+
+/// What of the golden machine this clone has not any more, and what it has still. Once it has everything.
+struct Identity {
+  static constexpr std::uint8_t type = 12;
+  std::vector<IdentityNote> notes;  ///< fitted() to a message
+
+  template <typename F>
+  void each(F& f) {
+    f(notes);
   }
 };
 
@@ -252,10 +264,11 @@ struct StreamFailed {
 struct MayWrite {
   static constexpr std::uint8_t type = 75;
   std::uint64_t question = 0;
+  std::vector<DevicePassphrase> passphrases;  ///< of what is encrypted, unless they are asked for at the node
 
   template <typename F>
   void each(F& f) {
-    f(question);
+    f(question), f(passphrases);
   }
 };
 
@@ -285,8 +298,9 @@ struct Heard {
   void each(F&) {}
 };
 
-using Message = std::variant<Hello, Join, Position, UpstreamLost, Finished, Failed, Stage, Done, Pong, Go, Welcome,
-                             Refused, Start, Link, Over, PutOut, StreamFailed, Release, Ping, Heard, Ready, MayWrite>;
+using Message =
+    std::variant<Hello, Join, Position, UpstreamLost, Finished, Failed, Stage, Done, Pong, Go, Welcome, Refused, Start,
+                 Link, Over, PutOut, StreamFailed, Release, Ping, Heard, Ready, MayWrite, Identity>;
 
 /// The whole frame.
 std::string encode(const Message& message);

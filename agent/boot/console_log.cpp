@@ -110,6 +110,11 @@ void ConsoleLog::redraw(std::string_view text) {
   redrawing_ = true;
 }
 
+void ConsoleLog::show(std::string_view text) {
+  to_consoles((redrawing_ ? "\r\n" : "") + printable(text) + "\n");
+  redrawing_ = false;
+}
+
 void ConsoleLog::to_consoles(std::string_view bytes) {
   for (auto& console : consoles_) console->write(bytes);
 }

@@ -36,6 +36,9 @@ class ConsoleLog final : public Log {
   /// A line that is drawn over the one before by the next call, on consoles only: a count-down.
   void redraw(std::string_view text);
 
+  /// A line on consoles only, and in no file: what only who stands here may know.
+  void show(std::string_view text);
+
   /// Called after each line; whoever follows the file reads on.
   void on_line(std::function<void()> listener) { listener_ = std::move(listener); }
 

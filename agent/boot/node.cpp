@@ -47,7 +47,8 @@ Node::Node(asio::io_context& io, ConsoleLog& log, const BootOptions& options)
       machine_(io),
       drivers_(io, log),
       network_(io, log, options.network),
-      stage2_(machine_, log, drivers_) {}
+      stage2_(machine_, log, drivers_),
+      person_(io, log) {}
 
 std::string Node::uptime() const {
   char text[32];
@@ -170,7 +171,7 @@ Awaitable<void> Node::clone_once(ServerLink& link) {
   settings.target_rules = options_.target_rules;
   auto load_module = [this](std::string name) { return drivers_.load({std::move(name)}); };
   CloneContext context{
-      std::move(settings), io_, machine_, log_, link, load_module, [this] { return settle_drivers(); }, {}};
+      std::move(settings), io_, machine_, log_, link, person_, load_module, [this] { return settle_drivers(); }, {}};
   co_await clone_beside(std::move(context));
 }
 

@@ -7,6 +7,7 @@
 
 #include "agent/boot/boot_options.h"
 #include "agent/boot/console_log.h"
+#include "agent/boot/console_question.h"
 #include "agent/boot/log_server.h"
 #include "agent/boot/stage2.h"
 #include "agent/clone/clone.h"
@@ -50,6 +51,7 @@ class Node {
   Network network_;
   Stage2 stage2_;
   std::optional<LogServer> log_server_;
+  ConsolePerson person_;
 };
 
 }  // namespace ka::agent

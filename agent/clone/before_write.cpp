@@ -134,7 +134,8 @@ void claim_disks(Work& work) {
   }
 }
 
-Awaitable<void> ask_to_write(Work& work) {
+Awaitable<std::vector<wire::DevicePassphrase>> ask_to_write(Work& work) {
+  std::vector<wire::DevicePassphrase> passphrases;
   std::vector<wire::DiskOffer> offers;
   for (const Target& target : work.targets) {
     wire::DiskOffer offer;
@@ -150,7 +151,7 @@ Awaitable<void> ask_to_write(Work& work) {
   for (const std::string& line : work.build.text()) work.log.line("   " + line);
   work.stage("ready to write");
   try {
-    co_await work.context.link.ask_to_write(std::move(offers));
+    passphrases = co_await work.context.link.ask_to_write(std::move(offers));
   } catch (const PutOut&) {
     throw;
   } catch (const ServerLost&) {
@@ -159,6 +160,7 @@ Awaitable<void> ask_to_write(Work& work) {
     throw Error(std::string(error.what()) + ". Nothing was written");
   }
   work.log.line("The KA server says yes: writing");
+  co_return passphrases;
 }
 
 bool is_uefi(const Work& work) { return ::access((work.context.sysfs + "/firmware/efi").c_str(), F_OK) == 0; }

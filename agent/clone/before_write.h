@@ -17,7 +17,7 @@ void claim_disks(Work& work);
 
 /// The server's yes of this round; whatever else it says or if it is silent, nothing is written. Throws PutOut and
 /// ServerLost as well, as the link gives them.
-Awaitable<void> ask_to_write(Work& work);
+Awaitable<std::vector<wire::DevicePassphrase>> ask_to_write(Work& work);
 
 /// What the firmware starts a system by shows in how it started this one.
 bool is_uefi(const Work& work);

@@ -104,8 +104,9 @@ Awaitable<void> Build::check_contents() {
 }
 
 Job Build::job(const Node& node) const {
-  Job job{storage_, node, device(node.id), places_.at(node.id).ground, {}, host_name_};
+  Job job{node, device(node.id), places_.at(node.id).ground, {}, host_name_, &storage_, &places_};
   for (const storage::Id& id : node.on) job.below.push_back({device(id), places_.at(id).ground});
+  if (auto known = passphrases_.find(node.id); known != passphrases_.end()) job.passphrase = known->second;
   return job;
 }
 
@@ -204,10 +205,8 @@ Awaitable<void> Build::make(const Node& node) {
   if (maker(node).stop) running_.insert(node.id);  // also what was made by half
   std::vector<Command> commands = maker(node).make(job(node));
   co_await run(std::move(commands));
-  if (content)
-    check_made(node);
-  else if (storage::rule(node).sort == storage::Sort::device)
-    co_await check_device(node);
+  check_made(node);
+  if (storage::rule(node).sort == storage::Sort::device) co_await check_device(node);
   step.ok();
 }
 
@@ -227,7 +226,9 @@ Awaitable<void> Build::check_device(const Node& node) {
 }
 
 Awaitable<void> Build::stop() {
+  if (running_.empty()) co_return;
   std::string first;
+  for (const auto& [id, path] : devices_) machine_.release(path);
   for (auto node = storage_.nodes.rbegin(); node != storage_.nodes.rend(); ++node) {
     if (!running_.count(node->id)) continue;
     try {
@@ -242,22 +243,22 @@ Awaitable<void> Build::stop() {
 }
 
 // A program that ended well and did otherwise, as an older one may do with what it does not know.
-void Build::check_made(const Node& content) {
-  const storage::Rule& kind = storage::rule(content);
+void Build::check_made(const Node& node) {
+  const storage::Rule& kind = storage::rule(node);
   if (kind.superblock.empty()) return;
   // Of a partition through its disk, which is open.
-  const Node& below = storage_.at(content.on.front());
-  const storage::Place& place = places_.at(content.id);
+  const Node& below = storage_.at(node.on.front());
+  const std::uint64_t start = places_.at(below.id).start;
   const bool on_disk = storage::get<Partition>(&below) != nullptr;
-  const std::string disk = on_disk ? device(storage::disk_below(storage_, content).id) : device(content.id);
+  const std::string disk = device(on_disk ? storage::disk_below(storage_, node).id : below.id);
   std::vector<std::string> superblock;
   for (const storage::Range& range : kind.superblock)
-    superblock.push_back(machine_.read_device(disk, place.start + range.offset, range.size));
-  const std::string doing = "make " + device(content.id) + " as the golden " + content.on.front();
+    superblock.push_back(machine_.read_device(disk, start + range.offset, range.size));
+  const std::string doing = "make " + device(below.id) + " as the golden " + below.id;
   std::string difference;
   try {
-    const Node made{content.id, content.on, {}, kind.read(superblock)};
-    difference = kind.difference(content, place.ground, made);
+    const Node made{node.id, node.on, {}, kind.read(superblock)};
+    difference = kind.difference(node, places_.at(node.id).ground, made);
   } catch (const Error& error) {
     throw in_context(doing, error);
   }

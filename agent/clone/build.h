@@ -33,6 +33,9 @@ class Build {
   std::vector<std::string> programs() const;
   /// Puts the graph onto these disks, and asks sfdisk whether it could make such tables.
   Awaitable<void> place(const std::vector<Target>& targets, std::string host_name);
+  /// Of what is encrypted: what will open it.
+  void set_passphrase(const storage::Id& id, Secret passphrase) { passphrases_[id] = std::move(passphrase); }
+  const Secret& passphrase(const storage::Id& id) const { return passphrases_.at(id); }
   /// Whether all contents have room, and whether their makers would make them.
   Awaitable<void> check_contents();
 
@@ -66,7 +69,7 @@ class Build {
   Awaitable<void> check_table(const Target& target);
   void check_kernel_sees(const Target& target) const;
   std::string write_script(const Target& target);
-  void check_made(const storage::Node& content);
+  void check_made(const storage::Node& node);
   Awaitable<void> check_device(const storage::Node& device);
   Awaitable<void> run(std::vector<Command> commands);
   std::string mount_point(const storage::Id& content) const;
@@ -80,7 +83,8 @@ class Build {
   storage::Places places_;
   std::map<storage::Id, std::string> devices_;
   std::map<storage::Id, storage::ReadTable> tables_;  // as they were made, by the golden table
-  std::set<storage::Id> running_;                     // what has to be stopped
+  std::map<storage::Id, Secret> passphrases_;
+  std::set<storage::Id> running_;  // what has to be stopped
 };
 
 }  // namespace ka::agent

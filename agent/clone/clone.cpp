@@ -7,6 +7,7 @@
 #include "agent/clone/fit.h"
 #include "agent/clone/inodes.h"
 #include "agent/clone/labels.h"
+#include "agent/clone/passphrases.h"
 #include "agent/clone/work.h"
 #include "agent/machine/sink.h"
 #include "base/error.h"
@@ -97,7 +98,9 @@ Awaitable<void> steps(Work& work, FileSystems& file_systems, BootableEnd& end) {
   co_await receive_manifest(work);
   co_await check_everything(work, file_systems);
   claim_disks(work);
-  co_await ask_to_write(work);
+  co_await ask_for_passphrases(work);
+  std::vector<wire::DevicePassphrase> passphrases = co_await ask_to_write(work);
+  take_passphrases(work, std::move(passphrases));
 
   co_await make_file_systems(work);
   file_systems.mount();
@@ -111,6 +114,7 @@ Awaitable<void> steps(Work& work, FileSystems& file_systems, BootableEnd& end) {
   co_await read_back(work, file_systems);
   check_kernel_log(work);
   co_await end.write();
+  show_passphrases(work);
   work.log.line("Installation finished. No error reported.");
 }
 

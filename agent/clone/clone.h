@@ -10,6 +10,7 @@
 #include "agent/link/server_link.h"
 #include "agent/machine/log.h"
 #include "agent/machine/machine.h"
+#include "agent/machine/person.h"
 #include "base/asio.h"
 
 namespace ka::agent {
@@ -42,6 +43,7 @@ struct CloneContext : CloneSettings {
   Machine& machine;
   Log& log;
   ServerLink& link;
+  Person& person;
   /// Loads a kernel module by its name or an alias ("fs-ext4"), of all.rdz or stage2. Throws Error.
   std::function<Awaitable<void>(std::string)> load_module;
   /// Called once, before anything is asked about this machine's disks: returns when its drivers are in and no device

@@ -109,15 +109,21 @@ class HomeLink final : public ServerLink {
     auto task = receive_at_home(std::move(session), there);
     co_return co_await at_home(threads_, std::move(task));
   }
-  Awaitable<void> ask_to_write(std::vector<wire::DiskOffer> disks) override {
+  Awaitable<std::vector<wire::DevicePassphrase>> ask_to_write(std::vector<wire::DiskOffer> disks) override {
     auto task = ask_at_home(std::move(disks));
-    co_await at_home(threads_, std::move(task));
+    co_return co_await at_home(threads_, std::move(task));
   }
   void report(std::string stage) override {
     auto tell = [threads = threads_, &link = link_, stage = std::move(stage)] {
       threads->last_sign = Clock::now();
       threads->step = stage;
       if (!threads->abandoned) link.report(stage);
+    };
+    asio::post(threads_->home, std::move(tell));
+  }
+  void tell_identity(std::vector<wire::IdentityNote> notes) override {
+    auto tell = [threads = threads_, &link = link_, notes = std::move(notes)] {
+      if (!threads->abandoned) link.tell_identity(notes);
     };
     asio::post(threads_->home, std::move(tell));
   }
@@ -135,12 +141,36 @@ class HomeLink final : public ServerLink {
   Awaitable<ReceiveStats> receive_at_home(std::string session, std::shared_ptr<Sink> sink) {
     co_return co_await link_.receive(std::move(session), *sink);
   }
-  Awaitable<void> ask_at_home(std::vector<wire::DiskOffer> disks) { co_await link_.ask_to_write(std::move(disks)); }
+  Awaitable<std::vector<wire::DevicePassphrase>> ask_at_home(std::vector<wire::DiskOffer> disks) {
+    co_return co_await link_.ask_to_write(std::move(disks));
+  }
   Awaitable<void> done_at_home() { co_await link_.done(); }
   Awaitable<void> failed_at_home(std::string reason) { co_await link_.failed(std::move(reason)); }
 
   ThreadsPtr threads_;
   ServerLink& link_;
+};
+
+class HomePerson final : public Person {
+ public:
+  HomePerson(ThreadsPtr threads, Person& person) : threads_(std::move(threads)), person_(person) {}
+
+  Awaitable<Secret> ask(std::string what) override {
+    auto task = ask_at_home(std::move(what));
+    co_return co_await at_home(threads_, std::move(task));
+  }
+  void show(std::string_view text) override {
+    auto show = [threads = threads_, &person = person_, secret = Secret(text)] {
+      if (!threads->abandoned) person.show(secret.text());
+    };
+    asio::post(threads_->home, std::move(show));
+  }
+
+ private:
+  Awaitable<Secret> ask_at_home(std::string what) { co_return co_await person_.ask(std::move(what)); }
+
+  ThreadsPtr threads_;
+  Person& person_;
 };
 
 // All that the clone's thread uses; it stays as long as the thread runs.
@@ -150,11 +180,13 @@ struct CloneRun {
         machine(threads->own),
         log(threads, given.log),
         link(threads, given.link),
+        person(threads, given.person),
         context{given,
                 threads->own,
                 machine,
                 log,
                 link,
+                person,
                 [this](std::string name) { return load_module(std::move(name)); },
                 [this] { return settle_drivers(); },
                 [this](std::chrono::seconds limit) { limit_steps(limit); }},
@@ -178,6 +210,7 @@ struct CloneRun {
   LinuxMachine machine;
   HomeLog log;
   HomeLink link;
+  HomePerson person;
   CloneContext context;  // of the thread
   CloneContext home;
 

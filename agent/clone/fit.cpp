@@ -5,8 +5,10 @@
 #include "agent/bootable/device_names.h"
 #include "agent/bootable/disk_drivers.h"
 #include "agent/bootable/initrd.h"
+#include "agent/bootable/lvm_files.h"
 #include "agent/clone/boot_proof.h"
 #include "agent/clone/inodes.h"
+#include "agent/identity/golden_marks.h"
 #include "agent/identity/identity.h"
 #include "agent/identity/network_files.h"
 #include "agent/identity/ssh_host_keys.h"
@@ -16,9 +18,30 @@ namespace ka::agent {
 
 namespace {
 
-void fit_network(Work& work) {
-  CardMap cards(work.manifest.network_cards, read_network_cards(work.context.sysfs), work.context.hardware_address);
-  fit_network_files(work.clone, work.log, cards, HostNames(work.manifest.golden_host, work.context.host_name));
+// What the steps on the clone's identity share.
+struct CloneIdentity {
+  explicit CloneIdentity(Work& work)
+      : record(work.manifest.identity),
+        name(record.renews(wire::IdentityItem::host_name) ? work.context.host_name : work.manifest.golden_host),
+        names(work.manifest.golden_host, name),
+        cards(read_network_cards(work.context.sysfs)) {}
+
+  IdentityRecord record;
+  std::string name;  // empty: nobody gave one
+  HostNames names;
+  std::vector<NetworkCard> cards;
+};
+
+void fit_network(Work& work, CloneIdentity& identity) {
+  CardMap cards(work.manifest.network_cards, identity.cards, work.context.hardware_address);
+  fit_network_files(work.clone, work.log, identity.record, cards, identity.names);
+}
+
+// After the hooks, which may have changed what names the golden machine.
+void tell_identity(Work& work, CloneIdentity& identity) {
+  find_golden_marks(work.clone, identity.record, GoldenMarks(identity.names, work.manifest, identity.cards));
+  identity.record.print(work.log);
+  work.context.link.tell_identity(identity.record.notes());
 }
 
 void mount_kernel_file_systems(Work& work) {
@@ -26,6 +49,20 @@ void mount_kernel_file_systems(Work& work) {
     const char *type, *place, *data;
   } needed[] = {{"proc", "/proc", ""}, {"sysfs", "/sys", ""}, {"devtmpfs", "/dev", ""}, {"tmpfs", "/run", "mode=0755"}};
   for (const auto& n : needed) work.mounts.mount(n.type, work.clone.outside(n.place, true), n.type, 0, n.data);
+}
+
+Awaitable<void> fit_lvm(Work& work) {
+  std::vector<MadeGroup> groups;
+  for (const storage::Node* node : storage::all<storage::Group>(work.manifest.storage)) {
+    MadeGroup group{node->id, {}, {}};
+    for (const Below& below : work.build.job(*node).below) group.devices.push_back(below.device);
+    for (const storage::Physical& physical : storage::as<storage::Group>(*node).physical)
+      group.uuids.push_back(physical.uuid);
+    groups.push_back(std::move(group));
+  }
+  if (groups.empty()) co_return;
+  work.stage("fitting LVM's files");
+  co_await fit_lvm_files(work.machine, work.clone, work.stage2, work.log, std::move(groups));
 }
 
 Awaitable<void> fit_drivers(Work& work, bool initrd_is_old) {
@@ -72,14 +109,17 @@ Awaitable<void> run_hooks(Work& work) {
 }  // namespace
 
 Awaitable<void> fit(Work& work) {
+  CloneIdentity identity(work);
   make_bare_inodes(work.machine, work.clone, work.log, work.manifest);
-  const bool initrd_is_old = correct_device_names(work.clone, work.log, work.manifest);
-  renew_identity(work.clone, work.log, work.manifest.golden_host, work.context.host_name);
-  fit_network(work);
+  bool initrd_is_old = correct_device_names(work.clone, work.log, work.manifest);
+  initrd_is_old |= renew_identity(work.clone, work.log, identity.record, work.manifest.golden_host, identity.name);
+  fit_network(work, identity);
   mount_kernel_file_systems(work);
-  co_await renew_ssh_host_keys(work.machine, work.clone, work.log, work.host_name());
+  co_await renew_ssh_host_keys(work.machine, work.clone, work.log, identity.record, work.host_name());
+  co_await fit_lvm(work);
   co_await fit_drivers(work, initrd_is_old);
   co_await run_hooks(work);
+  tell_identity(work, identity);
 }
 
 }  // namespace ka::agent

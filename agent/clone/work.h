@@ -54,7 +54,10 @@ struct Work {
   /// For the server: what is being done.
   void stage(const std::string& text) { context.link.report(text); }
 
-  const std::string& host_name() const { return context.host_name.empty() ? manifest.golden_host : context.host_name; }
+  const std::string& host_name() const {
+    const bool kept = wire::fate_of(wire::IdentityItem::host_name, manifest.identity) == wire::IdentityFate::keep;
+    return kept || context.host_name.empty() ? manifest.golden_host : context.host_name;
+  }
 
   wire::BootLoader::Kind loader() const {
     return manifest.boot_loader ? manifest.boot_loader->kind : wire::BootLoader::Kind::none;

@@ -11,13 +11,19 @@ namespace ka::agent {
 
 namespace {
 
-// What becomes of a file. A function gives it new content; nullopt: it stays, since it says nothing of one machine.
+using wire::IdentityClass;
+using wire::IdentityFate;
+using wire::IdentityItem;
+using enum wire::IdentityItem;
+
+// What a file that is renewed gets as its new content; nullopt: it stays, since it says nothing of one machine.
 using Renewal = std::optional<std::string> (*)(const std::string& old);
 
+// Where an item is. Items that are more than files of their own have files beside this one.
 struct BoundFile {
-  const char *directory, *pattern;  // no directory: a line for the log
-  Renewal renewal = nullptr;        // else it is removed,
-  const char* warning = nullptr;    // or kept, and this is said of it
+  IdentityItem item;
+  const char *directory, *pattern;
+  Renewal renewal = nullptr;  // else it is removed: its owner makes it anew
 };
 
 std::string random_hex(std::size_t digits) {
@@ -74,158 +80,174 @@ std::optional<std::string> renewed_seed(const std::string& old) {
   return bytes;
 }
 
-const char* const same_key = "holds a key that every clone has now";
-const char* const same_registration = "is the golden node's registration: the clone has to be registered by its own";
-
 const BoundFile bound_files[] = {
-    // Seeds of random numbers.
-    {"/var/lib/systemd", "random-seed"},
-    {"/var/lib/urandom", "random-seed"},
-    {"/var/lib", "random-seed"},
-    {"/var/lib/misc", "random-seed"},
-    {"/var/lib/seedrng", "seed.*"},
-    {"/boot/loader", "random-seed", renewed_seed},  // systemd-boot's, which only it and bootctl make
-    {"/efi/loader", "random-seed", renewed_seed},
-    {"/boot/efi/loader", "random-seed", renewed_seed},
+    {random_seed, "/var/lib/systemd", "random-seed"},
+    {random_seed, "/var/lib/urandom", "random-seed"},
+    {random_seed, "/var/lib", "random-seed"},
+    {random_seed, "/var/lib/misc", "random-seed"},
+    {random_seed, "/var/lib/seedrng", "seed.*"},
+    {random_seed, "/boot/loader", "random-seed", renewed_seed},  // systemd-boot's, which only it and bootctl make
+    {random_seed, "/efi/loader", "random-seed", renewed_seed},
+    {random_seed, "/boot/efi/loader", "random-seed", renewed_seed},
 
-    {nullptr, "Removing duplicated dhcp cache"},
     // Leases and identities of DHCP clients. dhcpd.leases beside dhclient's is a server's memory, and stays.
-    {"/var/lib/dhcp", "dhclient*"},
-    {"/var/lib/dhcp3", "dhclient*"},
-    {"/var/lib/dhclient", "dhclient*"},
-    {"/var/lib/dhcpcd", "*.lease*"},
-    {"/var/lib/dhcpcd", "duid"},
-    {"/var/lib/dhcpcd", "secret"},
-    {"/var/lib/dhcpcd5", "*.lease*"},
-    {"/var/lib/dhcpcd5", "duid"},
-    {"/var/lib/dhcpcd5", "secret"},
-    {"/var/db/dhcpcd", "*.lease*"},
-    {"/var/db/dhcpcd", "duid"},
-    {"/var/db/dhcpcd", "secret"},
-    {"/etc", "dhcpcd.duid"},
-    {"/etc", "dhcpcd.secret"},
-    {"/var/lib/NetworkManager", "*.lease"},
-    {"/var/lib/NetworkManager", "*.leases"},
-    {"/var/lib/NetworkManager", "dhclient*.conf"},
-    {"/var/lib/NetworkManager", "secret_key"},
-    {"/var/lib/NetworkManager", "seen-bssids"},
-    {"/var/lib/NetworkManager", "timestamps"},
-    {"/var/lib/systemd/network", "*"},
-    {"/var/lib/wicked", "duid.xml"},
-    {"/var/lib/wicked", "iaid.xml"},
-    {"/var/lib/wicked", "lease-*"},
-    {"/var/lib/pump", "*"},
-    {"/var/lib/udhcpc", "*"},
-    {"/var/lib/misc", "udhcpc*"},
-    {"/var/lib/dhcpv6", "dhcp6c_duid"},
-    {"/var/lib/dhcpv6", "client6.leases"},
-    {"/var/lib/dhcp6c", "*"},
-    {"/var/db", "dhcp6c_duid"},
-    {"/var/lib/dibbler", "client-*"},
+    {dhcp_leases, "/var/lib/dhcp", "dhclient*"},
+    {dhcp_leases, "/var/lib/dhcp3", "dhclient*"},
+    {dhcp_leases, "/var/lib/dhclient", "dhclient*"},
+    {dhcp_leases, "/var/lib/dhcpcd", "*.lease*"},
+    {dhcp_leases, "/var/lib/dhcpcd", "duid"},
+    {dhcp_leases, "/var/lib/dhcpcd", "secret"},
+    {dhcp_leases, "/var/lib/dhcpcd5", "*.lease*"},
+    {dhcp_leases, "/var/lib/dhcpcd5", "duid"},
+    {dhcp_leases, "/var/lib/dhcpcd5", "secret"},
+    {dhcp_leases, "/var/db/dhcpcd", "*.lease*"},
+    {dhcp_leases, "/var/db/dhcpcd", "duid"},
+    {dhcp_leases, "/var/db/dhcpcd", "secret"},
+    {dhcp_leases, "/etc", "dhcpcd.duid"},
+    {dhcp_leases, "/etc", "dhcpcd.secret"},
+    {dhcp_leases, "/var/lib/NetworkManager", "*.lease"},
+    {dhcp_leases, "/var/lib/NetworkManager", "*.leases"},
+    {dhcp_leases, "/var/lib/NetworkManager", "dhclient*.conf"},
+    {dhcp_leases, "/var/lib/NetworkManager", "secret_key"},
+    {dhcp_leases, "/var/lib/NetworkManager", "seen-bssids"},
+    {dhcp_leases, "/var/lib/NetworkManager", "timestamps"},
+    {dhcp_leases, "/var/lib/systemd/network", "*"},
+    {dhcp_leases, "/var/lib/wicked", "duid.xml"},
+    {dhcp_leases, "/var/lib/wicked", "iaid.xml"},
+    {dhcp_leases, "/var/lib/wicked", "lease-*"},
+    {dhcp_leases, "/var/lib/pump", "*"},
+    {dhcp_leases, "/var/lib/udhcpc", "*"},
+    {dhcp_leases, "/var/lib/misc", "udhcpc*"},
+    {dhcp_leases, "/var/lib/dhcpv6", "dhcp6c_duid"},
+    {dhcp_leases, "/var/lib/dhcpv6", "client6.leases"},
+    {dhcp_leases, "/var/lib/dhcp6c", "*"},
+    {dhcp_leases, "/var/db", "dhcp6c_duid"},
+    {dhcp_leases, "/var/lib/dibbler", "client-*"},
 
-    {nullptr, "Remove udev network rules"},
     // Names that udev, long ago, gave to the golden node's cards.
-    {"/etc/udev/rules.d", "*persistent-net*"},
-    {"/etc/udev/rules.d", "*net_persistent*"},
-    {"/etc/udev/rules.d", "*net_config*"},
+    {network_names, "/etc/udev/rules.d", "*persistent-net*"},
+    {network_names, "/etc/udev/rules.d", "*net_persistent*"},
+    {network_names, "/etc/udev/rules.d", "*net_config*"},
 
-    // Storage networks.
-    {"/etc/iscsi", "initiatorname.iscsi", renewed_initiator},
-    {"/etc/nvme", "hostid", renewed_uuid},
-    {"/etc/nvme", "hostnqn", renewed_host_nqn},
-    {"/etc", "hostid", renewed_host_id},
+    {iscsi_initiator, "/etc/iscsi", "initiatorname.iscsi", renewed_initiator},
+    {nvme_host, "/etc/nvme", "hostid", renewed_uuid},
+    {nvme_host, "/etc/nvme", "hostnqn", renewed_host_nqn},
+    {host_id, "/etc", "hostid", renewed_host_id},
 
-    // Programs that make their identity anew where there is none.
-    {"/etc/salt", "minion_id"},
-    {"/etc/salt/pki/minion", "minion.p*"},
-    {"/var/lib/mysql", "auto.cnf"},
-    {"/var/lib/zypp", "AnonymousUniqueId"},
-    {"/etc/cockpit/ws-certs.d", "0-self-signed*"},
+    {mysql_uuid, "/var/lib/mysql", "auto.cnf"},
+    {zypp_id, "/var/lib/zypp", "AnonymousUniqueId"},
+    {cockpit_certificate, "/etc/cockpit/ws-certs.d", "0-self-signed*"},
 
-    // And programs that do not, or to which somebody else must agree.
-    {"/var/lib/systemd", "credential.secret", nullptr, same_key},
-    {"/etc/dropbear", "dropbear_*_host_key", nullptr, same_key},
-    {"/etc/dropbear-initramfs", "dropbear_*_host_key", nullptr, same_key},
-    {"/etc/dropbear/initramfs", "dropbear_*_host_key", nullptr, same_key},
-    {"/etc/ssl/private", "ssl-cert-snakeoil.key", nullptr, same_key},
-    {"/etc/pki/tls/private", "localhost.key", nullptr, same_key},
-    {"/etc/wireguard", "*.conf", nullptr, same_key},
-    {"/etc", "krb5.keytab", nullptr, same_key},
-    {"/etc/puppet/ssl/private_keys", "*.pem", nullptr, same_key},
-    {"/var/lib/puppet/ssl/private_keys", "*.pem", nullptr, same_key},
-    {"/etc/puppetlabs/puppet/ssl/private_keys", "*.pem", nullptr, same_key},
-    {"/etc/chef", "client.pem", nullptr, same_key},
-    {"/var/lib/zerotier-one", "identity.secret", nullptr, same_key},
-    {"/var/lib/tailscale", "tailscaled.state", nullptr, same_key},
-    {"/etc/docker", "key.json", nullptr, same_key},
-    {"/var/lib/kubelet/pki", "*.pem", nullptr, same_key},
-    {"/var/lib/samba/private", "secrets.tdb", nullptr, same_registration},
-    {"/etc/pki/consumer", "cert.pem", nullptr, same_registration},
-    {"/etc/zypp/credentials.d", "SCCcredentials", nullptr, same_registration},
-    {"/var/lib/ubuntu-advantage/private", "machine-token.json", nullptr, same_registration},
-    {"/etc/landscape", "client.conf", nullptr, same_registration},
-    {"/var/lib/snapd", "state.json", nullptr, same_registration},
-    {"/var/lib/glusterd", "glusterd.info", nullptr, same_registration},
-    {"/var/lib/cloud", "instance", nullptr,
-     "makes cloud-init take the clone for the golden node; a script in hooks.d can run \"cloud-init clean\""},
+    {salt_minion, "/etc/salt", "minion_id"},
+    {salt_minion, "/etc/salt/pki/minion", "minion.p*"},
+    // certs/ca.pem is the server's, and a clone that asked for it anew would believe whoever answers.
+    {puppet_agent, "/etc/puppet/ssl/private_keys", "*.pem"},
+    {puppet_agent, "/etc/puppet/ssl/public_keys", "*.pem"},
+    {puppet_agent, "/etc/puppet/ssl/certs", "*.*.pem"},
+    {puppet_agent, "/var/lib/puppet/ssl/private_keys", "*.pem"},
+    {puppet_agent, "/var/lib/puppet/ssl/public_keys", "*.pem"},
+    {puppet_agent, "/var/lib/puppet/ssl/certs", "*.*.pem"},
+    {puppet_agent, "/etc/puppetlabs/puppet/ssl/private_keys", "*.pem"},
+    {puppet_agent, "/etc/puppetlabs/puppet/ssl/public_keys", "*.pem"},
+    {puppet_agent, "/etc/puppetlabs/puppet/ssl/certs", "*.*.pem"},
+    {chef_client, "/etc/chef", "client.pem"},
+    {docker_key, "/etc/docker", "key.json"},
+    {gluster_uuid, "/var/lib/glusterd", "glusterd.info"},
+    {zerotier, "/var/lib/zerotier-one", "identity.*"},
+    {tailscale, "/var/lib/tailscale", "tailscaled.state"},
+    {rhsm, "/etc/pki/consumer", "*.pem"},
+    {rhsm, "/etc/pki/entitlement", "*.pem"},
+    {insights_client, "/etc/insights-client", "machine-id"},
+    {insights_client, "/etc/insights-client", ".registered"},
+    {suseconnect, "/etc/zypp/credentials.d", "SCCcredentials"},
+    {ubuntu_pro, "/var/lib/ubuntu-advantage", "machine-token.json"},
+    {ubuntu_pro, "/var/lib/ubuntu-advantage/private", "machine-token.json"},
+
+    {cloud_init, "/var/lib/cloud", "instance"},
+    {dropbear_host_keys, "/etc/dropbear", "dropbear_*_host_key"},
+    {dropbear_host_keys, "/etc/dropbear-initramfs", "dropbear_*_host_key"},
+    {dropbear_host_keys, "/etc/dropbear/initramfs", "dropbear_*_host_key"},
+    {localhost_certificates, "/etc/ssl/private", "ssl-cert-snakeoil.key"},
+    {localhost_certificates, "/etc/pki/tls/private", "localhost.key"},
+    {kerberos_keytab, "/etc", "krb5.keytab"},
+    {samba_secrets, "/var/lib/samba/private", "secrets.tdb"},
+    {wireguard_keys, "/etc/wireguard", "*.conf"},
+    {wireguard_keys, "/etc/wireguard", "*.key"},
+    {kubelet, "/etc/kubernetes", "kubelet.conf"},
+    {kubelet, "/var/lib/kubelet/pki", "*.pem"},
+    {landscape, "/etc/landscape", "client.conf"},
+    {snapd_serial, "/var/lib/snapd", "state.json"},
+    {libvirt_guests, "/etc/libvirt/qemu", "*.xml"},
 };
 
-void renew(CloneTree& clone, Log& log, const BoundFile& bound, const std::string& path) {
-  if (bound.warning) {
-    log.line(" - WARNING: " + path + " " + bound.warning);
-  } else if (bound.renewal) {
-    auto content = bound.renewal(clone.read(path).value_or(""));
+void renew(CloneTree& clone, Log& log, IdentityRecord& record, const BoundFile& bound, const std::string& path) {
+  if (bound.renewal) {
+    auto content = clone.is_file(path) ? bound.renewal(clone.read(path).value_or("")) : std::nullopt;
     if (!content) return;
     clone.write(path, *content);
     log.line(" - Renewed " + path);
   } else if (!clone.is_directory(path) && clone.remove(path)) {
     log.line(" - Removed " + path);
+  } else {
+    return;
+  }
+  record.add(IdentityClass::renewed, bound.item, path);
+}
+
+void settle(CloneTree& clone, Log& log, IdentityRecord& record, const BoundFile& bound, const std::string& path) {
+  switch (record.fate(bound.item)) {
+    case IdentityFate::keep: return record.add(IdentityClass::kept, bound.item, path);
+    case IdentityFate::report: return record.add(IdentityClass::reported, bound.item, path);
+    case IdentityFate::renew: return renew(clone, log, record, bound, path);
   }
 }
 
 // Boot loader entries are named after the machine-id. They go on to work, but the next kernel would be installed
 // beside them under another name: a token keeps the name, as systemd's kernel-install has it for images.
-void keep_entry_token(CloneTree& clone, Log& log, const std::string& machine_id) {
+void keep_entry_token(CloneTree& clone, Log& log, const std::string& id) {
   const std::string token = "/etc/kernel/entry-token";
-  if (machine_id.empty() || clone.exists(token)) return;
+  if (id.empty() || clone.exists(token)) return;
   bool used = false;
   for (const std::string place : {"/boot", "/efi", "/boot/efi"}) {
-    used = used || clone.is_directory(place + "/" + machine_id);
+    used = used || clone.is_directory(place + "/" + id);
     for (const char* folder : {"/loader/entries", "/EFI/Linux"})
-      for (const std::string& entry : clone.list(place + folder)) used = used || entry.starts_with(machine_id);
+      for (const std::string& entry : clone.list(place + folder)) used = used || entry.starts_with(id);
   }
   if (!used) return;
-  clone.write(token, machine_id + "\n");
+  clone.write(token, id + "\n");
   log.line(" - Wrote " + token + ": the entries of the boot loader keep their names");
 }
 
 }  // namespace
 
-void renew_bound_files(CloneTree& clone, Log& log) {
+void renew_bound_files(CloneTree& clone, Log& log, IdentityRecord& record) {
   for (const BoundFile& bound : bound_files) {
-    if (!bound.directory) {
-      log.line(std::string(" - ") + bound.pattern);
-      continue;
-    }
     const std::string directory = bound.directory;
     for (const std::string& name : clone.list(directory))
-      if (::fnmatch(bound.pattern, name.c_str(), 0) == 0) renew(clone, log, bound, directory + "/" + name);
+      if (::fnmatch(bound.pattern, name.c_str(), 0) == 0) settle(clone, log, record, bound, directory + "/" + name);
   }
 }
 
 // systemd makes a new one into an empty file at the first boot. A missing file would mean "never booted" to it,
 // and would set every service back to its vendor's default.
-void renew_machine_id(CloneTree& clone, Log& log) {
-  const std::string file = "/etc/machine-id";
+void renew_machine_id(CloneTree& clone, Log& log, IdentityRecord& record) {
+  const std::string file = "/etc/machine-id", of_dbus = "/var/lib/dbus/machine-id";
+  auto has_one = [&clone](const std::string& path) { return !clone.read(path).value_or("").empty(); };
+  if (!record.renews(machine_id)) {
+    for (const std::string& path : {file, of_dbus})
+      if (has_one(path)) record.add(IdentityClass::kept, machine_id, path);
+    return;
+  }
   if (auto old = clone.read(file)) {
     keep_entry_token(clone, log, std::string(trim(*old)));
     clone.write(file, "");
     log.line(" - Emptied " + file + ": the first boot makes a new one");
+    record.add(IdentityClass::renewed, machine_id, file);
   }
   // Usually a link to the one above; where it is a file of its own, dbus makes it anew.
-  auto dbus = clone.read("/var/lib/dbus/machine-id");
-  if (dbus && !dbus->empty() && clone.remove("/var/lib/dbus/machine-id"))
-    log.line(" - Removed /var/lib/dbus/machine-id");
+  if (!has_one(of_dbus) || !clone.remove(of_dbus)) return;
+  log.line(" - Removed " + of_dbus);
+  record.add(IdentityClass::renewed, machine_id, of_dbus);
 }
 
 }  // namespace ka::agent

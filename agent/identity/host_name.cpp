@@ -52,25 +52,6 @@ constexpr struct {
     {"/etc/cloud/cloud.cfg", "hostname:"},   {"/etc/cloud/cloud.cfg", "fqdn:"},
 };
 
-// Files that programs read their own idea of this machine's name from. Only a person knows what they should say.
-const char* const files_that_may_name_it[] = {
-    "/etc/postfix/main.cf",
-    "/etc/exim4/update-exim4.conf.conf",
-    "/etc/mail/sendmail.mc",
-    "/etc/samba/smb.conf",
-    "/etc/puppet/puppet.conf",
-    "/etc/puppetlabs/puppet/puppet.conf",
-    "/etc/salt/minion",
-    "/etc/chef/client.rb",
-    "/etc/zabbix/zabbix_agentd.conf",
-    "/etc/zabbix/zabbix_agent2.conf",
-    "/etc/munin/munin-node.conf",
-    "/etc/telegraf/telegraf.conf",
-    "/etc/rsyslog.conf",
-    "/etc/krb5.conf",
-    "/etc/sssd/sssd.conf",
-};
-
 void rename_setting(CloneTree& clone, const std::string& file, std::string_view key, const std::string& written) {
   auto old = clone.read(file);
   if (!old) return;
@@ -88,21 +69,6 @@ void rename_setting(CloneTree& clone, const std::string& file, std::string_view 
   }
   text.pop_back();
   if (text != *old) clone.write(file, text);
-}
-
-void warn_of_the_golden_name(CloneTree& clone, Log& log, const HostNames& names) {
-  for (const char* file : files_that_may_name_it) {
-    const std::string text = clone.read(file).value_or("");
-    std::size_t number = 0;
-    for (std::string_view line : split(text, '\n')) {
-      ++number;
-      std::string_view setting = trim(line);
-      if (setting.starts_with('#') || setting.starts_with(';') || names.rename_words(setting) == setting) continue;
-      log.line(std::string(" - WARNING: ") + file + ", line " + std::to_string(number) + ": \"" + std::string(setting) +
-               "\" has the golden node's name and is kept; a script in hooks.d can change it");
-      break;  // the first line says enough
-    }
-  }
 }
 
 }  // namespace
@@ -138,6 +104,10 @@ HostNames::HostNames(std::string golden, std::string name)
     : golden_(std::move(golden)),
       golden_short_(is_nobodys_name(golden_) ? "" : lowered(first_label(golden_))),
       name_(is_nobodys_name(name) ? "" : std::move(name)) {}
+
+std::string HostNames::golden_word() const {
+  return name_.empty() || lowered(short_name()) == golden_short_ ? "" : golden_short_;
+}
 
 std::string HostNames::short_name() const { return first_label(name_); }
 
@@ -186,11 +156,14 @@ std::string rewrite_hosts(std::string_view text, const std::string& golden, cons
   return result + "127.0.1.1\t" + (name == label ? name : name + " " + label) + "\n";
 }
 
-void rename_host(CloneTree& clone, Log& log, const std::string& golden, const std::string& name) {
+void rename_host(CloneTree& clone, Log& log, IdentityRecord& record, const std::string& golden,
+                 const std::string& name) {
+  const auto item = wire::IdentityItem::host_name;
+  if (!record.renews(item)) return record.add(wire::IdentityClass::kept, item, "/etc/hostname");
   if (is_nobodys_name(name)) {
     log.line(" - WARNING: DHCP gave " + (name.empty() ? "no host name" : "the host name " + name) +
              ": the clone is called " + golden + ", as the golden node is");
-    return;
+    return record.add(wire::IdentityClass::reported, item, "/etc/hostname");
   }
   HostNames names(golden, name);
   // As the golden node has it: short, or with its domain.
@@ -209,7 +182,7 @@ void rename_host(CloneTree& clone, Log& log, const std::string& golden, const st
   if (auto mail = clone.read("/etc/mailname"); mail && names.rename_words(*mail) != *mail)
     clone.write("/etc/mailname", names.rename_words(*mail));
   log.line(" - Host name is " + written + " (golden node: " + golden + ")");
-  warn_of_the_golden_name(clone, log, names);
+  record.add(wire::IdentityClass::renewed, item, "/etc/hostname");
 }
 
 }  // namespace ka::agent

@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "agent/identity/identity_record.h"
 #include "agent/machine/clone_tree.h"
 #include "agent/machine/log.h"
 
@@ -17,6 +18,8 @@ class HostNames {
   const std::string& golden() const { return golden_; }
   const std::string& name() const { return name_; }
   std::string short_name() const;
+  /// The golden name's first part in small letters; empty if it is nobody's, or the clone's too.
+  std::string golden_word() const;
 
   /// The golden name, short or qualified, in the clone's form ("golden.a.b" → "node7.a.b"); other words as they are.
   std::string renamed(std::string_view word) const;
@@ -36,8 +39,9 @@ bool is_nobodys_name(std::string_view name);
 /// "127.0.1.1 NAME" is added.
 std::string rewrite_hosts(std::string_view text, const std::string& golden, const std::string& name);
 
-/// Writes the name to every file that a distribution keeps it in, and warns of files of programs that have the golden
-/// one. An empty `name` keeps the golden one, with a warning.
-void rename_host(CloneTree& clone, Log& log, const std::string& golden, const std::string& name);
+/// Writes the name to every file that a distribution keeps it in, unless `record` says that the golden one is kept. A
+/// `name` that is nobody's keeps it too, with a warning.
+void rename_host(CloneTree& clone, Log& log, IdentityRecord& record, const std::string& golden,
+                 const std::string& name);
 
 }  // namespace ka::agent

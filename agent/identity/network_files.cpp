@@ -15,6 +15,9 @@ namespace ka::agent {
 
 namespace {
 
+using wire::IdentityClass;
+constexpr auto network_files = wire::IdentityItem::network_files;
+
 struct Place {
   const char *directory, *pattern;
   NetworkSyntax syntax = NetworkSyntax::lines;
@@ -325,7 +328,9 @@ bool only_names_a_lost_card(const std::string& file, const Rewritten& rewritten)
                      [](const std::string& change) { return change.ends_with("\"Type=ether\""); });
 }
 
-void fit_file(CloneTree& clone, Log& log, const std::string& file, const Rewritten& rewritten) {
+void fit_file(CloneTree& clone, Log& log, IdentityRecord& record, const std::string& file, const Rewritten& rewritten) {
+  if (!rewritten.changes.empty()) record.add(IdentityClass::renewed, network_files, file);
+  if (!rewritten.warnings.empty()) record.add(IdentityClass::reported, network_files, file);
   if (!only_names_a_lost_card(file, rewritten)) {
     apply(clone, log, file, rewritten);
   } else if (clone.remove(file)) {
@@ -334,13 +339,15 @@ void fit_file(CloneTree& clone, Log& log, const std::string& file, const Rewritt
 }
 
 // SUSE once named files after the card: ifcfg-eth-id-52:54:00:12:34:56.
-std::string fitted_name(CloneTree& clone, Log& log, const CardMap& cards, const std::string& file) {
+std::string fitted_name(CloneTree& clone, Log& log, IdentityRecord& record, const CardMap& cards,
+                        const std::string& file) {
   auto place = find_address(file, file.rfind('/') + 1);
   if (!place || !cards.is_golden(place->address)) return file;
   auto successor = cards.successor(place->address);
   auto content = clone.read(file);
   if (!successor || !content) {
     log.line(" - WARNING: " + file + " is of a card of the golden node");
+    record.add(IdentityClass::reported, network_files, file);
     return file;
   }
   std::string renamed = file;
@@ -350,11 +357,12 @@ std::string fitted_name(CloneTree& clone, Log& log, const CardMap& cards, const 
   clone.write(renamed, *content);
   clone.remove(file);
   log.line(" - " + file + " is now " + renamed);
+  record.add(IdentityClass::renewed, network_files, renamed);
   return renamed;
 }
 
 // connman keeps a folder for each card, named by its address. Without it, a card is set up by DHCP.
-void remove_connman_services(CloneTree& clone, Log& log, const CardMap& cards) {
+void remove_connman_services(CloneTree& clone, Log& log, IdentityRecord& record, const CardMap& cards) {
   const std::string directory = "/var/lib/connman/";
   for (const std::string& service : clone.list(directory)) {
     auto place = find_address(service);
@@ -363,7 +371,9 @@ void remove_connman_services(CloneTree& clone, Log& log, const CardMap& cards) {
       const std::string file = directory + service + "/" + name;
       if (clone.read(file).value_or("").find("IPv4.method=manual") != std::string::npos)
         log.line(" - WARNING: " + file + " had a fixed address, which every clone would have; DHCP is asked instead");
-      if (clone.remove(file)) log.line(" - Removed " + file);
+      if (!clone.remove(file)) continue;
+      log.line(" - Removed " + file);
+      record.add(IdentityClass::renewed, network_files, file);
     }
   }
 }
@@ -375,19 +385,22 @@ Rewritten rewrite_network_file(std::string_view text, NetworkSyntax syntax, cons
   return NetworkFile(text, syntax, cards, names).run();
 }
 
-void fit_network_files(CloneTree& clone, Log& log, const CardMap& cards, const HostNames& names) {
+void fit_network_files(CloneTree& clone, Log& log, IdentityRecord& record, const CardMap& cards,
+                       const HostNames& names) {
+  if (!record.renews(network_files)) return record.add(IdentityClass::kept, network_files, "");
   for (const Place& place : places) {
     const std::string directory = place.directory;
     for (const std::string& name : clone.list(directory)) {
       if (::fnmatch(place.pattern, name.c_str(), 0) != 0 || clone.is_directory(directory + "/" + name)) continue;
-      const std::string file = fitted_name(clone, log, cards, directory + "/" + name);
-      fit_file(clone, log, file, rewrite_network_file(clone.read(file).value_or(""), place.syntax, cards, names));
+      const std::string file = fitted_name(clone, log, record, cards, directory + "/" + name);
+      fit_file(clone, log, record, file,
+               rewrite_network_file(clone.read(file).value_or(""), place.syntax, cards, names));
     }
   }
   for (const std::string& file : command_line_files(clone))
-    fit_file(clone, log, file,
+    fit_file(clone, log, record, file,
              rewrite_network_file(clone.read(file).value_or(""), NetworkSyntax::command_line, cards, names));
-  remove_connman_services(clone, log, cards);
+  remove_connman_services(clone, log, record, cards);
 }
 
 }  // namespace ka::agent

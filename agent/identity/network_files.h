@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "agent/identity/host_name.h"
+#include "agent/identity/identity_record.h"
 #include "agent/identity/network_cards.h"
 #include "agent/machine/clone_tree.h"
 #include "agent/machine/log.h"
@@ -26,7 +27,9 @@ enum class NetworkSyntax {
 Rewritten rewrite_network_file(std::string_view text, NetworkSyntax syntax, const CardMap& cards,
                                const HostNames& names);
 
-/// Every network configuration that is known, of all distributions. Each change is named in the log.
-void fit_network_files(CloneTree& clone, Log& log, const CardMap& cards, const HostNames& names);
+/// Every network configuration that is known, of all distributions. Each change is named in the log, and `record` is
+/// told which files were changed, and which a person has to look at.
+void fit_network_files(CloneTree& clone, Log& log, IdentityRecord& record, const CardMap& cards,
+                       const HostNames& names);
 
 }  // namespace ka::agent

@@ -12,6 +12,7 @@ namespace ka::agent {
 
 namespace {
 
+constexpr auto item = wire::IdentityItem::ssh_host_keys;
 const char* const configuration = "/etc/ssh/sshd_config";
 const char* const new_key = "/run/ka-ssh-host-key";  // a tmpfs of this machine's
 
@@ -63,11 +64,16 @@ std::string material(const std::string& public_key) {
 
 class HostKeys {
  public:
-  HostKeys(Machine& machine, CloneTree& clone, Log& log, std::string host_name)
-      : machine_(machine), clone_(clone), log_(log), host_name_(std::move(host_name)) {}
+  HostKeys(Machine& machine, CloneTree& clone, Log& log, IdentityRecord& record, std::string host_name)
+      : machine_(machine), clone_(clone), log_(log), record_(record), host_name_(std::move(host_name)) {}
 
   Awaitable<void> renew() {
     find();
+    if (!record_.renews(item)) {
+      for (const std::string& file : keys_) record_.add(wire::IdentityClass::kept, item, file);
+      co_return;
+    }
+    remove_others();
     if (keys_.empty()) co_return;
     const bool can_make = clone_.has_program("ssh-keygen");
     bool used_one_made = false;
@@ -78,11 +84,13 @@ class HostKeys {
       if (why.empty()) {
         used_one_made = used_one_made || used(file);
         log_.line(" - New SSH host key " + file);
+        record_.add(wire::IdentityClass::renewed, item, file);
         continue;
       }
       reasons += "; " + file + ": " + why;
       clone_.remove(file);
       clone_.remove(file + ".pub");
+      record_.add(wire::IdentityClass::renewed, item, file);
       log_.line(" - WARNING: removed the golden SSH host key " + file + " without a new one: " + why);
     }
     if (can_make && !used_one_made && clone_.has_program("sshd"))
@@ -90,7 +98,7 @@ class HostKeys {
   }
 
  private:
-  // Private keys, and all that lies beside them: certificates and copies are of the golden keys, and go at once.
+  // Private keys, and what else lies beside them.
   void find() {
     configured_ = configured_keys(clone_);
     for (const std::string& file : configured_)
@@ -100,11 +108,20 @@ class HostKeys {
       if (!name.starts_with("ssh_host_") || name.find("key") == std::string::npos) continue;
       if (name.ends_with("_key")) {
         keys_.insert(directory + name);
-      } else if (!name.ends_with("_key.pub") && clone_.remove(directory + name)) {
-        bool certificate = name.ends_with("-cert.pub");
-        log_.line(certificate ? " - WARNING: the certificate " + name + " was for the golden key; removed"
-                              : " - Removed " + directory + name);
+      } else if (!name.ends_with("_key.pub")) {
+        others_.push_back(directory + name);
       }
+    }
+  }
+
+  // Certificates and copies are of the golden keys.
+  void remove_others() {
+    for (const std::string& file : others_) {
+      if (!clone_.remove(file)) continue;
+      record_.add(wire::IdentityClass::renewed, item, file);
+      const bool certificate = file.ends_with("-cert.pub");
+      log_.line(certificate ? " - WARNING: the certificate " + file + " was for the golden key; removed"
+                            : " - Removed " + file);
     }
   }
 
@@ -147,14 +164,17 @@ class HostKeys {
   Machine& machine_;
   CloneTree& clone_;
   Log& log_;
+  IdentityRecord& record_;
   std::string host_name_;
   std::set<std::string> configured_, keys_;
+  std::vector<std::string> others_;
 };
 
 }  // namespace
 
-Awaitable<void> renew_ssh_host_keys(Machine& machine, CloneTree& clone, Log& log, std::string host_name) {
-  HostKeys keys(machine, clone, log, std::move(host_name));
+Awaitable<void> renew_ssh_host_keys(Machine& machine, CloneTree& clone, Log& log, IdentityRecord& record,
+                                    std::string host_name) {
+  HostKeys keys(machine, clone, log, record, std::move(host_name));
   co_await keys.renew();
 }
 

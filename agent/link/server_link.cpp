@@ -80,7 +80,8 @@ struct State : std::enable_shared_from_this<State> {
   std::shared_ptr<Run> run;
   net::Signal news;  // released, heard, may_write, told, lost
   bool released = false, heard = false;
-  std::optional<std::uint64_t> question;  // asked, and not answered
+  std::optional<std::uint64_t> question;            // asked, and not answered
+  std::vector<wire::DevicePassphrase> passphrases;  // that came with the yes
   bool may_write = false;
   std::deque<std::exception_ptr> told;  // its noes while no session ran; the next steps throw them
   std::optional<std::string> lost;
@@ -149,6 +150,7 @@ void State::handle(const wire::Message& message) {
   } else if (const auto* may = std::get_if<wire::MayWrite>(&message)) {
     if (question != may->question) return;  // one that is not asked (any more)
     may_write = true;
+    passphrases = may->passphrases;
     news.notify();
   } else if (const auto* out = std::get_if<wire::PutOut>(&message)) {
     take_no(std::make_exception_ptr(PutOut("taken out of the round", out->reason)));
@@ -295,8 +297,11 @@ class Link final : public ServerLink {
   ~Link() override { state_->shut_down(); }
 
   Awaitable<ReceiveStats> receive(std::string session, Sink& sink) override;
-  Awaitable<void> ask_to_write(std::vector<wire::DiskOffer> disks) override;
+  Awaitable<std::vector<wire::DevicePassphrase>> ask_to_write(std::vector<wire::DiskOffer> disks) override;
   void report(std::string stage) override { state_->control->send(wire::Stage{std::move(stage)}); }
+  void tell_identity(std::vector<wire::IdentityNote> notes) override {
+    state_->control->send(wire::Identity{wire::fitted(std::move(notes))});
+  }
   Awaitable<void> done() override;
   Awaitable<void> failed(std::string reason) override;
 
@@ -371,7 +376,7 @@ Awaitable<void> Link::feed_sink(std::shared_ptr<Run> run, UnpackingSink* unpacki
   if (!run->trouble) co_await run->sink->close();
 }
 
-Awaitable<void> Link::ask_to_write(std::vector<wire::DiskOffer> disks) {
+Awaitable<std::vector<wire::DevicePassphrase>> Link::ask_to_write(std::vector<wire::DiskOffer> disks) {
   auto state = state_;
   state->throw_what_was_told();
   wire::Ready ready;
@@ -384,6 +389,7 @@ Awaitable<void> Link::ask_to_write(std::vector<wire::DiskOffer> disks) {
   state->question.reset();
   // A no that came behind the yes is a no.
   state->throw_what_was_told();
+  co_return std::exchange(state->passphrases, {});
 }
 
 Awaitable<void> Link::done() {

@@ -14,6 +14,8 @@
 #include "base/error.h"
 #include "net/discovery.h"
 #include "wire/disk_offer.h"
+#include "wire/identity_note.h"
+#include "wire/passphrase.h"
 #include "wire/ports.h"
 
 namespace ka::agent {
@@ -67,11 +69,16 @@ class ServerLink {
 
   /// Asks the server whether these disks may be written to now, and waits for its answer. Returns only at the server's
   /// yes, given to this question; throws PutOut, ServerLost or Error otherwise, and at once what the server said since
-  /// the last session ended. Nothing on any disk may be changed before it has returned.
-  virtual Awaitable<void> ask_to_write(std::vector<wire::DiskOffer> disks) = 0;
+  /// the last session ended. Nothing on any disk may be changed before it has returned. Returns the passphrases that
+  /// came with the yes.
+  virtual Awaitable<std::vector<wire::DevicePassphrase>> ask_to_write(std::vector<wire::DiskOffer> disks) = 0;
 
   /// "partitioning", "formatting sda5", … for the server's table. Never blocks, never throws.
   virtual void report(std::string stage) = 0;
+
+  /// What of the golden machine the clone has not any more, and what it has still, for the server's report. Never
+  /// blocks, never throws.
+  virtual void tell_identity(std::vector<wire::IdentityNote> notes) = 0;
 
   /// This node is cloned and verified. Returns when the server releases it to reboot (see -d). Throws ServerLost, or
   /// Error when the server does not count this node (any more).

@@ -89,6 +89,11 @@ bool CloneTree::is_directory(const std::string& path) const {
   return ::lstat(outside(path, true).c_str(), &status) == 0 && S_ISDIR(status.st_mode);
 }
 
+bool CloneTree::is_file(const std::string& path) const {
+  struct stat status;
+  return ::lstat(outside(path, true).c_str(), &status) == 0 && S_ISREG(status.st_mode);
+}
+
 std::optional<std::string> CloneTree::read(const std::string& path) const {
   return read_file_if_any(outside(path, true));
 }

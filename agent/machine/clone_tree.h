@@ -24,6 +24,8 @@ class CloneTree {
 
   bool exists(const std::string& path) const;
   bool is_directory(const std::string& path) const;
+  /// A regular one: nothing that waits for somebody when it is read.
+  bool is_file(const std::string& path) const;
   /// nullopt if it is not there or cannot be read. Links are followed.
   std::optional<std::string> read(const std::string& path) const;
   std::vector<std::string> list(const std::string& directory) const;

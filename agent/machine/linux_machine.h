@@ -25,6 +25,7 @@ class LinuxMachine : public Machine {
   void watch_writes(const std::string& target, const std::string& device) override;
   Awaitable<void> write_back(const std::string& target) override;
   Awaitable<void> finish_writes(const std::string& device) override;
+  void release(const std::string& device) override { devices_.erase(device); }
   void make_directories(const std::string& path, mode_t mode) override;
   void write_file(const std::string& path, std::string_view content, mode_t mode) override;
   void remove_file(const std::string& path) override;

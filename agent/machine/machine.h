@@ -48,6 +48,8 @@ class Machine {
   /// After the device was unmounted: has it write what its cache holds, and drops what this machine remembers of it,
   /// so that the next read is one from the disk. Throws Error if a write to it has failed since watch_writes.
   virtual Awaitable<void> finish_writes(const std::string& device) = 0;
+  /// Closes what watch_writes keeps open of it, without which an array, a volume or a mapping cannot be stopped.
+  virtual void release(const std::string& device) = 0;
 
   virtual void make_directories(const std::string& path, mode_t mode = 0755) = 0;
   /// A regular file that is there gets another content and keeps everything else: owner, mode, hard links, ACLs and

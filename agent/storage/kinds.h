@@ -20,12 +20,14 @@ struct Below {
 
 /// A node of the graph that is to be made here.
 struct Job {
-  const storage::Storage& storage;
   const storage::Node& node;
-  std::string device;        ///< of a content: where it is made, "/dev/sda5"; of a device: what it becomes, "/dev/md0"
-  storage::Ground ground;    ///< how large that is
-  std::vector<Below> below;  ///< in the order of node.on
-  std::string host_name;     ///< the clone's
+  std::string device;      ///< of a content: where it is made, "/dev/sda5"; of a device: what it becomes, "/dev/md0"
+  storage::Ground ground;  ///< how large that is
+  std::vector<Below> below = {};            ///< in the order of node.on
+  std::string host_name = {};               ///< the clone's
+  const storage::Storage* graph = nullptr;  ///< all of it
+  const storage::Places* places = nullptr;  ///< of all
+  Secret passphrase = {};                   ///< of what is encrypted; programs get it by standard input
 };
 
 /// What a kind lacks is null.

@@ -13,14 +13,18 @@ namespace {
 constexpr auto patience = std::chrono::seconds(60);
 
 // blkid finds nothing, and says no more, both where nothing is and where it cannot read; so the first MiB is read
-// before, past what is in memory. Where it sees two things at once (status 8), wipefs names both.
-const char* const look = R"(for device; do
+// before, past what is in memory. Where it sees two things at once (status 8), wipefs names both. Whose a physical
+// volume is only LVM can tell, which is shown nothing else.
+const char* const look = R"sh(for device; do
   echo "DEVICE=$device"
   dd "if=$device" of=/dev/null bs=64k count=16 iflag=direct status=none || { echo UNREAD; continue; }
   blkid -p -o export "$device"
   [ $? -ne 8 ] || wipefs --noheadings --output UUID "$device" | while read -r uuid; do echo "UUID=$uuid"; done
+  [ "$(blkid -p -o value -s TYPE "$device")" != LVM2_member ] ||
+    lvm pvs --readonly --devices "$device" --noheadings -o vg_name "$device" 2>/dev/null |
+    while read -r name; do echo "VG_NAME=$name"; done
 done
-)";
+)sh";
 
 class Strangers {
  public:
@@ -44,7 +48,8 @@ class Strangers {
     throw Error("keep the clone apart from the other disks",
                 strangers +
                     ": what the clone will bear, too. With both in it this machine may start from the wrong "
-                    "disk; unplug the other one, wipe it (" +
+                    "disk; unplug the other one, " +
+                    (groups_.empty() ? "" : "give its volume group another name (" + groups_ + "), ") + "wipe it (" +
                     wipe + "), or clone onto it as well");
   }
 
@@ -89,6 +94,8 @@ class Strangers {
       };
       const auto ours = std::find_if(ours_.begin(), ours_.end(), same);
       if (ours == ours_.end() || ++count > most) continue;
+      if (ours->tag == std::string_view("VG_NAME"))
+        groups_ += (groups_.empty() ? "vgrename " : "; vgrename ") + escape_bytes(borne.value) + " NEW-NAME";
       text += (text.empty() ? "" : ", ") + std::string(ours->words) + " " + escape_bytes(borne.value) + " (" +
               escape_bytes(borne.device.substr(borne.device.rfind('/') + 1)) + ")";
     }
@@ -102,6 +109,7 @@ class Strangers {
   StrangerQuestion question_;
   std::vector<storage::Identity> ours_;
   std::vector<std::string> bearing_;  // disks
+  std::string groups_;                // how volume groups there are called otherwise
 };
 
 }  // namespace

@@ -52,7 +52,10 @@ class Chooser {
     if (!open.empty() && !question_.doubts.empty())
       refuse(open[0]->id, "there may be disks here that cannot be seen; say which one it is" + remedy(open[0]->id));
     if (open.size() == 1) take(open[0]->id, the_only_one(open[0]->id));
-    if (open.size() > 1) take_the_same(open);
+    if (open.size() > 1 && make_one_thing(open))
+      take_by_size(open);
+    else if (open.size() > 1)
+      take_the_same(open);
 
     std::vector<Target> targets;
     for (const storage::Node* golden : golden_disks()) {
@@ -138,6 +141,35 @@ class Chooser {
       refuse(golden, "it could be " + names + "; say which" + remedy(golden));
     }
     return free_.front();
+  }
+
+  // Does an array or a volume group stand on all of them? Then each is wiped for the same thing, whichever is which.
+  bool make_one_thing(const std::vector<const storage::Node*>& open) const {
+    const storage::Storage& storage = question_.manifest.storage;
+    auto has_all = [&](const storage::Node& node) {
+      const auto below = storage::disks_below(storage, node);
+      auto is_below = [&below](const storage::Node* disk) {
+        return std::find(below.begin(), below.end(), disk) != below.end();
+      };
+      return std::all_of(open.begin(), open.end(), is_below);
+    };
+    return std::any_of(storage.nodes.begin(), storage.nodes.end(), has_all);
+  }
+
+  // The largest to the largest; of equal ones in the order of the list and of their names.
+  void take_by_size(std::vector<const storage::Node*> open) {
+    if (free_.size() != open.size())
+      refuse(open[0]->id, std::to_string(open.size()) +
+                              " disks are cloned that belong together, and this machine has " +
+                              std::to_string(free_.size()) + " that may be used; " +
+                              (free_.size() < open.size() ? "it needs more" : "say which" + remedy(open[0]->id)));
+    std::vector<const MachineDisk*> here = free_;
+    auto larger = [](const auto* a, const auto* b) {
+      return storage::as<storage::Disk>(*a).bytes > storage::as<storage::Disk>(*b).bytes;
+    };
+    std::stable_sort(open.begin(), open.end(), larger);
+    std::stable_sort(here.begin(), here.end(), [](const auto* a, const auto* b) { return a->size > b->size; });
+    for (std::size_t i = 0; i < open.size(); ++i) take(open[i]->id, here[i]);
   }
 
   void take_the_same(const std::vector<const storage::Node*>& open) {

@@ -29,7 +29,9 @@ struct TargetQuestion {
 /// - A rule (katarget= or the manifest's) must match exactly one disk. A name is no rule where it may be another disk's
 ///   at the next start: where several disks of a kind that is named as it is found may be used.
 /// - One golden disk without a rule: the machine has exactly one disk that may be used and that no rule took.
-/// - Several without rules: the machine's usable disks have exactly their names and exactly their sizes, and of those
+/// - Several without rules that one array or volume group stands on: the machine has exactly as many that may be used.
+///   They are taken by size, the largest for the largest, and of one size in the order of their names.
+/// - Several others without rules: the machine's usable disks have exactly their names and exactly their sizes, and of those
 ///   that are named as they are found no two have the same size.
 /// - Without a rule, only where no disk can be there unseen (`doubts`).
 /// - Never a read-only disk, one in use, or a removable one unless the manifest allows it; and a removable one on a

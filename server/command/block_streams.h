@@ -14,7 +14,11 @@ namespace ka::server {
 /// where it cannot be told, all are copied, with a warning. Throws Refusal of what must not be copied as it is.
 Awaitable<void> find_used_blocks(asio::io_context& io, Plan& plan, std::string stage2_root);
 
-/// Asks again, and sends them. `content`: a storage::Blocks of the plan; a copy, since it outlives the call.
-std::unique_ptr<Source> blocks_source(asio::io_context& io, std::string stage2_root, storage::Node content);
+/// The device here whose blocks a content's are: "/dev/sda5".
+std::string source_of(const storage::Storage& storage, const storage::Id& content);
+
+/// Asks again, and sends them. `id`: of a storage::Blocks of the plan.
+std::unique_ptr<Source> blocks_source(asio::io_context& io, std::string stage2_root, const storage::Storage& storage,
+                                      const storage::Id& id);
 
 }  // namespace ka::server

@@ -10,6 +10,7 @@
 #include "server/command/run_job.h"
 #include "server/command/serve.h"
 #include "server/golden/programs.h"
+#include "server/job/identity_text.h"
 #include "server/job/status_table.h"
 #include "server/plan/plan_input.h"
 
@@ -29,8 +30,7 @@ std::vector<std::string> programs_for(const CloneOptions& options) {
 void check_sources(const Prepared& ready) {
   check_file_source(ready.stage2.file);
   const wire::Manifest& manifest = ready.plan.manifest;
-  for (const wire::Stream& stream : manifest.streams)
-    check_file_source("/dev/" + manifest.storage.at(stream.of).on.front());
+  for (const wire::Stream& stream : manifest.streams) check_file_source(source_of(manifest.storage, stream.of));
 }
 
 Awaitable<Prepared> prepare(asio::io_context& io, const CloneOptions& options) {
@@ -98,7 +98,8 @@ int run_check(const CloneOptions& options, Output& output, ReportFile& file, asi
 }  // namespace
 
 int run_clone(const CloneOptions& options) {
-  ReportFile file(options.json);
+  const bool secret = options.luks_keys == std::vector<std::string>{"generate"};
+  ReportFile file(options.json, secret);
   asio::io_context io;
   Output output(io, STDOUT_FILENO);
   reap_children(io);
@@ -107,7 +108,7 @@ int run_clone(const CloneOptions& options) {
   report.session = options.session;
   report.wanted = options.nodes;
   run_reported(io, clone(io, options, output, report), report, file);
-  output.write_for_sure(result_table(report.result.nodes, options.nodes));
+  output.write_for_sure(result_table(report.result.nodes, options.nodes) + identity_text(report.result.nodes));
   for (const std::string& warning : report.result.warnings) output.write_for_sure("! " + escape_bytes(warning) + "\n");
   return exit_status(report);
 }

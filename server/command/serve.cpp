@@ -103,13 +103,28 @@ std::vector<Session> sessions_of(asio::io_context& io, const CloneOptions& optio
     const storage::Node& content = ready.plan.manifest.storage.at(stream.of);
     Session session;
     session.name = stream.session;
-    session.open = [&io, root = ready.stage2.root, content] { return blocks_source(io, root, content); };
+    session.open = [&io, &storage = ready.plan.manifest.storage, root = ready.stage2.root, id = stream.of] {
+      return blocks_source(io, root, storage, id);
+    };
     session.expected = ready.plan.expected_blocks.at(content.id);
     session.compression = options.compression;
     session.writes = true;
     sessions.push_back(std::move(session));
   }
   return sessions;
+}
+
+// A node that comes again after it failed gets the same.
+std::vector<wire::DevicePassphrase> passphrases_for(const Prepared& ready, const NodeStatus& node, Report& report) {
+  std::vector<wire::DevicePassphrase> passphrases;
+  if (ready.plan.manifest.passphrases == wire::Passphrases::sent)
+    for (const auto& [device, passphrase] : ready.input.luks.by_device) passphrases.push_back({device, passphrase});
+  if (ready.plan.manifest.passphrases == wire::Passphrases::made) {
+    Secret& made = report.passphrases[node.number];
+    if (made.empty()) made = generate_passphrase();
+    passphrases.push_back({"", made});
+  }
+  return passphrases;
 }
 
 }  // namespace
@@ -128,6 +143,7 @@ Awaitable<void> serve(asio::io_context& io, const CloneOptions& options, const P
     plan.confirm = [&](std::vector<wire::WriteRequest> nodes) {
       return ready.confirm->ask(std::move(nodes), [&display](const std::string& line) { display.event(line); });
     };
+  plan.passphrases = [&ready, &report](const NodeStatus& node) { return passphrases_for(ready, node, report); };
   std::exception_ptr failure;
   try {
     report.result = co_await run_job(io, std::move(plan), display);

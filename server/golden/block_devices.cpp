@@ -37,6 +37,7 @@ BlockDevice read_device(const std::string& folder, const std::string& name) {
   device.removable = number_in(folder + "/removable") != 0;
   if (auto sector = number_in(folder + "/queue/logical_block_size")) device.sector = static_cast<std::uint32_t>(sector);
   device.below = list_directory(folder + "/slaves");
+  device.mapped = trim(read_file_if_any(folder + "/dm/name").value_or(""));
   device.partition = static_cast<int>(number_in(folder + "/partition"));
   if (device.partition != 0) device.disk = parent_name(folder);
   return device;
@@ -63,7 +64,12 @@ std::vector<BlockDevice> read_block_devices(const std::string& sysfs) {
 
 const BlockDevice* find_device(const std::vector<BlockDevice>& devices, std::string_view name) {
   name = plain_name(name);
-  auto found = std::find_if(devices.begin(), devices.end(), [&](const BlockDevice& d) { return d.name == name; });
+  constexpr std::string_view mapper = "mapper/";
+  const std::string_view mapped = name.starts_with(mapper) ? name.substr(mapper.size()) : std::string_view();
+  auto is_called = [&](const BlockDevice& d) {
+    return d.name == name || d.id() == name || (!mapped.empty() && d.mapped == mapped);
+  };
+  auto found = std::find_if(devices.begin(), devices.end(), is_called);
   return found == devices.end() ? nullptr : &*found;
 }
 
@@ -71,20 +77,6 @@ const BlockDevice* find_device(const std::vector<BlockDevice>& devices, unsigned
   auto found = std::find_if(devices.begin(), devices.end(),
                             [&](const BlockDevice& d) { return d.major == major && d.minor == minor; });
   return found == devices.end() ? nullptr : &*found;
-}
-
-std::vector<std::string> drives_of(const std::vector<BlockDevice>& devices, const BlockDevice& device) {
-  if (device.partition != 0) return {device.disk};
-  if (device.below.empty()) return {device.name};
-  std::vector<std::string> drives;
-  for (const std::string& name : device.below) {
-    const BlockDevice* part = find_device(devices, name);
-    if (part == nullptr) continue;
-    for (std::string& drive : drives_of(devices, *part)) {
-      if (std::find(drives.begin(), drives.end(), drive) == drives.end()) drives.push_back(std::move(drive));
-    }
-  }
-  return drives;
 }
 
 std::string_view plain_name(std::string_view name) {

@@ -19,6 +19,11 @@ struct BlockDevice {
   int partition = 0;               ///< number on `disk`; 0: not a partition
   bool removable = false;          ///< of a disk
   std::vector<std::string> below;  ///< what a RAID or device-mapper device is made of
+  std::string mapped;              ///< of the device mapper: its name below /dev/mapper
+  std::string layer;               ///< which array, volume or mapping it is (server/golden/layers.h): "vg0/root"
+
+  /// What it is called in the graph.
+  const std::string& id() const { return layer.empty() ? name : layer; }
 
   /// Neither a partition nor made of others, and a thing that a machine keeps: not a loop or RAM disk, a CD, a floppy.
   bool is_drive() const;
@@ -27,12 +32,9 @@ struct BlockDevice {
 /// Sorted by name. `sysfs` is another folder in tests.
 std::vector<BlockDevice> read_block_devices(const std::string& sysfs = "/sys");
 
-/// nullptr if there is none. A name may come with "/dev/" in front.
+/// nullptr if there is none. The kernel's name, with "/dev/" in front or not, "mapper/NAME", or its id.
 const BlockDevice* find_device(const std::vector<BlockDevice>& devices, std::string_view name);
 const BlockDevice* find_device(const std::vector<BlockDevice>& devices, unsigned major, unsigned minor);
-
-/// The drives that hold this device: itself, the one it is a partition of, or those below a RAID or LVM.
-std::vector<std::string> drives_of(const std::vector<BlockDevice>& devices, const BlockDevice& device);
 
 using storage::partition_name;
 

@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "base/unique_fd.h"
 #include "server/golden/kinds.h"
+#include "server/golden/network_addresses.h"
 #include "server/golden/touch_mounts.h"
 
 namespace ka::server {
@@ -64,10 +65,11 @@ Awaitable<void> read_table(asio::io_context& io, Golden& golden, std::string dri
 
 // What cannot be told of a partition is an error of that partition: it may be one that is not cloned.
 // `mounted`: as what it is, or "".
-Awaitable<void> probe(asio::io_context& io, Golden& golden, std::string partition, std::string mounted) {
+Awaitable<void> probe(asio::io_context& io, Golden& golden, const BlockDevice& device, std::string mounted) {
   constexpr int nothing_found = 2, ambivalent = 8;
-  Probe& found = golden.probes[partition];
-  Command blkid({"blkid", "-p", "-o", "udev", "/dev/" + partition});
+  const std::string path = "/dev/" + device.name;
+  Probe& found = golden.probes[device.id()];
+  Command blkid({"blkid", "-p", "-o", "udev", path});
   std::string text;
   ExitStatus status = co_await listen_to(io, blkid, text);
   if (status.ok() || status.code() == nothing_found)
@@ -81,17 +83,22 @@ Awaitable<void> probe(asio::io_context& io, Golden& golden, std::string partitio
   try {
     Answers answers;
     for (const storage::Range& range : reader->kind.superblock)
-      answers.superblock.push_back(read_at("/dev/" + partition, range.offset, range.size));
+      answers.superblock.push_back(read_at(path, range.offset, range.size));
     if (*reader->program) {
       Command program(std::vector<std::string>{});
       for (std::string_view word : words(reader->program)) program.argv.emplace_back(word);
-      program.argv.push_back("/dev/" + partition);
+      program.argv.push_back(path);
       answers.program = co_await output_of(io, program);
     }
-    golden.answers[partition] = std::move(answers);
+    golden.answers[device.id()] = std::move(answers);
   } catch (const Error& error) {
     found.error = error.what();
   }
+}
+
+// What a clone has under the same name, since it is made of UUIDs that it keeps.
+bool stays(std::string_view link) {
+  return link.starts_with("dm-") || link.starts_with("md-uuid-") || link.starts_with("lvm-pv-uuid-");
 }
 
 // The names that udev gave to drives and partitions by what and where they are.
@@ -103,7 +110,7 @@ void read_links(Golden& golden) {
       const std::string path = folder + kind + "/" + name;
       char target[PATH_MAX];
       const ssize_t size = ::readlink(path.c_str(), target, sizeof target);
-      if (size <= 0) continue;
+      if (size <= 0 || stays(name)) continue;
       std::string_view device(target, static_cast<std::size_t>(size));
       const std::string decoded = unescape_bytes(path).value_or(path);
       golden.links[std::string(device.substr(device.rfind('/') + 1))].push_back(decoded);
@@ -121,20 +128,92 @@ void measure(Golden& golden) {
   }
 }
 
+// Partitions of tables that are known, and what is made of them and taken for nothing more.
+bool holds_something(const Golden& golden, const BlockDevice& device) {
+  const auto& layers = golden.layers.nodes;
+  auto is_it = [&device](const storage::Node& node) { return node.id == device.layer; };
+  auto stands_on_it = [&device](const storage::Node& node) {
+    return std::find(node.on.begin(), node.on.end(), device.id()) != node.on.end();
+  };
+  if (std::any_of(layers.begin(), layers.end(), is_it)) return std::none_of(layers.begin(), layers.end(), stands_on_it);
+  auto table = golden.tables.find(device.disk);
+  if (device.partition == 0 || table == golden.tables.end() || !table->second.known()) return false;
+  const storage::Partition* entry = table->second.find(device.partition);
+  return entry != nullptr && entry->role != storage::Role::extended;
+}
+
 void find_subvolumes(Golden& golden) {
   for (const Mount& mount : golden.mounts) {
     const Reader* reader = find_reader(mount.type);
     const BlockDevice* device = is_on_device(mount) ? find_device(golden.devices, mount.source) : nullptr;
-    if (!reader || !reader->kind.has_subvolume || !device || golden.subvolumes.count(device->name)) continue;
+    if (!reader || !reader->kind.has_subvolume || !device || golden.subvolumes.count(device->id())) continue;
     try {
-      golden.subvolumes[device->name] = read_subvolumes(mount.point);
+      golden.subvolumes[device->id()] = read_subvolumes(mount.point);
     } catch (const Error& error) {
-      golden.probes[device->name].error = error.what();  // counts where it is cloned
+      golden.probes[device->id()].error = error.what();  // counts where it is cloned
     }
   }
 }
 
 }  // namespace
+
+namespace {
+
+const storage::Node* layer(const Golden& golden, const std::string& id) {
+  const auto& nodes = golden.layers.nodes;
+  auto found = std::find_if(nodes.begin(), nodes.end(), [&id](const storage::Node& node) { return node.id == id; });
+  return found == nodes.end() ? nullptr : &*found;
+}
+
+// Ids, and the kernel's names of what no reader knows.
+std::vector<std::string> names_below(const Golden& golden, const BlockDevice& device) {
+  std::vector<std::string> names = {device.id()};
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const storage::Node* node = layer(golden, names[i]);
+    const BlockDevice* here = find_device(golden.devices, names[i]);
+    std::vector<std::string> below;
+    if (node)
+      below = node->on;
+    else if (here && here->partition != 0)
+      below = {here->disk};
+    else if (here)
+      below = here->below;
+    for (const std::string& name : below) {
+      const BlockDevice* known = find_device(golden.devices, name);
+      const std::string& id = known ? known->id() : name;
+      if (std::find(names.begin(), names.end(), id) == names.end()) names.push_back(id);
+    }
+  }
+  return names;
+}
+
+}  // namespace
+
+std::vector<const BlockDevice*> devices_below(const Golden& golden, const BlockDevice& device) {
+  std::vector<const BlockDevice*> devices;
+  for (const std::string& name : names_below(golden, device))
+    if (const BlockDevice* here = find_device(golden.devices, name)) devices.push_back(here);
+  return devices;
+}
+
+std::vector<std::string> drives_below(const Golden& golden, const BlockDevice& device) {
+  std::vector<std::string> drives;
+  for (const BlockDevice* below : devices_below(golden, device))
+    if (below->partition == 0 && below->below.empty() && below->layer.empty()) drives.push_back(below->name);
+  std::sort(drives.begin(), drives.end());
+  return drives;
+}
+
+std::string strange_below(const Golden& golden, const BlockDevice& device) {
+  for (const std::string& name : names_below(golden, device)) {
+    const BlockDevice* here = find_device(golden.devices, name);
+    for (const std::string& key : {name, here ? here->name : name})
+      if (auto why = golden.layers.strange.find(key); why != golden.layers.strange.end())
+        return name + " " + why->second;
+    if (here && !here->below.empty() && here->layer.empty()) return name + " " + made_strangely;
+  }
+  return "";
+}
 
 Probe parse_blkid(std::string_view text) {
   auto value = [&](std::string_view name) {
@@ -162,7 +241,11 @@ Awaitable<Golden> inspect(asio::io_context& io, std::vector<std::string> drives)
   if (::gethostname(name, sizeof name - 1) != 0) throw Error::from_errno("read the host name");
   golden.host_name = name;
   golden.network_cards = read_network_cards();
+  golden.addresses = read_network_addresses();
   golden.devices = read_block_devices();
+  golden.layers = co_await read_layers(io, golden.devices);
+  for (BlockDevice& device : golden.devices)
+    if (auto id = golden.layers.ids.find(device.name); id != golden.layers.ids.end()) device.layer = id->second;
   golden.mounts = visible_mounts();
   golden.swaps = parse_swaps(read_file_if_any("/proc/swaps").value_or(""));
   golden.uefi = ::access("/sys/firmware/efi", F_OK) == 0;
@@ -178,13 +261,11 @@ Awaitable<Golden> inspect(asio::io_context& io, std::vector<std::string> drives)
     if ((device.is_drive() || named) && device.size > 0) co_await read_table(io, golden, device.name);
   }
   for (const BlockDevice& device : golden.devices) {
-    auto table = golden.tables.find(device.disk);
-    if (device.partition == 0 || table == golden.tables.end() || !table->second.known()) continue;
-    const storage::Partition* entry = table->second.find(device.partition);
+    if (!holds_something(golden, device)) continue;
     auto is_here = [&](const Mount& m) { return m.major == device.major && m.minor == device.minor; };
     const auto mount = std::find_if(golden.mounts.begin(), golden.mounts.end(), is_here);
     std::string mounted = mount == golden.mounts.end() ? "" : mount->type;
-    if (entry != nullptr && entry->role != storage::Role::extended) co_await probe(io, golden, device.name, mounted);
+    co_await probe(io, golden, device, mounted);
   }
   find_subvolumes(golden);
   const std::vector<Esp> esps = mounted_esps(golden);

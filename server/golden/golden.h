@@ -12,6 +12,7 @@
 #include "base/asio.h"
 #include "base/network_cards.h"
 #include "server/golden/block_devices.h"
+#include "server/golden/layers.h"
 #include "server/golden/mounts.h"
 #include "server/golden/subvolumes.h"
 #include "wire/boot/boot_plan.h"
@@ -22,7 +23,7 @@
 
 namespace ka::server {
 
-/// What blkid finds on a partition.
+/// What blkid finds on a partition, an array, a volume or a mapping.
 struct Probe {
   std::string type;  ///< "ext4", "swap"; empty: nothing known
   std::string uuid, label;
@@ -53,7 +54,7 @@ struct GoldenBoot {
 
 /// A FAT that is mounted here, and the partition that it is in as boot entries name it.
 struct Esp {
-  std::string device, point;  ///< "sda1", "/boot/efi"
+  std::string device, point;  ///< "sda1", or the array that the partition is a leg of; "/boot/efi"
   std::string identity;       ///< of a GPT the partition's GUID; of a DOS table the disk identifier
   std::uint32_t number = 0;   ///< of the partition
 };
@@ -77,16 +78,18 @@ struct NeededFile {
 struct Golden {
   std::string host_name;
   std::vector<NetworkCard> network_cards;
+  std::vector<std::string> addresses;  ///< by which others know it: "10.0.1.40", "2001:db8::28"
   std::vector<BlockDevice> devices;
+  Layers layers;              ///< what is made of them
   std::vector<Mount> mounts;  ///< those that can be seen: not under another mount
   std::vector<Swap> swaps;
   std::vector<FstabEntry> fstab;
   std::map<std::string, storage::ReadTable> tables;  ///< by drive; none: no table, see table_errors
   std::map<std::string, std::string> table_errors;
   std::map<std::string, std::string> boot_records;        ///< by drive: its first sector
-  std::map<std::string, Probe> probes;                    ///< by partition
-  std::map<std::string, Answers> answers;                 ///< by partition
-  std::map<std::string, Subvolumes> subvolumes;           ///< by partition that is mounted and has such
+  std::map<std::string, Probe> probes;                    ///< by partition, array, volume or mapping: its id
+  std::map<std::string, Answers> answers;                 ///< likewise
+  std::map<std::string, Subvolumes> subvolumes;           ///< likewise, of one that is mounted and has such
   std::map<std::string, Usage> usage;                     ///< by mount point
   std::map<std::string, std::vector<std::string>> links;  ///< by drive or partition: "/dev/disk/by-id/…", by-path
   bool uefi = false;                                      ///< booted by UEFI
@@ -101,6 +104,13 @@ struct Golden {
 /// Looks at this machine. `drives` are looked at too if they are not plain drives (a loop device named by -p).
 /// Needs root, and the programs of server/golden/programs.h. Throws Error.
 Awaitable<Golden> inspect(asio::io_context& io, std::vector<std::string> drives);
+
+/// A device and all that it stands on, as far as it is known; of a volume all devices of its group.
+std::vector<const BlockDevice*> devices_below(const Golden& golden, const BlockDevice& device);
+/// The drives that hold this device: itself, the one it is a partition of, or those below it.
+std::vector<std::string> drives_below(const Golden& golden, const BlockDevice& device);
+/// Why what it is made of cannot be cloned: "md0 is an array of …"; empty: it can.
+std::string strange_below(const Golden& golden, const BlockDevice& device);
 
 /// `blkid -p -o udev`. Values come out as bytes.
 Probe parse_blkid(std::string_view text);

@@ -38,9 +38,9 @@ void show_again(const std::string& point, const std::string& target) {
 }
 
 // Of a file system that is mounted in parts. Its options are those of the mounts that are there.
-void show_top(const storage::Node& fs, const std::string& target) {
+void show_top(const storage::Storage& storage, const storage::Node& fs, const std::string& target) {
   make_directories(target);
-  mount_or_throw(("/dev/" + fs.on.front()).c_str(), target, storage::rule(fs).kind,
+  mount_or_throw(storage::device_path(storage, storage.at(fs.on.front())).c_str(), target, storage::rule(fs).kind,
                  MS_RDONLY | MS_NOATIME | MS_NODIRATIME, "subvol=/");
 }
 
@@ -58,7 +58,7 @@ GoldenTree::GoldenTree(const wire::Manifest& manifest)
   for (const wire::Mount& mount : manifest.mounts) {
     const storage::Node& fs = manifest.storage.at(mount.fs);
     if (mount.apart)
-      show_top(fs, apart_ + mount.point);
+      show_top(manifest.storage, fs, apart_ + mount.point);
     else
       show_again(mount.point, mount.point == "/" ? root_ : root_ + mount.point);
   }

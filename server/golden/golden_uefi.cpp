@@ -143,13 +143,20 @@ std::vector<Esp> mounted_esps(const Golden& golden) {
   for (const Mount& mount : golden.mounts) {
     if (mount.type != "vfat" && mount.type != "msdos") continue;
     const BlockDevice* device = find_device(golden.devices, mount.major, mount.minor);
-    auto table = device ? golden.tables.find(device->disk) : golden.tables.end();
-    if (table == golden.tables.end()) continue;
-    const storage::Partition* partition = table->second.find(device->partition);
-    const storage::Table& label = table->second.table;
-    if (!partition || !storage::is_type(label.label, partition->type, "efi")) continue;
-    esps.push_back({device->name, mount.point, partition->guid.empty() ? label.identity : partition->guid,
-                    static_cast<std::uint32_t>(device->partition)});
+    if (!device) continue;
+    // Firmware knows nothing of arrays: it sees the legs of a mirror.
+    std::vector<std::string> legs = device->below;
+    if (legs.empty()) legs = {device->name};
+    for (const std::string& name : legs) {
+      const BlockDevice* leg = find_device(golden.devices, name);
+      auto table = leg ? golden.tables.find(leg->disk) : golden.tables.end();
+      if (table == golden.tables.end()) continue;
+      const storage::Partition* partition = table->second.find(leg->partition);
+      const storage::Table& label = table->second.table;
+      if (!partition || !storage::is_type(label.label, partition->type, "efi")) continue;
+      esps.push_back({device->id(), mount.point, partition->guid.empty() ? label.identity : partition->guid,
+                      static_cast<std::uint32_t>(leg->partition)});
+    }
   }
   return esps;
 }

@@ -24,7 +24,7 @@ std::string strange_kind(const BlockDevice& device) {
     return "is " + name + " of the device mapper (" + uuid.substr(0, uuid.find('-')) +
            "), which cannot be cloned so far";
   }
-  return "is made of other devices in a way that cannot be cloned so far";
+  return made_strangely;
 }
 
 // Kernel's names become ids; and each comes after those that it stands on.

@@ -31,6 +31,9 @@ struct LayerReader {
   Awaitable<void> (*read)(asio::io_context& io, const std::vector<BlockDevice>& devices, Layers& layers);
 };
 
+/// Of a device that no reader knows.
+inline constexpr const char* made_strangely = "is made of other devices in a way that cannot be cloned so far";
+
 extern const LayerReader raid_reader, crypt_reader, lvm_reader;
 
 /// Needs root. Throws Error.

@@ -88,6 +88,9 @@ class JobRunner final : public Job, private wire::JobOutput, public std::enable_
   void close(wire::NodeId node) override;
   void event(const std::string& text) override;
   void changed(const wire::NodeRow& row) override { observer_.node(status_of(row)); }
+  std::vector<wire::DevicePassphrase> passphrases(const wire::NodeRow& row) override {
+    return plan_.passphrases ? plan_.passphrases(status_of(row)) : std::vector<wire::DevicePassphrase>();
+  }
   std::uint64_t random() override;
   void stream_started(std::size_t session, unsigned round, unsigned members) override;
   void stream_moved() override;
@@ -456,7 +459,10 @@ Awaitable<void> JobRunner::say_farewell() {
 
 JobResult JobRunner::result() const {
   JobResult result;
-  for (const wire::NodeRow& row : machine_->rows()) result.nodes.push_back(status_of(row));
+  for (const wire::NodeRow& row : machine_->rows()) {
+    result.nodes.push_back(status_of(row));
+    result.nodes.back().identity = row.identity;
+  }
   result.warnings = warnings_;
   result.done = machine_->done();
   result.interrupted = interrupted_;

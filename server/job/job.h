@@ -27,26 +27,6 @@ struct Session {
   std::string compression = "off";  ///< "auto", "off", or a zstd level (server/job/chunk_source.h)
 };
 
-struct JobPlan {
-  std::vector<Session> sessions;
-  /// Nodes report done/failed themselves after the last session (a clone); else the sink's end is the end.
-  bool clone = true;
-  unsigned nodes = 1;                               ///< -n: a round starts when as many wait, …
-  std::optional<std::chrono::seconds> start_after;  ///< … or this long after the first one came
-  std::optional<std::chrono::seconds> linger;       ///< for the missing after a round; a clone without it: for ever
-  wire::Racks racks;                                ///< who shall be neighbours in the chain
-  std::optional<wire::Racks> only;                  ///< who may come; without it, whoever does
-  /// --confirm: asked before nodes write, and again for those that come to that point later; false ends the job.
-  /// Without it, every node may write when it asks.
-  std::function<Awaitable<bool>(std::vector<wire::WriteRequest>)> confirm;
-  std::chrono::seconds sink_limit{600};        ///< a sink that takes nothing for so long has failed; 0: no limit
-  std::chrono::milliseconds release_delay{0};  ///< -d: between two releases
-  std::uint64_t window = 0;                    ///< bytes held for nodes behind; 0: by this machine's memory
-
-  asio::ip::address_v4 listen;  ///< any: all interfaces
-  std::uint16_t control_port = wire::control_port, data_port = wire::data_port;
-};
-
 /// One row of the table.
 struct NodeStatus {
   using State = wire::NodeRow::State;
@@ -61,7 +41,30 @@ struct NodeStatus {
   std::uint64_t sunk = 0;      ///< bytes its sink took
   double rate = 0;             ///< bytes a second, lately
   unsigned round = 0;
-  unsigned order = 0;  ///< place in the chain, 1 is next to the server; 0: not in it
+  unsigned order = 0;                        ///< place in the chain, 1 is next to the server; 0: not in it
+  std::vector<wire::IdentityNote> identity;  ///< what it said of its clone; only in JobResult
+};
+
+struct JobPlan {
+  std::vector<Session> sessions;
+  /// Nodes report done/failed themselves after the last session (a clone); else the sink's end is the end.
+  bool clone = true;
+  unsigned nodes = 1;                               ///< -n: a round starts when as many wait, …
+  std::optional<std::chrono::seconds> start_after;  ///< … or this long after the first one came
+  std::optional<std::chrono::seconds> linger;       ///< for the missing after a round; a clone without it: for ever
+  wire::Racks racks;                                ///< who shall be neighbours in the chain
+  std::optional<wire::Racks> only;                  ///< who may come; without it, whoever does
+  /// --confirm: asked before nodes write, and again for those that come to that point later; false ends the job.
+  /// Without it, every node may write when it asks.
+  std::function<Awaitable<bool>(std::vector<wire::WriteRequest>)> confirm;
+  /// With the yes to write: what the node needs to know besides.
+  std::function<std::vector<wire::DevicePassphrase>(const NodeStatus&)> passphrases;
+  std::chrono::seconds sink_limit{600};        ///< a sink that takes nothing for so long has failed; 0: no limit
+  std::chrono::milliseconds release_delay{0};  ///< -d: between two releases
+  std::uint64_t window = 0;                    ///< bytes held for nodes behind; 0: by this machine's memory
+
+  asio::ip::address_v4 listen;  ///< any: all interfaces
+  std::uint16_t control_port = wire::control_port, data_port = wire::data_port;
 };
 
 /// How far the running session is.

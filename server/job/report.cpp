@@ -12,12 +12,30 @@
 #include "base/files.h"
 #include "base/text.h"
 #include "server/job/status_table.h"
+#include "wire/identity.h"
 
 namespace ka::server {
 
 namespace {
 
 using nlohmann::json;
+
+// What this server knows to do about an item; a node may name any.
+std::string remedy_for(const wire::IdentityNote& note) {
+  const wire::IdentityRow* row = wire::find_identity_item(note.item);
+  return row ? row->remedy : "";
+}
+
+json identity_json(const std::vector<wire::IdentityNote>& notes) {
+  json out = json::object();
+  for (const char* name : wire::identity_class_names) out[name] = json::array();
+  for (const wire::IdentityNote& note : notes) {
+    json one = {{"item", escape_bytes(note.item)}, {"where", escape_bytes(note.where)}};
+    if (note.what == wire::IdentityClass::reported) one["remedy"] = remedy_for(note);
+    out[wire::identity_class_names[static_cast<std::size_t>(note.what)]].push_back(std::move(one));
+  }
+  return out;
+}
 
 json node_json(const NodeStatus& node) {
   return {{"address", escape_bytes(node.address)},
@@ -26,7 +44,8 @@ json node_json(const NodeStatus& node) {
           {"result", state_name(node.state)},
           {"stage", escape_bytes(node.stage)},
           {"reason", escape_bytes(node.reason)},
-          {"round", node.round}};
+          {"round", node.round},
+          {"identity", identity_json(node.identity)}};
 }
 
 json session_json(const SessionRecord& record) {
@@ -52,7 +71,11 @@ std::string report_json(const Report& report) {
   out["seconds"] = report.seconds;
   out["error"] = escape_bytes(report.error);
   out["nodes"] = json::array();
-  for (const NodeStatus& node : report.result.nodes) out["nodes"].push_back(node_json(node));
+  for (const NodeStatus& node : report.result.nodes) {
+    out["nodes"].push_back(node_json(node));
+    if (auto made = report.passphrases.find(node.number); made != report.passphrases.end())
+      out["nodes"].back()["luks_passphrase"] = made->second.text();
+  }
   out["sessions"] = json::array();
   for (const SessionRecord& record : report.sessions) out["sessions"].push_back(session_json(record));
   out["warnings"] = json::array();
@@ -60,7 +83,7 @@ std::string report_json(const Report& report) {
   return out.dump(2) + "\n";
 }
 
-ReportFile::ReportFile(const std::string& name) : name_(name) {
+ReportFile::ReportFile(const std::string& name, bool secret) : name_(name) {
   if (name.empty()) return;
   auto open_error = [&] { return Error::from_errno("--json: write to " + name); };
   struct stat status {};
@@ -78,7 +101,7 @@ ReportFile::ReportFile(const std::string& name) : name_(name) {
     if (real) name_ = real.get();
   }
   temporary_ = name_ + ".ka-new";
-  fd_.reset(::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644));
+  fd_.reset(::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, secret ? 0600 : 0644));
   if (!fd_.valid()) throw open_error();
 }
 

@@ -2,10 +2,12 @@
 /// --json FILE: the result of a clone for programs. The format is in docs/ka-server.8.
 
 #include <chrono>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/secret.h"
 #include "base/unique_fd.h"
 #include "server/job/job.h"
 
@@ -23,8 +25,9 @@ struct Report {
   unsigned wanted = 0;
   JobResult result;
   std::vector<SessionRecord> sessions;
-  std::string error;   ///< why the job did not come to an end of its own; empty: it did
-  double seconds = 0;  ///< from the first check to the end
+  std::map<std::size_t, Secret> passphrases;  ///< by NodeStatus::number: what was made for a node, and opens its clone
+  std::string error;                          ///< why the job did not come to an end of its own; empty: it did
+  double seconds = 0;                         ///< from the first check to the end
 };
 
 /// Are as many nodes done as were asked for?
@@ -35,8 +38,9 @@ std::string report_json(const Report& report);
 /// A file that is written when all is over, but opened, or refused, before anything begins.
 class ReportFile {
  public:
-  /// An empty name: no report is wanted. A file that is there is left alone until write(). Throws Error.
-  explicit ReportFile(const std::string& name);
+  /// An empty name: no report is wanted. A file that is there is left alone until write(). `secret`: only its owner may
+  /// read it. Throws Error.
+  explicit ReportFile(const std::string& name, bool secret = false);
   ~ReportFile();
   ReportFile(const ReportFile&) = delete;
   ReportFile& operator=(const ReportFile&) = delete;

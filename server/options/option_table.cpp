@@ -49,8 +49,9 @@ CLI::Option* OptionTable::text_or_nothing(const std::string& names, std::string&
 }
 
 CLI::Option* OptionTable::list(const std::string& names, std::vector<std::string>& values, const std::string& type,
-                               const std::string& help) {
+                               const std::string& help, const Check& check) {
   CLI::Option* option = app_.add_option(names, values, help)->allow_extra_args(false)->check(not_empty);
+  if (check) option->check(check);
   return described(option, type, "");
 }
 

@@ -45,7 +45,7 @@ class OptionTable {
                                const std::string& help);
   /// One value each time it is given, so that what follows it is never swallowed.
   CLI::Option* list(const std::string& names, std::vector<std::string>& values, const std::string& type,
-                    const std::string& help);
+                    const std::string& help, const Check& check = {});
   CLI::Option* list(const std::string& names, std::vector<Pair>& values, const std::string& type,
                     const std::string& help);
   CLI::Option* flag(const std::string& names, bool& value, const std::string& help);

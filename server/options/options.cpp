@@ -9,6 +9,7 @@
 #include "server/options/conf.h"
 #include "server/options/option_table.h"
 #include "wire/boot/boot_plan.h"
+#include "wire/identity.h"
 
 namespace ka::server {
 
@@ -79,8 +80,17 @@ void add_clone_options(CLI::App& app, CloneOptions& o) {
              check_verify);
   table.list("--target", o.targets, "DRIVE=SELECTOR",
              "Which disk of a node takes DRIVE's place: sda=path:pci-0000:00:1f.2-ata-1");
+  table.list("--keep", o.keep, "ITEM", "Leave this of the golden machine's identity on the clones (machine-id, ...)",
+             wire::why_not_keep);
+  table.list("--renew", o.renew, "ITEM",
+             "Make this new on the clones, which is only reported otherwise (salt-minion, ...)", wire::why_not_renew);
   table.flag("--allow-removable", o.allow_removable, "Removable drives too, here and on the nodes");
   table.flag("--shrink", o.shrink, "On smaller disks, partitions with files shrink to what is used and a tenth");
+  table.list(
+      "--luks-key", o.luks_keys, "[DEVICE=]FILE|ask|generate",
+      "What opens the encrypted devices of the clones: a passphrase in FILE, of one or of all; asked for at each "
+      "node; or one made for each");
+  table.flag("--insecure-luks-key", o.insecure_luks_key, "Send the passphrase over connections that are not encrypted");
   table.text("--session", o.session, "NAME", "Name of this clone, for logs");
   table.text("--stage2", o.stage2, "FILE", "Stage2 (squashfs), or a directory to make it of");
   table.text("--hooks", o.hooks, "DIR", "Scripts to run inside each clone");

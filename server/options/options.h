@@ -52,7 +52,10 @@ struct CloneOptions : JobOptions {
   std::string boot_order = "disk-first";     ///< of a node's UEFI firmware: disk-first, pxe-first, leave
   std::vector<std::string> targets;          ///< "sda=path:pci-0000:00:1f.2-ata-1"
   bool allow_removable = false;
-  bool shrink = false;  ///< what holds files gives way on smaller disks
+  std::vector<std::string> keep, renew;  ///< items of wire/identity.h
+  bool shrink = false;                   ///< what holds files gives way on smaller disks
+  std::vector<std::string> luks_keys;    ///< FILE, DEVICE=FILE, ask, generate (server/options/luks_key.h)
+  bool insecure_luks_key = false;        ///< what --luks-key gives may be sent in clear
   std::string session = "ka";
   std::string stage2;  ///< empty: /mnt/ka, else the installed one
   std::string hooks = "/etc/ka/hooks.d";

@@ -85,6 +85,7 @@ Plan make_plan(const Golden& golden, const PlanInput& input) {
   cut(draft);
   add_drives(draft);
   hide_subvolumes(draft);
+  check_luks(draft);
   // What follows would complain of what is missing only because something was refused.
   draft.stop_if_refused();
   add_boot_loader(draft);
@@ -99,6 +100,8 @@ Plan make_plan(const Golden& golden, const PlanInput& input) {
   wire::Manifest& manifest = plan.manifest;
   manifest.golden_host = golden.host_name;
   for (const NetworkCard& card : golden.network_cards) manifest.network_cards.push_back({card.address, card.place});
+  manifest.golden_addresses = golden.addresses;
+  manifest.identity = {input.options.keep, input.options.renew};
   manifest.server_version = KA_VERSION;
   manifest.session = input.options.session;
   for (const Swap& swap : plan.swap_files) manifest.hooks.push_back(swap_file_hook(swap, manifest.hooks.size() + 1));

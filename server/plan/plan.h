@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "server/golden/golden.h"
 #include "server/golden/survey.h"
+#include "server/options/luks_key.h"
 #include "server/options/options.h"
 #include "wire/boot/trail.h"
 #include "wire/desc.h"
@@ -21,9 +22,14 @@ namespace ka::server {
 /// What the options name, read.
 struct PlanInput {
   CloneOptions options;
-  std::map<std::string, wire::Desc> descs;       ///< -p, by drive
+  std::map<std::string, wire::Desc> descs;  ///< -p, by drive
+  struct GroupDesc {
+    std::string file, text;
+  };
+  std::map<std::string, GroupDesc> group_descs;  ///< -p of what is no drive, by volume group; not yet read
   std::map<std::string, std::string> boot_code;  ///< -m and -M, by drive: 446 bytes
   std::vector<wire::Hook> hooks;
+  LuksKeys luks;
   std::vector<std::string> warnings;
 };
 

@@ -10,12 +10,19 @@ namespace ka::server {
 
 namespace {
 
-std::string boot_drive(const PlanDraft& draft) {
-  std::string drive;
+// All that hold the files a boot loader needs: of a mirror each leg is to start by itself.
+std::vector<std::string> boot_drives(const PlanDraft& draft) {
+  std::vector<std::string> drives;
   for (const auto& [name, mount] : draft.mounted) {
-    if (mount->point == "/boot" || (mount->point == "/" && drive.empty())) drive = draft.device(name)->disk;
+    if (mount->point == "/boot" || (mount->point == "/" && drives.empty()))
+      drives = drives_below(draft.golden, *draft.device(name));
   }
-  return drive;
+  return drives;
+}
+
+std::string boot_drive(const PlanDraft& draft) {
+  const std::vector<std::string> drives = boot_drives(draft);
+  return drives.empty() ? "" : drives.front();
 }
 
 std::string found_loader(const PlanDraft& draft, const std::string& drive) {
@@ -143,7 +150,12 @@ void add_firmware(PlanDraft& draft, const wire::BootLoader& loader) {
   wire::Manifest& manifest = draft.plan.manifest;
   const bool grub = loader.kind == wire::BootLoader::Kind::grub;
   auto& firmware = manifest.firmware;
-  if (grub) manifest.boot.bios = boot::BiosWay{boot::BiosWay::Loader::grub, {loader.disk}, "/boot/grub"};
+  if (grub) {
+    manifest.boot.bios = boot::BiosWay{boot::BiosWay::Loader::grub, {loader.disk}, "/boot/grub"};
+    for (const std::string& drive : boot_drives(draft))
+      if (drive != loader.disk && has_place_for_grub(manifest.storage, drive))
+        manifest.boot.bios->disks.push_back(drive);
+  }
   if (grub && draft.golden.boot.grub) manifest.boot.bios->directory = draft.golden.boot.grub->directory;
   if (!manifest.boot.uefi) return;
   if (grub || draft.boot_code.count(loader.disk))

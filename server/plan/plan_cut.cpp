@@ -53,12 +53,15 @@ class Cutter {
       if (swap.is_file) continue;
       const BlockDevice* device = draft_.device(swap.path);
       if (device == nullptr || !reason_to_leave(*device).empty()) continue;
-      if (device->partition == 0) {
-        draft_.warn("swap on " + swap.path + " is not on a partition and is not cloned");
+      std::string why_not = strange_below(golden_, *device);
+      if (why_not.empty() && device->partition == 0 && device->layer.empty()) why_not = "it has the whole drive";
+      if (why_not.empty()) why_not = partly_left_out(*device);
+      if (!why_not.empty()) {
+        draft_.warn("swap on " + swap.path + " is not cloned: " + why_not);
         continue;
       }
-      draft_.swapping.insert(device->name);
-      draft_.drives.insert(device->disk);
+      draft_.swapping.insert(device->id());
+      take_drives_of(*device);
     }
   }
 
@@ -105,14 +108,25 @@ class Cutter {
       }
       draft_.refuse(what + ": " + fault + (root ? "" : "; -x " + mount.point + " leaves it out"));
       // So that what is wrong with their tables is told at the same time.
-      for (const std::string& drive : drives_of(golden_.devices, device)) draft_.drives.insert(drive);
+      take_drives_of(device);
       return;
     }
-    if (mount.root != "/" && !golden_.subvolumes.count(device.name)) {
-      if (!draft_.excluded_path(mount.point)) partly_.emplace(device.name, &mount);
+    if (mount.root != "/" && !golden_.subvolumes.count(device.id())) {
+      if (!draft_.excluded_path(mount.point)) partly_.emplace(device.id(), &mount);
       return;
     }
-    if (draft_.mounted.emplace(device.name, &mount).second) draft_.drives.insert(device.disk);
+    if (draft_.mounted.emplace(device.id(), &mount).second) take_drives_of(device);
+  }
+
+  void take_drives_of(const BlockDevice& device) {
+    for (const std::string& drive : drives_below(golden_, device)) draft_.drives.insert(drive);
+  }
+
+  // What stands on several drives cannot be had without one of them.
+  std::string partly_left_out(const BlockDevice& device) const {
+    for (const std::string& drive : drives_below(golden_, device))
+      if (draft_.left_out.count(drive)) return "a part of it lies on " + drive + ", which -X leaves out";
+    return {};
   }
 
   // Only the first of several mounts of one thing is worth a line.
@@ -120,26 +134,31 @@ class Cutter {
 
   // Drives that no clone needs: empty if this one is to be cloned.
   std::string reason_to_leave(const BlockDevice& device) const {
-    std::vector<std::string> drives = drives_of(golden_.devices, device);
+    const std::vector<std::string> drives = drives_below(golden_, device);
+    if (drives.empty()) return "not a drive";
     auto all = [&](auto&& test) { return std::all_of(drives.begin(), drives.end(), test); };
     if (all([&](const std::string& d) { return draft_.named.count(d) > 0; })) return {};
     if (all([&](const std::string& d) { return draft_.left_out.count(d) > 0; }))
       return "left out by -X " + drives.front();
-    const BlockDevice* drive = draft_.device(drives.front());
-    if (drive == nullptr || (drive->below.empty() && !drive->is_drive())) return "not a drive";
-    if (drive->removable && !draft_.options.allow_removable) return "a removable drive; --allow-removable takes it in";
+    for (const std::string& name : drives) {
+      const BlockDevice* drive = draft_.device(name);
+      if (drive == nullptr || !drive->is_drive()) return "not a drive";
+      if (drive->removable && !draft_.options.allow_removable)
+        return "a removable drive; --allow-removable takes it in";
+    }
     return {};
   }
 
   std::string reason_to_refuse(const Mount& mount, const BlockDevice& device) const {
-    if (!device.below.empty() || device.name.rfind("md", 0) == 0 || device.name.rfind("dm-", 0) == 0)
-      return "RAID, LVM and other device-mapper devices cannot be cloned so far";
+    if (std::string strange = strange_below(golden_, device); !strange.empty()) return strange;
+    if (std::string partly = partly_left_out(device); !partly.empty()) return partly;
     const Reader* reader = find_reader(mount.type);
     if (!reader || !reader->mount_options)
       return mount.type + " cannot be cloned so far; " + types_that_are_cloned() + " can";
-    if (device.partition == 0) return "the whole drive is one file system, without a partition table";
+    if (device.partition == 0 && device.layer.empty())
+      return "the whole drive is one file system, without a partition table";
     // What lies beside it, other versions of the system, is what its boot loader knows.
-    if (mount.point == "/" && mount.root != "/" && !golden_.subvolumes.count(device.name))
+    if (mount.point == "/" && mount.root != "/" && !golden_.subvolumes.count(device.id()))
       return "/ is the directory " + mount.root +
              " of that file system, as OSTree and other systems of whole images have it; only a system whose / is a "
              "whole file system can be cloned";

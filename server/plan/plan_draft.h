@@ -56,6 +56,15 @@ void read_names(PlanDraft& draft);
 void cut(PlanDraft& draft);
 /// The partitions of the cloned drives and what is made on them. (plan_drives.cpp)
 void add_drives(PlanDraft& draft);
+/// Is something else made of this device, an array or a volume group? (plan_layers.cpp)
+bool is_member(const PlanDraft& draft, const std::string& device);
+/// What is made of the disks and partitions that are in the plan. Returns the devices that are made and of which
+/// nothing more is. (plan_layers.cpp)
+std::vector<storage::Node> add_layers(PlanDraft& draft);
+/// -p of volume groups (plan_layers.cpp)
+void size_volumes(PlanDraft& draft);
+/// --shrink (plan_layers.cpp)
+void let_files_shrink(storage::Storage& storage);
 /// Subvolumes of a content that is mounted in parts, and its mounts, with these options. (plan_subvolumes.cpp)
 void add_subvolumes(PlanDraft& draft, storage::Node& content, const std::string& options);
 /// Then, with all mounts known: where they are seen twice.
@@ -69,6 +78,9 @@ void add_targets(PlanDraft& draft);
 void follow_boot(PlanDraft& draft);
 /// What fstab says that a clone would wait for, or would have empty. (plan_fstab.cpp)
 void check_fstab(PlanDraft& draft);
+
+/// What opens what is encrypted: that it is known, and may be sent. (plan_luks.cpp)
+void check_luks(PlanDraft& draft);
 
 /// Room that the last steps of a clone need, noted in the file systems of the plan. (plan_room.cpp)
 void add_needs(PlanDraft& draft);

@@ -60,6 +60,10 @@ class DriveAdder {
 
   void add_drive(const std::string& name) {
     auto table = golden_.tables.find(name);
+    if (table == golden_.tables.end() && is_member(draft_, name)) {
+      add_bare_disk(name);
+      return;
+    }
     if (table == golden_.tables.end()) {
       auto error = golden_.table_errors.find(name);
       draft_.refuse(name + ": no partition table was found" +
@@ -82,8 +86,7 @@ class DriveAdder {
     std::vector<Node> partitions;  // copies: the list grows
     for (const Node* p : storage_.on(table_of(name).id)) partitions.push_back(*p);
     for (const Node& p : partitions)
-      if (storage::as<Partition>(p).role != Role::extended) add_content(name, p);
-    if (draft_.options.shrink) let_files_shrink(name);
+      if (storage::as<Partition>(p).role != Role::extended) add_content(p);
     check_all_mounted(name);
   }
 
@@ -107,6 +110,19 @@ class DriveAdder {
   }
 
  private:
+  // The whole of it is a leg of an array, a physical volume, or encrypted.
+  void add_bare_disk(const std::string& name) {
+    const BlockDevice* device = draft_.device(name);
+    if (draft_.input.descs.count(name))
+      draft_.refuse("-p " + name + ": has no partition table here, since all of it belongs to what is made of it");
+    storage_.nodes.push_back({name, {}, links_of(name), storage::Disk{device->size, device->sector, ""}});
+  }
+
+  std::vector<std::string> links_of(const std::string& id) const {
+    auto links = golden_.links.find(id);
+    return links == golden_.links.end() ? std::vector<std::string>() : links->second;
+  }
+
   void add_disk(const std::string& name, const storage::ReadTable& read) {
     const BlockDevice* device = draft_.device(name);
     storage::Disk disk{device->size, device->sector, ""};
@@ -124,54 +140,55 @@ class DriveAdder {
     if (auto code = draft_.boot_code.find(name); code != draft_.boot_code.end())
       disk.boot_code = with_identifier(code->second, table);
     storage::add_disk(storage_, name, std::move(disk), std::move(table), std::move(partitions));
-    for (Node& node : storage_.nodes)
-      if (auto links = golden_.links.find(node.id); links != golden_.links.end()) node.links = links->second;
-  }
-
-  // What is copied as files fits where they do. Swap keeps its size, since a machine that hibernates needs it; so does
-  // what is copied byte for byte, and what nobody here knows.
-  void let_files_shrink(const std::string& drive) {
-    for (const Node* p : storage_.on(table_of(drive).id)) {
-      const Node* content = storage::content_of(storage_, *p);
-      if (!content || !storage::rule(*content).holds_files) continue;
-      std::get<Partition>(storage_.at(p->id).what).size.shrinks = true;
-    }
+    for (Node& node : storage_.nodes) node.links = links_of(node.id);
   }
 
   const Node& table_of(const std::string& drive) const { return *storage::table_on(storage_, storage_.at(drive)); }
 
-  bool is_type(const std::string& drive, const Partition& partition, const char* word) const {
-    return storage::is_type(storage::as<storage::Table>(table_of(drive)).label, partition.type, word);
+  // Only a partition has one.
+  bool is_type(const Node& device, const char* word) const {
+    const Partition* partition = storage::get<Partition>(&device);
+    if (!partition) return false;
+    const auto& table = storage::as<storage::Table>(storage_.at(device.on.front()));
+    return storage::is_type(table.label, partition->type, word);
   }
 
-  void add_content(const std::string& drive, const Node& node) {
+  bool is_by_desc(const Node& device) const {
+    return storage::get<Partition>(&device) && draft_.input.descs.count(storage::disk_below(storage_, device).id) > 0;
+  }
+
+ public:
+  // What lies on a device, if nothing more is made of it.
+  void add_content(const Node& node) {
     const std::string& name = node.id;
-    const Partition& partition = storage::as<Partition>(node);
     const Probe* found = draft_.probe(name);
     const Probe probe = found == nullptr ? Probe() : *found;
     const Reader* reader = find_reader(probe.type);
-    const bool desc = draft_.input.descs.count(drive) > 0, swap = reader && !reader->mount_options;
-    if (auto mount = draft_.mounted.find(name); mount != draft_.mounted.end()) {
-      add_mounted(drive, node, *mount->second, probe);
+    const bool desc = is_by_desc(node), swap = reader && !reader->mount_options;
+    if (is_member(draft_, name)) {
+      if (draft_.raw.count(name))
+        draft_.refuse("-D " + name + ": something else is made of it here; name that, such as an array or a volume");
+    } else if (auto mount = draft_.mounted.find(name); mount != draft_.mounted.end()) {
+      add_mounted(node, *mount->second, probe);
     } else if (draft_.raw.count(name)) {
-      add_raw(drive, node, probe);
+      add_raw(node, probe);
     } else if (!probe.error.empty() && !draft_.swapping.count(name)) {
       draft_.refuse(name + ": what is on it cannot be told (" + probe.error + "); wipefs " + name +
                     " lists what it carries, -D " + name + " copies it byte for byte");
-    } else if (is_type(drive, partition, "swap") || (swap && !desc)) {
+    } else if (is_type(node, "swap") || (swap && !desc)) {
       add_swap(name, probe);
     } else if (draft_.swapping.count(name)) {
       draft_.refuse(name + " is swap space in use, and the desc gives it another type");
     } else if (reader && !swap) {
       add_unmounted(name, *reader, probe);
     } else if (!probe.type.empty()) {
-      draft_.warn(name + " (" + probe.type + "): the clones get the partition without content; -D " + name +
-                  " copies it");
-    } else if (desc && !is_type(drive, partition, "bios")) {
+      draft_.warn(name + " (" + probe.type + "): the clones get it without content; -D " + name + " copies it");
+    } else if (desc && !is_type(node, "bios")) {
       draft_.warn(name + ": nothing here to put on it; the clones get the partition without a file system");
     }
   }
 
+ private:
   // Throws Error if it is nothing that its kind can keep.
   Node& add_read(const std::string& name, const Reader& reader, const Probe& probe) {
     auto found = golden_.answers.find(name);
@@ -186,14 +203,14 @@ class DriveAdder {
       draft_.warn(name + " (" + probe.type +
                   ") is not mounted: the clones get it empty; mount it, or copy it with -D " + name);
     } catch (const Error& error) {
-      draft_.warn(name + " (" + probe.type + "): " + error.what() +
-                  ": the clones get the partition without content; -D " + name + " copies it");
+      draft_.warn(name + " (" + probe.type + "): " + error.what() + ": the clones get it without content; -D " + name +
+                  " copies it");
     }
   }
 
-  void add_mounted(const std::string& drive, const Node& node, const Mount& mount, const Probe& probe) {
+  void add_mounted(const Node& node, const Mount& mount, const Probe& probe) {
     const std::string& name = node.id;
-    if (is_type(drive, storage::as<Partition>(node), "swap")) {
+    if (is_type(node, "swap")) {
       draft_.refuse(name + " is " + mount.point + " (" + mount.type + ") here, and swap in the desc");
       return;
     }
@@ -238,32 +255,46 @@ class DriveAdder {
     add_read(name, *find_reader("swap"), swap ? probe : Probe());
   }
 
-  void add_raw(const std::string& drive, const Node& node, const Probe& probe) {
+  void add_raw(const Node& node, const Probe& probe) {
     const std::string& name = node.id;
-    const Partition& partition = storage::as<Partition>(node);
     const BlockDevice* device = draft_.device(name);
     if (draft_.swapping.count(name)) draft_.refuse("-D " + name + ": is swap space in use");
     if (device == nullptr) return;  // the desc has a partition that is not here: check_raw_partitions says so
     for (const Mount& mount : golden_.mounts)
       if (mount.major == device->major && mount.minor == device->minor)
         draft_.refuse("-D " + name + ": is mounted on " + mount.point + "; unmount it to copy it block by block");
+    storage::Blocks blocks{device->size, probe.uuid, probe.label, "", 0};
+    if (storage::get<Partition>(&node)) {
+      const Partition* golden = check_raw_partition(node, *device);
+      if (!golden) return;
+      blocks.start = golden->start;
+    }
+    if (has_block_map(probe.type)) blocks.format = probe.type;
+    const Node& content = storage::add_content(storage_, name, blocks);
+    manifest_.streams.push_back({"", content.id});
+  }
+
+  // The golden one that it is the copy of, or nullptr.
+  const Partition* check_raw_partition(const Node& node, const BlockDevice& device) {
+    const std::string &name = node.id, &drive = device.disk;
+    const Partition& partition = storage::as<Partition>(node);
     const storage::ReadTable& table = golden_.tables.at(drive);
     const Partition* golden = table.find(partition.number);
-    if (!golden) return draft_.refuse("-D " + name + ": is not in the partition table of " + drive);
+    if (!golden) {
+      draft_.refuse("-D " + name + ": is not in the partition table of " + drive);
+      return nullptr;
+    }
     if (storage::as<storage::Table>(table_of(drive)).label != table.table.label)
       draft_.refuse("-D " + name + ": the desc makes another kind of partition table, where what is on it would not " +
                     "find itself");
     else if (partition.type != golden->type)
       draft_.refuse("-D " + name + ": is of type " + golden->type + ", the desc gives it " + partition.type);
-    if (!partition.size.fill && partition.size.bytes < device->size)
-      draft_.refuse("-D " + name + ": is " + format_size(device->size) + ", the desc gives it " +
+    if (!partition.size.fill && partition.size.bytes < device.size)
+      draft_.refuse("-D " + name + ": is " + format_size(device.size) + ", the desc gives it " +
                     std::to_string(partition.size.bytes / storage::mib) + " MiB");
     // An EFI system partition that goes along is what UEFI starts from, on an MBR disk too.
-    if (is_type(drive, partition, "efi")) manifest_.firmware = {"bios", "uefi"};
-    storage::Blocks blocks{device->size, probe.uuid, probe.label, "", golden->start};
-    if (has_block_map(probe.type)) blocks.format = probe.type;
-    const Node& content = storage::add_content(storage_, name, blocks);
-    manifest_.streams.push_back({"", content.id});
+    if (is_type(node, "efi")) manifest_.firmware = {"bios", "uefi"};
+    return golden;
   }
 
   // A desc that moves them says so already on a disk of the golden size. On another one the node asks again.
@@ -307,6 +338,9 @@ class DriveAdder {
 void add_drives(PlanDraft& draft) {
   DriveAdder adder(draft);
   for (const std::string& drive : draft.drives) adder.add_drive(drive);
+  for (const storage::Node& device : add_layers(draft)) adder.add_content(device);
+  size_volumes(draft);
+  if (draft.options.shrink) let_files_shrink(draft.plan.manifest.storage);
   adder.check_raw_partitions();
   adder.order_mounts();
 }

@@ -18,15 +18,15 @@ std::string partition_here(const Golden& golden, const wire::DeviceName& name) {
   if (name.kind == Kind::device) return find_device(golden.devices, name.value) != nullptr ? name.value : "";
   for (const BlockDevice& device : golden.devices) {
     if (name.kind == Kind::link) {
-      auto links = golden.links.find(device.name);
+      auto links = golden.links.find(device.id());
       if (links != golden.links.end() &&
           std::find(links->second.begin(), links->second.end(), name.value) != links->second.end())
-        return device.name;
+        return device.id();
     }
-    auto probe = golden.probes.find(device.name);
+    auto probe = golden.probes.find(device.id());
     if (probe == golden.probes.end()) continue;
     const std::string& tag = name.kind == Kind::uuid ? probe->second.uuid : probe->second.label;
-    if ((name.kind == Kind::uuid || name.kind == Kind::label) && !tag.empty() && tag == name.value) return device.name;
+    if ((name.kind == Kind::uuid || name.kind == Kind::label) && !tag.empty() && tag == name.value) return device.id();
   }
   return {};
 }

@@ -35,13 +35,21 @@ storage::Usage& usage_of(wire::Manifest& manifest, const wire::Mount& mount) {
   return *storage::usage_of(*found);
 }
 
+// An array and what is encrypted have what is below them.
+storage::Size golden_size(const Node& device) {
+  if (const storage::Size* size = storage::size_of(device)) return *size;
+  const auto* raid = storage::get<storage::Raid>(&device);
+  const auto* crypt = storage::get<storage::Crypt>(&device);
+  return {raid ? raid->bytes : crypt ? crypt->bytes : 0, true, false};
+}
+
 // Where the file system of a mount does not fit: a refusal or a warning.
 void check_fits(const Plan& plan, const wire::Mount& mount, std::vector<std::string>& refusals,
                 std::vector<std::string>& warnings) {
   const storage::Storage& storage = plan.manifest.storage;
   const Node& content = storage.at(mount.fs);
   const Node& device = storage.at(content.on.front());
-  const storage::Size& size = storage::as<storage::Partition>(device).size;
+  const storage::Size size = golden_size(device);
   const std::uint32_t sector = storage::as<storage::Disk>(storage::disk_below(storage, device)).sector;
   // How large the fill of a desc will be is not known before the node.
   if (size.bytes == 0 || storage::fits(content, {size.bytes, sector})) return;

@@ -48,7 +48,7 @@ class SubvolumeAdder {
     for (bool root : {true, false})
       for (const Mount& mount : draft_.golden.mounts) {
         const BlockDevice* device = draft_.device(mount.source);
-        if ((mount.point == "/") != root || !device || device->name != device_) continue;
+        if ((mount.point == "/") != root || !device || device->id() != device_) continue;
         const std::string path = mount.root.substr(mount.root.find_first_not_of('/') == std::string::npos
                                                        ? mount.root.size()
                                                        : mount.root.find_first_not_of('/'));

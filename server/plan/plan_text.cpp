@@ -1,9 +1,12 @@
 // The plan in the words of the KA method.
+#include <algorithm>
 #include <set>
 
 #include "base/text.h"
 #include "server/plan/plan.h"
+#include "wire/storage/place.h"
 #include "wire/storage/rule.h"
+#include "wire/storage/tree_text.h"
 #include "wire/storage/types.h"
 
 namespace ka::server {
@@ -66,6 +69,7 @@ std::string drives_text(const Plan& plan, const PlanInput& input) {
   for (const Node* disk : disks)
     text += "     " + disk->id + " (" + format_size(storage::as<storage::Disk>(*disk).bytes) + ")\n";
   for (const Node* disk : disks) {
+    if (!storage::table_on(storage, *disk)) continue;
     text += "+ Reading partition table " + std::string(input.descs.count(disk->id) ? "description for " : "of ") +
             disk->id + "\n";
     const Node& table = *storage::table_on(storage, *disk);
@@ -74,6 +78,23 @@ std::string drives_text(const Plan& plan, const PlanInput& input) {
     if (!storage::as<storage::Disk>(*disk).boot_code.empty())
       text += "    Boot code of the master boot record is copied\n";
   }
+  return text;
+}
+
+// As lsblk has it, in the places that it has on the golden disks; where partitions are all, the lines above say it.
+std::string tree(const storage::Storage& storage) {
+  const auto& nodes = storage.nodes;
+  auto is_layer = [](const Node& node) {
+    return storage::rule(node).joined != nullptr || storage::rule(node).least_below != nullptr;
+  };
+  if (std::none_of(nodes.begin(), nodes.end(), is_layer)) return "";
+  storage::Places places;
+  try {
+    places = storage::place(storage, storage::golden_disks(storage));
+  } catch (const Error&) {  // by a desc, for larger disks than these
+  }
+  std::string text = "+ Storage :\n";
+  for (const std::string& line : storage::tree_text(storage, places)) text += "     " + line + "\n";
   return text;
 }
 
@@ -94,6 +115,7 @@ std::string plan_text(const Plan& plan, const PlanInput& input) {
     if (!mount.apart) included.push_back(mount.point);
   text += contents_text(manifest);
   text += drives_text(plan, input);
+  text += tree(manifest.storage);
   for (const wire::Stream& stream : manifest.streams) {
     const Node& content = manifest.storage.at(stream.of);
     text += "+ Block by block : /dev/" + content.on.front() + " " + storage::rule(content).text(content);
@@ -111,6 +133,8 @@ std::string plan_text(const Plan& plan, const PlanInput& input) {
   std::vector<std::string> hooks;
   for (const wire::Hook& hook : manifest.hooks) hooks.push_back(hook.name);
   if (!hooks.empty()) text += "+ Hooks : " + joined(hooks) + "\n";
+  if (!manifest.identity.keep.empty()) text += "+ Kept of the identity : " + joined(manifest.identity.keep) + "\n";
+  if (!manifest.identity.renew.empty()) text += "+ Renewed besides : " + joined(manifest.identity.renew) + "\n";
   if (const auto& uefi = manifest.boot.uefi)
     text += "+ Starts by UEFI : " + escape_bytes(uefi->entries.front().path) + " on /dev/" +
             manifest.storage.at(uefi->esps.front()).on.front() + " (\"" + printable(uefi->entries.front().label) +

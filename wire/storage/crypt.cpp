@@ -1,7 +1,10 @@
 #include <algorithm>
 
+#include "base/error.h"
 #include "base/text.h"
 #include "wire/storage/kinds.h"
+#include "wire/storage/luks_header.h"
+#include "wire/storage/superblock.h"
 
 namespace ka::storage {
 
@@ -61,6 +64,26 @@ Ground joined(const Node& node, std::span<const Ground> below) {
 
 std::uint64_t room(const Node&, const Ground& ground) { return ground.bytes; }
 
+// What cryptsetup makes has 16 KiB of it, twice; a golden one that has more is read by luks_header_size().
+constexpr Range first_header[] = {{0, 16384}};
+
+What read(std::span<const std::string> superblock) {
+  LuksHeader header = read_luks_header(superblock[0]);
+  if (!header.strange.empty()) throw Error("LUKS superblock", "what it stands before " + header.strange);
+  return header.crypt;
+}
+
+std::string difference(const Node& golden, const Ground& ground, const Node& made) {
+  Crypt meant = as<Crypt>(golden);
+  const Crypt& there = as<Crypt>(made);
+  meant.bytes = 0;
+  if (meant.version == 2) meant.sector = std::max(meant.sector, ground.sector);
+  std::string different = differing_fields(meant, there);
+  if (different.empty() && meant.discards != there.discards)
+    different = there.discards ? "it passes discards on" : "it passes no discards on";
+  return different;
+}
+
 }  // namespace
 
 const Rule crypt_rule = {.kind = "crypt",
@@ -73,6 +96,9 @@ const Rule crypt_rule = {.kind = "crypt",
                          .hand_out = nullptr,
                          .joined = joined,
                          .member_names = member_names,
+                         .superblock = first_header,
+                         .read = read,
+                         .difference = difference,
                          .identities = identities};
 
 }  // namespace ka::storage

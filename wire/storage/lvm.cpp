@@ -12,9 +12,9 @@ namespace {
 
 std::uint64_t up(std::uint64_t bytes, std::uint64_t unit) { return (bytes + unit - 1) / unit; }
 
-// How a volume lies on physical volumes: so many different ones, and so many extents on each.
+// How a volume lies on physical volumes: on so many different ones, on each with so many extents.
 struct Legs {
-  std::uint64_t count = 1, data = 1, copies = 1, more = 0;
+  std::uint64_t count = 1, data = 1, more = 0;  // more: of each, for its own metadata
 
   std::uint64_t on_each(std::uint64_t extents) const { return up(extents, data) + more; }
   std::uint64_t all(std::uint64_t extents) const { return count == 1 ? extents : count * on_each(extents); }
@@ -25,14 +25,13 @@ Legs legs_of(const Volume& volume) {
   const std::uint64_t stripes = std::max<std::uint32_t>(volume.stripes, 1);
   const std::uint64_t copies = std::max<std::uint32_t>(volume.copies, 1);
   const std::string& segment = volume.segment;
-  if (segment == "striped") return {stripes, stripes, 1, 0};
-  if (segment == "mirror") return {copies + 1, 1, copies, 0};  // and its log, which is smaller
-  if (segment == "raid0") return {stripes, stripes, 1, 0};
-  if (segment == "raid0_meta") return {stripes, stripes, 1, 1};
-  if (segment == "raid1") return {copies, 1, copies, 1};
-  if (segment == "raid10") return {stripes * copies, stripes, copies, 1};
-  if (segment.starts_with("raid4") || segment.starts_with("raid5")) return {stripes + 1, stripes, 1, 1};
-  if (segment.starts_with("raid6")) return {stripes + 2, stripes, 1, 1};
+  if (segment == "striped" || segment == "raid0") return {stripes, stripes, 0};
+  if (segment == "raid0_meta") return {stripes, stripes, 1};
+  if (segment == "mirror") return {copies, 1, 0};
+  if (segment == "raid1") return {copies, 1, 1};
+  if (segment == "raid10") return {stripes * copies, stripes, 1};
+  if (segment.starts_with("raid4") || segment.starts_with("raid5")) return {stripes + 1, stripes, 1};
+  if (segment.starts_with("raid6")) return {stripes + 2, stripes, 1};
   return {};
 }
 
@@ -40,10 +39,14 @@ Legs legs_of(const Volume& volume) {
 struct Want {
   const Node* node = nullptr;
   Legs legs;
-  std::uint64_t extents = 0, least = 0;  // least: what it must have
-  std::uint64_t beside = 0;              // a pool's metadata, and the spare of it
-  bool fill = false;
+  std::uint64_t extents = 0, golden = 0, least = 0;  // least: what it must have
+  std::uint64_t beside = 0;                          // a pool's metadata, and the spare of all pools
+  bool fill = false, has_log = false;
   const std::vector<Id>* only_on = nullptr;
+
+  std::uint64_t all() const { return legs.all(extents) + beside; }
+  // What lies on several devices has whole stripes.
+  std::uint64_t whole(std::uint64_t number) const { return up(number, legs.data) * legs.data; }
 };
 
 class Layout {
@@ -51,28 +54,50 @@ class Layout {
   Layout(const Storage& storage, const Node& group, std::uint32_t sector, bool spare)
       : storage_(storage), node_(group), group_(as<Group>(group)), sector_(sector), spare_(spare) {
     for (const Node* node : storage.on(group.id)) add(*node);
+    reserve_spare();
+    // What needs several devices chooses first, then what lay on some of them only; the rest may lie anywhere.
+    std::stable_sort(wants_.begin(), wants_.end(), [](const Want& a, const Want& b) {
+      if (a.legs.count != b.legs.count) return a.legs.count > b.legs.count;
+      return a.only_on != nullptr && b.only_on == nullptr;
+    });
   }
 
   void hand_out(Placing& placing) {
-    std::vector<std::uint64_t> free = free_on(placing.places);
-    std::uint64_t there = 0;
-    for (std::uint64_t extents : free) there += extents;
-    shrink_to(there);
-    for (const Want& want : wants_) take(free, want);
+    set_devices(placing.places);
+    fit();
     const std::uint32_t sector = placing.places.at(node_.on.front()).ground.sector;
-    placing.places[node_.id] = {0, {there * group_.extent, sector}};
+    placing.places[node_.id] = {0, {there() * group_.extent, sector}};
     for (const Want& want : wants_) placing.places[want.node->id] = {0, {want.extents * group_.extent, sector}};
   }
 
-  std::vector<std::uint64_t> least_below() const {
-    std::uint64_t needed = 0, golden = 0;
-    for (const Want& want : wants_) needed += want.legs.all(want.least) + want.beside;
-    for (const Physical& physical : group_.physical) golden += physical.bytes / group_.extent;
-    std::vector<std::uint64_t> least;
-    for (const Physical& physical : group_.physical) {
-      const std::uint64_t share = golden == 0 ? needed : up(needed * (physical.bytes / group_.extent), golden);
-      least.push_back(physical.start + share * group_.extent);
+  std::map<Id, std::vector<Extents>> extents(const Places& places) {
+    set_devices(places);
+    for (Want& want : wants_) want.extents = up(places.at(want.node->id).ground.bytes, group_.extent);
+    if (std::string why = lay_out(); !why.empty()) throw Error("place the volumes of the golden " + node_.id, why);
+    return laid_out_;
+  }
+
+  std::vector<std::uint64_t> least_below() {
+    std::vector<double> needed(group_.physical.size(), 0);
+    for (Want& want : wants_) {
+      want.extents = want.least;
+      std::vector<std::size_t> on = wanted_devices(want);
+      auto larger = [this](std::size_t a, std::size_t b) {
+        return group_.physical[a].bytes > group_.physical[b].bytes;
+      };
+      std::stable_sort(on.begin(), on.end(), larger);
+      if (want.legs.count > 1 && on.size() > want.legs.count) on.resize(want.legs.count);
+      double golden = 0;
+      for (std::size_t i : on) golden += static_cast<double>(group_.physical[i].bytes);
+      for (std::size_t i : on)
+        needed[i] += want.legs.count > 1 ? static_cast<double>(want.legs.on_each(want.extents))
+                     : golden == 0
+                         ? static_cast<double>(want.all())
+                         : static_cast<double>(want.all()) * static_cast<double>(group_.physical[i].bytes) / golden;
     }
+    std::vector<std::uint64_t> least;
+    for (std::size_t i = 0; i < needed.size(); ++i)
+      least.push_back(group_.physical[i].start + (static_cast<std::uint64_t>(needed[i]) + 1) * group_.extent);
     return least;
   }
 
@@ -82,85 +107,145 @@ class Layout {
     Want want;
     want.node = &node;
     want.fill = size.fill;
-    want.extents = up(size.bytes, group_.extent);
     std::uint64_t least = size.bytes;
     if (const Pool* pool = get<Pool>(&node)) {
-      want.beside = 2 * up(pool->metadata, group_.extent);
+      want.beside = up(pool->metadata, group_.extent);
       if (size.shrinks || size.fill) least = need_of_pool(storage_, node, sector_);
     } else {
       const Volume& volume = as<Volume>(node);
       want.legs = legs_of(volume);
+      want.has_log = volume.segment == "mirror";
       if (!volume.only_on.empty()) want.only_on = &volume.only_on;
       if (size.shrinks || size.fill) least = least_of(storage_, node, sector_, spare_);
     }
-    want.least = std::max<std::uint64_t>(up(least, group_.extent), 1);
-    if (want.fill) want.extents = want.least;
+    want.least = want.whole(std::max<std::uint64_t>(up(least, group_.extent), 1));
+    want.golden = want.fill ? want.least : std::max(want.least, want.whole(up(size.bytes, group_.extent)));
+    if (size.shrinks && !size.fill) want.least = std::min(want.least, want.whole(up(size.bytes, group_.extent)));
     wants_.push_back(want);
   }
 
-  std::vector<std::uint64_t> free_on(const Places& places) const {
-    std::vector<std::uint64_t> free;
-    for (std::size_t i = 0; i < node_.on.size(); ++i) {
-      const std::uint64_t bytes = places.at(node_.on[i]).ground.bytes, start = group_.physical[i].start;
-      free.push_back(bytes <= start ? 0 : (bytes - start) / group_.extent);
-    }
-    return free;
+  // One for all pools, as large as the largest metadata; it comes with the first.
+  void reserve_spare() {
+    std::uint64_t largest = 0;
+    for (const Want& want : wants_) largest = std::max(largest, want.beside);
+    for (Want& want : wants_)
+      if (want.beside > 0) return void(want.beside += largest);
   }
 
-  std::uint64_t wanted() const {
+  void set_devices(const Places& places) {
+    for (std::size_t i = 0; i < node_.on.size(); ++i) {
+      const std::uint64_t bytes = places.at(node_.on[i]).ground.bytes, start = group_.physical[i].start;
+      devices_.push_back(bytes <= start ? 0 : (bytes - start) / group_.extent);
+    }
+  }
+
+  std::uint64_t there() const {
     std::uint64_t sum = 0;
-    for (const Want& want : wants_) sum += want.legs.all(want.extents) + want.beside;
+    for (std::uint64_t extents : devices_) sum += extents;
     return sum;
   }
 
-  // What is too much is given by those that can, each its share; what is too little is taken by the one that fills.
-  void shrink_to(std::uint64_t there) {
-    std::uint64_t can = 0;
-    for (const Want& want : wants_) can += want.extents - std::min(want.extents, want.least);
-    if (const std::uint64_t sum = wanted(); sum > there) {
-      const std::uint64_t excess = sum - there;
-      for (Want& want : wants_) {
-        const std::uint64_t gives = want.extents - std::min(want.extents, want.least);
-        if (gives == 0) continue;
-        const auto share = static_cast<std::uint64_t>(static_cast<double>(gives) * static_cast<double>(excess) /
-                                                      static_cast<double>(can)) +
-                           1;
-        want.extents -= std::min(gives, share);
+  // What is too much is given by those that can, each its share; what is left over is taken by the one that fills.
+  void fit() {
+    constexpr std::uint64_t all = 1 << 20;
+    auto give = [this](std::uint64_t share) {
+      for (Want& want : wants_)
+        want.extents =
+            want.least + (want.golden - want.least) / all * share + (want.golden - want.least) % all * share / all;
+      for (Want& want : wants_) want.extents = want.whole(want.extents);
+      return lay_out();
+    };
+    if (!give(all).empty()) {
+      if (const std::string why = give(0); !why.empty())
+        throw Error("place the volumes of the golden " + node_.id, why);
+      std::uint64_t enough = 0, too_much = all;
+      while (too_much - enough > 1) {
+        const std::uint64_t middle = enough + (too_much - enough) / 2;
+        (give(middle).empty() ? enough : too_much) = middle;
       }
+      give(enough);
     }
     for (Want& want : wants_)
-      if (const std::uint64_t sum = wanted(); want.fill && sum < there) want.extents += (there - sum) / want.legs.count;
-    if (const std::uint64_t sum = wanted(); sum > there)
-      throw Error("place the volumes of the golden " + node_.id,
-                  "they need " + format_size(sum * group_.extent) + ", there are " +
-                      format_size(there * group_.extent) + " on its physical volumes here");
+      if (want.fill) fill(want);
   }
 
-  // From those with most room: what stands on several must have them.
-  void take(std::vector<std::uint64_t>& free, const Want& want) const {
-    std::vector<std::size_t> order;
-    for (std::size_t i = 0; i < free.size(); ++i)
-      if (!want.only_on || std::count(want.only_on->begin(), want.only_on->end(), node_.on[i]) > 0) order.push_back(i);
-    std::stable_sort(order.begin(), order.end(), [&free](std::size_t a, std::size_t b) { return free[a] > free[b]; });
+  void fill(Want& want) {
+    std::uint64_t enough = want.extents, too_much = want.extents + there() * want.legs.data + 1;
+    while (too_much - enough > 1) {
+      const std::uint64_t middle = enough + (too_much - enough) / 2;
+      want.extents = want.whole(middle);
+      (lay_out().empty() ? enough : too_much) = middle;
+    }
+    want.extents = want.whole(enough);
+  }
+
+  // Why it does not fit; empty: it does.
+  std::string lay_out() {
+    laid_out_.clear();
+    used_.assign(devices_.size(), 0);
+    std::uint64_t sum = 0;
+    for (const Want& want : wants_) sum += want.all();
+    if (sum > there())
+      return "they need " + format_size(sum * group_.extent) + ", there are " + format_size(there() * group_.extent) +
+             " on its physical volumes here";
+    for (const Want& want : wants_) {
+      const bool fits = (want.only_on && take(want, wanted_devices(want))) || take(want, all_devices());
+      if (!fits)
+        return want.node->id + " needs " + std::to_string(want.legs.count) + " physical volumes with " +
+               format_size(want.legs.on_each(want.extents) * group_.extent) + " free on each, which it has not here";
+    }
+    return "";
+  }
+
+  std::vector<std::size_t> all_devices() const {
+    std::vector<std::size_t> devices;
+    for (std::size_t i = 0; i < node_.on.size(); ++i) devices.push_back(i);
+    return devices;
+  }
+
+  // Where the golden machine has it.
+  std::vector<std::size_t> wanted_devices(const Want& want) const {
+    if (!want.only_on) return all_devices();
+    std::vector<std::size_t> devices;
+    for (std::size_t i : all_devices())
+      if (std::count(want.only_on->begin(), want.only_on->end(), node_.on[i]) > 0) devices.push_back(i);
+    return devices;
+  }
+
+  std::uint64_t free_on(std::size_t device) const { return devices_[device] - used_[device]; }
+
+  void use(const Want& want, std::size_t device, std::uint64_t extents) {
+    laid_out_[want.node->id].push_back({node_.on[device], used_[device], extents});
+    used_[device] += extents;
+  }
+
+  // From those with most room.
+  bool take(const Want& want, std::vector<std::size_t> from) {
+    std::stable_sort(from.begin(), from.end(),
+                     [this](std::size_t a, std::size_t b) { return free_on(a) > free_on(b); });
     if (want.legs.count > 1) {
       const std::uint64_t each = want.legs.on_each(want.extents);
-      if (order.size() < want.legs.count || free[order[want.legs.count - 1]] < each)
-        too_small(want, std::to_string(want.legs.count) + " physical volumes with " +
-                            format_size(each * group_.extent) + " free on each");
-      for (std::size_t i = 0; i < want.legs.count; ++i) free[order[i]] -= each;
-      return;
+      if (from.size() < want.legs.count || free_on(from[want.legs.count - 1]) < each) return false;
+      for (std::size_t i = 0; i < want.legs.count; ++i) use(want, from[i], each);
+      if (want.has_log) take_log(want);
+      return true;
     }
-    std::uint64_t left = want.extents + want.beside;
-    for (std::size_t i : order) {
-      const std::uint64_t taken = std::min(left, free[i]);
-      free[i] -= taken, left -= taken;
-    }
-    if (left > 0) too_small(want, format_size((want.extents + want.beside) * group_.extent));
+    std::uint64_t left = want.all(), free = 0;
+    for (std::size_t device : from) free += free_on(device);
+    if (free < left) return false;
+    for (std::size_t device : from)
+      if (const std::uint64_t taken = std::min(left, free_on(device)); taken > 0)
+        use(want, device, taken), left -= taken;
+    return true;
   }
 
-  [[noreturn]] void too_small(const Want& want, const std::string& needs) const {
-    throw Error("place the golden " + want.node->id,
-                "it needs " + needs + ", which the physical volumes of " + node_.id + " here have not");
+  // On a device that has no leg; without one the mirror has its log in memory.
+  void take_log(const Want& want) {
+    for (std::size_t device : all_devices()) {
+      const auto& legs = laid_out_[want.node->id];
+      auto is_here = [&](const Extents& run) { return run.on == node_.on[device]; };
+      if (free_on(device) > 0 && std::none_of(legs.begin(), legs.end(), is_here)) return use(want, device, 1);
+    }
   }
 
   const Storage& storage_;
@@ -169,13 +254,22 @@ class Layout {
   std::uint32_t sector_;
   bool spare_;
   std::vector<Want> wants_;
+  std::vector<std::uint64_t> devices_, used_;  // extents of each physical volume
+  std::map<Id, std::vector<Extents>> laid_out_;
 };
+
+std::uint32_t sector_below(const Places& places, const Node& group) {
+  return places.at(group.on.front()).ground.sector;
+}
 
 }  // namespace
 
 void hand_out_group(Placing& placing, const Node& group) {
-  const std::uint32_t sector = placing.places.at(group.on.front()).ground.sector;
-  Layout(placing.storage, group, sector, true).hand_out(placing);
+  Layout(placing.storage, group, sector_below(placing.places, group), true).hand_out(placing);
+}
+
+std::map<Id, std::vector<Extents>> extents_of_group(const Storage& storage, const Node& group, const Places& places) {
+  return Layout(storage, group, sector_below(places, group), true).extents(places);
 }
 
 std::vector<std::uint64_t> least_below_group(const Storage& storage, const Node& group, std::uint32_t sector,
@@ -196,8 +290,12 @@ void hand_out_pool(Placing& placing, const Node& pool) {
   if (need > ground.bytes && !as<Pool>(pool).size.fill && as<Pool>(pool).size.bytes > ground.bytes)
     throw Error("place the golden " + pool.id, "what is on its thin volumes needs " + format_size(need) +
                                                    ", and it would have " + format_size(ground.bytes));
-  for (const Node* volume : placing.storage.on(pool.id))
-    placing.places[volume->id] = {0, {as<Volume>(*volume).size.bytes, ground.sector}};
+  const std::uint64_t extent = as<Group>(placing.storage.at(pool.on.front())).extent;
+  for (const Node* volume : placing.storage.on(pool.id)) {
+    const Size& size = as<Volume>(*volume).size;
+    const std::uint64_t bytes = size.fill ? ground.bytes : up(size.bytes, extent) * extent;
+    placing.places[volume->id] = {0, {bytes, ground.sector}};
+  }
 }
 
 }  // namespace ka::storage

@@ -6,9 +6,20 @@
 
 namespace ka::storage {
 
+/// A run of extents of one physical volume.
+struct Extents {
+  Id on;
+  std::uint64_t first = 0, count = 0;
+};
+
 /// Gives each volume and pool of a group its size. Volumes that may shrink give way where there is too little, each by
 /// its share; one that fills takes what is left, else that stays free. Throws Error if they do not fit.
 void hand_out_group(Placing& placing, const Node& group);
+
+/// Which extents each volume and pool of a group gets, by its id, when they have the sizes of these places: on each
+/// physical volume one run. A pool's are those of its metadata, too, and the first pool's those of the spare that LVM
+/// keeps to repair metadata with. Of a "mirror" the last run, if it has one more than copies, is its log's.
+std::map<Id, std::vector<Extents>> extents_of_group(const Storage& storage, const Node& group, const Places& places);
 
 /// Rule::least_below of a group: each device's share is that of the golden one.
 std::vector<std::uint64_t> least_below_group(const Storage& storage, const Node& group, std::uint32_t sector,

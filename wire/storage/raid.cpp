@@ -1,5 +1,6 @@
+#include "wire/storage/raid.h"
+
 #include <algorithm>
-#include <numeric>
 
 #include "base/text.h"
 #include "wire/storage/kinds.h"
@@ -24,16 +25,26 @@ const Level* level_of(const Raid& raid) {
   return found == std::end(levels) ? nullptr : found;
 }
 
-// Behind the data, by metadata: the superblock of 0.90 lies in the last 64 KiB that begin on 64 KiB, that of 1.0 in the
-// last 8 KiB or so with its bitmap in front; what mdadm leaves free there is more.
-std::uint64_t reserved_behind(const Raid& raid) {
-  if (raid.metadata == "0.90") return 128 << 10;
-  return raid.metadata == "1.0" ? mib : 0;
+// Whole units of bytes.
+constexpr std::uint64_t down_to(std::uint64_t bytes, std::uint64_t unit) { return bytes / unit * unit; }
+constexpr std::uint64_t without(std::uint64_t bytes, std::uint64_t less) { return bytes < less ? 0 : bytes - less; }
+
+constexpr std::uint64_t kib = 1 << 10;
+
+// The superblock of 0.90 lies in the last 64 KiB that begin on 64 KiB; it can say no more than 2 TiB. That of 1.0 lies
+// 8 KiB before the end, on 4 KiB, behind the list of bad blocks and what mdadm keeps free for a bitmap at most.
+std::uint64_t room_before_superblock(const Raid& raid, std::uint64_t leg) {
+  if (raid.metadata == "0.90") return std::min(without(down_to(leg, 64 * kib), 64 * kib), 2048 * 1024 * mib);
+  if (raid.metadata == "1.0")
+    return without(down_to(without(leg, 8 * kib), 4 * kib), (raid.bitmap ? 128 * kib : 0) + 4 * kib);
+  return without(leg, raid.offset);
 }
 
-std::uint64_t room_on(const Raid& raid, const Ground& leg) {
-  const std::uint64_t taken = raid.offset + reserved_behind(raid), unit = std::max<std::uint64_t>(raid.chunk, 64 << 10);
-  return leg.bytes <= taken ? 0 : (leg.bytes - taken) / unit * unit;
+// A level without chunks has whole 64 KiB, as mdadm makes it; linear takes all that is there.
+std::uint64_t room_on(const Raid& raid, const Level& level, const Ground& leg) {
+  const std::uint64_t room = room_before_superblock(raid, leg.bytes);
+  if (level.strips) return down_to(room, raid.chunk);
+  return level.copies ? down_to(room, 64 * kib) : room;
 }
 
 // "n2", "f2", "o3": each block lies on so many legs.
@@ -41,20 +52,28 @@ std::uint64_t copies_of(const Raid& raid) {
   return raid.layout.size() < 2 ? 2 : parse_unsigned(std::string_view(raid.layout).substr(1)).value_or(2);
 }
 
+// In chunks, as the kernel has it: near copies follow each other over the legs, far ones are a part of each leg.
+std::uint64_t raid10_bytes(const Raid& raid, std::uint64_t leg) {
+  const std::uint64_t chunks = leg / raid.chunk, copies = copies_of(raid);
+  const bool near = raid.layout.empty() || raid.layout[0] == 'n';
+  return raid.chunk * (near ? chunks * raid.slots / copies : chunks / copies * raid.slots);
+}
+
 Ground joined(const Node& node, std::span<const Ground> below) {
   const Raid& raid = as<Raid>(node);
   const Level& level = *level_of(raid);
   Ground ground{0, 512};
   std::uint64_t least = largest_size, sum = 0;
+  const auto rooms = leg_rooms(raid, below);
   for (std::size_t i = 0; i < below.size(); ++i) {
     ground.sector = std::max(ground.sector, below[i].sector);
-    const std::uint64_t room = room_on(raid, below[i]);
-    if (i < raid.slots) least = std::min(least, room), sum += room;
+    least = std::min(least, rooms[i]);
+    if (i < raid.slots) sum += rooms[i];
   }
   if (level.copies)
     ground.bytes = least;
   else if (level.name == std::string_view("raid10"))
-    ground.bytes = least * raid.slots / copies_of(raid) / raid.chunk * raid.chunk;
+    ground.bytes = raid10_bytes(raid, least);
   else if (level.parity > 0)
     ground.bytes = least * (raid.slots - level.parity);
   else
@@ -69,6 +88,8 @@ void check(const Where& where) {
   constexpr std::string_view known[] = {"0.90", "1.0", "1.1", "1.2"};
   if (std::find(std::begin(known), std::end(known), raid.metadata) == std::end(known))
     where.fail("metadata", "\"" + escape_bytes(raid.metadata) + "\" is none that a clone can have");
+  if (level->name == std::string_view("raid0") && raid.metadata == "0.90")
+    where.fail("metadata", "0.90 is none that mdadm gives a raid0");
   if (raid.uuid.size() != 35 || raid.uuid.find_first_not_of("0123456789abcdef:") != std::string::npos)
     where.fail("uuid", "\"" + escape_bytes(raid.uuid) + "\" is not the UUID of an array");
   if (!raid.name.empty()) where.word("name", raid.name);
@@ -99,7 +120,8 @@ Names names(const Storage&, const Node& node) {
   if (node.id.starts_with("md") && node.id.size() > 2) names.paths.push_back("md/" + node.id.substr(2));
   std::string digits = raid.uuid;
   std::erase(digits, ':');
-  names.grub = {"mduuid/" + digits, "md/" + raid.name};
+  // Metadata 0.90 has a number and no name.
+  names.grub = {"mduuid/" + digits, raid.name.empty() ? node.id : "md/" + raid.name};
   return names;
 }
 
@@ -119,6 +141,12 @@ std::vector<Identity> identities(const Storage&, const Node& node) {
 std::uint64_t room(const Node&, const Ground& ground) { return ground.bytes; }
 
 }  // namespace
+
+std::vector<std::uint64_t> leg_rooms(const Raid& raid, std::span<const Ground> below) {
+  std::vector<std::uint64_t> rooms;
+  for (const Ground& leg : below) rooms.push_back(room_on(raid, *level_of(raid), leg));
+  return rooms;
+}
 
 const Rule raid_rule = {.kind = "raid",
                         .sort = Sort::device,

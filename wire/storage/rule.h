@@ -113,6 +113,9 @@ struct Rule {
 
 const Rule& rule(const Node& node);
 
+/// Where a device is below /dev, on the golden machine as on a clone that runs: "/dev/sda5", "/dev/mapper/vg0-root".
+std::string device_path(const Storage& storage, const Node& device);
+
 /// Rule::identities of a node, or what stands for it; in small letters, as blkid has them all but for volume ids.
 std::vector<Identity> identities_of(const Storage& storage, const Node& node);
 

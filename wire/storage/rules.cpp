@@ -17,6 +17,11 @@ static_assert(std::size(rules) == std::variant_size_v<What>);
 
 const Rule& rule(const Node& node) { return *rules[node.what.index()]; }
 
+std::string device_path(const Storage& storage, const Node& device) {
+  const std::vector<std::string> paths = rule(device).names(storage, device).paths;
+  return "/dev/" + (paths.empty() ? device.id : paths.front());
+}
+
 std::vector<Identity> identities_of(const Storage& storage, const Node& node) {
   const Rule& kind = rule(node);
   std::vector<Identity> found;

@@ -15,11 +15,17 @@ void add(const Storage& storage, const Places& places, const Node& node, std::si
          std::vector<std::string>& lines) {
   std::string line = std::string(2 * depth, ' ') + node.id + ": " + rule(node).text(node);
   auto place = places.find(node.id);
-  if (place != places.end() && place->second.start != 0 && rule(node).sort == Sort::device)
-    line += ", " + exact(place->second.ground.bytes) + " at " + exact(place->second.start);
+  if (place != places.end() && !node.on.empty() && rule(node).sort == Sort::device) {
+    line += ", " + exact(place->second.ground.bytes);
+    if (place->second.start != 0) line += " at " + exact(place->second.start);
+  }
   lines.push_back(std::move(line));
+  // What stands on several is shown whole on the first.
   for (const Node* above : storage.on(node.id))
-    if (above->on.front() == node.id) add(storage, places, *above, depth + 1, lines);
+    if (above->on.front() == node.id)
+      add(storage, places, *above, depth + 1, lines);
+    else
+      lines.push_back(std::string(2 * depth + 2, ' ') + above->id + ": as on " + above->on.front());
 }
 
 }  // namespace

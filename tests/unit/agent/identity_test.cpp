@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
+
 #include "agent/identity/host_name.h"
 #include "agent/machine/linux_machine.h"
 #include "tests/unit/scratch.h"
@@ -11,8 +13,11 @@ namespace ka::agent {
 namespace {
 
 using testing::Contains;
+using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsSupersetOf;
 using testing::Not;
+using testing::StartsWith;
 
 class Lines final : public Log {
  public:
@@ -22,13 +27,25 @@ class Lines final : public Log {
 
 class IdentityTest : public testing::Test {
  protected:
-  void renew(const std::string& name) { renew_identity(tree_, log_, "golden.example.org", name); }
+  bool renew(const std::string& name, wire::IdentityChoice choice = {}) {
+    record_ = IdentityRecord(std::move(choice));
+    return renew_identity(tree_, log_, record_, "golden.example.org", name);
+  }
+  // "renewed machine-id: /etc/machine-id"
+  std::vector<std::string> record() const {
+    std::vector<std::string> lines;
+    for (const wire::IdentityNote& note : record_.notes())
+      lines.push_back(wire::identity_class_names[static_cast<std::size_t>(note.what)] +
+                      (" " + note.item + ": " + note.where));
+    return lines;
+  }
 
   asio::io_context io_;
   LinuxMachine machine_{io_};
   Scratch root_;
   CloneTree tree_{machine_, root_.root()};
   Lines log_;
+  IdentityRecord record_;
 };
 
 TEST(HostsTest, OnlyLinesOfTheMachineItselfAreRenamed) {
@@ -77,7 +94,7 @@ TEST_F(IdentityTest, ALocalhostGetsItsNameInEveryFile) {
   root_.file("/etc/hostname", "localhost.localdomain\n");
   root_.file("/etc/hosts", "127.0.0.1 localhost localhost.localdomain\n");
   root_.file("/etc/sysconfig/network", "HOSTNAME=\"localhost.localdomain\"\n");
-  renew_identity(tree_, log_, "localhost.localdomain", "node7");
+  renew_identity(tree_, log_, record_, "localhost.localdomain", "node7");
   EXPECT_EQ(root_.content("/etc/hostname"), "node7\n");
   EXPECT_EQ(root_.content("/etc/hosts"), "127.0.0.1 localhost localhost.localdomain\n127.0.1.1\tnode7\n");
   EXPECT_EQ(root_.content("/etc/sysconfig/network"), "HOSTNAME=\"node7\"\n");
@@ -129,14 +146,6 @@ TEST_F(IdentityTest, CloudInitGetsTheNameToo) {
   EXPECT_EQ(root_.content("/etc/cloud/cloud.cfg.d/99-installer.cfg"), "preserve_hostname: true\nhostname: node7\n");
 }
 
-TEST_F(IdentityTest, FilesOfProgramsThatHaveTheGoldenNameAreNamedWithTheirLine) {
-  const std::string text = "# golden\nmyhostname = golden.example.org\nmydestination = $myhostname\n";
-  root_.file("/etc/postfix/main.cf", text);
-  renew("node7");
-  EXPECT_EQ(root_.content("/etc/postfix/main.cf"), text);
-  EXPECT_THAT(log_.lines, Contains(HasSubstr("WARNING: /etc/postfix/main.cf, line 2")));
-}
-
 TEST_F(IdentityTest, BootEntriesNamedByTheMachineIdKeepTheirNames) {
   const std::string id = "0123456789abcdef0123456789abcdef";
   root_.file("/etc/machine-id", id + "\n");
@@ -169,15 +178,160 @@ TEST_F(IdentityTest, AnInitiatorThatIsMadeAtTheFirstStartIsLeftSo) {
   EXPECT_EQ(root_.content("/etc/iscsi/initiatorname.iscsi"), "GenerateName=yes\n");
 }
 
-TEST_F(IdentityTest, WhatOnlyAPersonCanRenewIsNamed) {
-  for (const char* file : {"/etc/krb5.keytab", "/etc/pki/consumer/cert.pem", "/var/lib/cloud/instance/x",
-                           "/etc/dropbear/dropbear_ed25519_host_key"})
+TEST_F(IdentityTest, WhatOnlyAPersonCanRenewIsLeftAndNamedWithWhatToDo) {
+  for (const char* file : {"/etc/krb5.keytab", "/etc/pki/consumer/cert.pem", "/etc/pki/consumer/key.pem",
+                           "/var/lib/cloud/instance/x", "/etc/dropbear/dropbear_ed25519_host_key"})
     root_.file(file, "x");
   renew("node7");
-  EXPECT_THAT(log_.lines, Contains(HasSubstr("WARNING: /etc/krb5.keytab")));
-  EXPECT_THAT(log_.lines, Contains(HasSubstr("WARNING: /etc/pki/consumer/cert.pem")));
-  EXPECT_THAT(log_.lines, Contains(HasSubstr("WARNING: /var/lib/cloud/instance ")));
-  EXPECT_THAT(log_.lines, Contains(HasSubstr("WARNING: /etc/dropbear/dropbear_ed25519_host_key")));
+  EXPECT_THAT(record(), IsSupersetOf({"reported kerberos-keytab: /etc/krb5.keytab",
+                                      "reported rhsm: /etc/pki/consumer/cert.pem, /etc/pki/consumer/key.pem",
+                                      "reported cloud-init: /var/lib/cloud/instance",
+                                      "reported dropbear-host-keys: /etc/dropbear/dropbear_ed25519_host_key"}));
+  EXPECT_TRUE(root_.has("/etc/krb5.keytab"));
+  EXPECT_TRUE(root_.has("/etc/pki/consumer/cert.pem"));
+  record_.print(log_);
+  EXPECT_THAT(log_.lines, Contains(HasSubstr("WARNING: rhsm is the golden node's still (/etc/pki/consumer/cert.pem, "
+                                             "/etc/pki/consumer/key.pem): --renew rhsm removes it; run ")));
+}
+
+TEST_F(IdentityTest, AReportedItemThatIsToBeRenewedGoes) {
+  for (const char* file : {"/etc/salt/minion_id", "/etc/salt/pki/minion/minion.pem", "/etc/salt/pki/minion/minion.pub"})
+    root_.file(file, "x");
+  root_.file("/etc/salt/minion", "master: salt\n");
+  root_.file("/etc/puppet/ssl/certs/ca.pem", "x");
+  root_.file("/etc/puppet/ssl/certs/golden.example.org.pem", "x");
+  renew("node7", {{}, {"salt-minion", "puppet-agent"}});
+  EXPECT_THAT(record(), Contains("renewed salt-minion: /etc/salt/minion_id, /etc/salt/pki/minion/minion.pem, "
+                                 "/etc/salt/pki/minion/minion.pub"));
+  EXPECT_FALSE(root_.has("/etc/salt/minion_id"));
+  EXPECT_TRUE(root_.has("/etc/salt/minion"));
+  EXPECT_FALSE(root_.has("/etc/puppet/ssl/certs/golden.example.org.pem"));
+  EXPECT_TRUE(root_.has("/etc/puppet/ssl/certs/ca.pem"));
+}
+
+TEST_F(IdentityTest, AKeptItemIsNotTouchedAndNamed) {
+  const std::map<std::string, std::string> files = {{"/etc/hostname", "golden\n"},
+                                                    {"/etc/hosts", "127.0.1.1 golden\n"},
+                                                    {"/etc/machine-id", "0123456789abcdef0123456789abcdef\n"},
+                                                    {"/etc/nvme/hostid", "x"},
+                                                    {"/var/lib/systemd/random-seed", "x"},
+                                                    {"/var/lib/systemd/credential.secret", "x"},
+                                                    {"/etc/mdadm/mdadm.conf", "HOMEHOST golden\n"},
+                                                    {"/etc/krb5.keytab", "x"}};
+  for (const auto& [file, content] : files) root_.file(file, content);
+  EXPECT_FALSE(renew("node7", {{"host-name", "machine-id", "nvme-host", "random-seed", "credential-secret",
+                                "mdadm-home-host", "kerberos-keytab"},
+                               {}}));
+  for (const auto& [file, content] : files) EXPECT_EQ(root_.content(file), content) << file;
+  EXPECT_THAT(record(), ElementsAre("kept host-name: /etc/hostname", "kept machine-id: /etc/machine-id",
+                                    "kept random-seed: /var/lib/systemd/random-seed",
+                                    "kept credential-secret: /var/lib/systemd/credential.secret",
+                                    "kept nvme-host: /etc/nvme/hostid", "kept mdadm-home-host: /etc/mdadm/mdadm.conf",
+                                    "kept kerberos-keytab: /etc/krb5.keytab"));
+}
+
+TEST_F(IdentityTest, TheLogHasTheClassesAtItsEnd) {
+  root_.file("/etc/machine-id", "0123456789abcdef0123456789abcdef\n");
+  root_.file("/etc/nvme/hostid", "x");
+  root_.file("/etc/nvme/hostnqn", "x");
+  root_.file("/etc/wireguard/wg0.conf", "x");
+  renew("node7", {{"nvme-host"}, {}});
+  record_.add_found(wire::found_address, "/etc/motd:3");
+  record_.add_found(wire::found_more, "and 7 more");
+  log_.lines.clear();
+  record_.print(log_);
+  EXPECT_THAT(
+      log_.lines,
+      ElementsAre(" Identity of this clone:", " - Made new: host-name, machine-id",
+                  " - Kept, as --keep says: nvme-host (/etc/nvme/hostid, /etc/nvme/hostnqn)",
+                  StartsWith(" - WARNING: wireguard-keys is the golden node's still (/etc/wireguard/wg0.conf): "
+                             "make a key for the clone"),
+                  HasSubstr("These files name the golden node"), "   /etc/motd:3: an address", "   and 7 more"));
+}
+
+TEST_F(IdentityTest, OfManyFilesTheFirstAreNamed) {
+  for (int i = 1; i <= 9; ++i) root_.file("/etc/wireguard/wg" + std::to_string(i) + ".conf", "x");
+  renew("node7");
+  EXPECT_THAT(record(), Contains("reported wireguard-keys: /etc/wireguard/wg1.conf, /etc/wireguard/wg2.conf, "
+                                 "/etc/wireguard/wg3.conf and 6 more"));
+}
+
+TEST_F(IdentityTest, NothingOutsideTheCloneIsTouched) {
+  Scratch outside;
+  outside.file("/secret", "ours");
+  outside.file("/folder/random-seed", "ours");
+  root_.directory("/etc/iscsi");
+  root_.directory("/var/lib");
+  root_.link("/etc/iscsi/initiatorname.iscsi", "../../../../../../../.." + outside.at("/secret"));
+  root_.link("/etc/hostname", outside.at("/secret"));
+  root_.link("/etc/machine-id", outside.at("/secret"));
+  root_.link("/var/lib/systemd", outside.at("/folder"));
+  root_.link("/etc/wireguard", outside.root());
+  renew("node7");
+  EXPECT_EQ(outside.content("/secret"), "ours");
+  EXPECT_EQ(outside.content("/folder/random-seed"), "ours");
+  EXPECT_TRUE(outside.has("/folder/random-seed"));
+}
+
+TEST_F(IdentityTest, AFifoInAFilesPlaceIsNotWaitedFor) {
+  root_.directory("/etc/nvme");
+  ASSERT_EQ(::mkfifo(root_.at("/etc/nvme/hostid").c_str(), 0600), 0);
+  ASSERT_EQ(::mkfifo(root_.at("/etc/mdadm.conf").c_str(), 0600), 0);
+  renew("node7");
+  EXPECT_TRUE(root_.has("/etc/nvme/hostid"));
+}
+
+TEST_F(IdentityTest, SystemdsKeyForCredentialsGoesIfNothingIsEncryptedWithIt) {
+  root_.file("/var/lib/systemd/credential.secret", "x", 0400);
+  root_.directory("/etc/credstore.encrypted");
+  root_.file("/etc/systemd/system/web.service",
+             "[Service]\nLoadCredentialEncrypted=key:/srv/none\n"
+             "LoadCredentialEncrypted=token\nSetCredential=a:b\n");
+  renew("node7");
+  EXPECT_FALSE(root_.has("/var/lib/systemd/credential.secret"));
+  EXPECT_THAT(record(), Contains("renewed credential-secret: /var/lib/systemd/credential.secret"));
+}
+
+TEST_F(IdentityTest, SystemdsKeyForCredentialsStaysIfSomethingMayBeEncryptedWithIt) {
+  const std::pair<const char*, const char*> places[] = {
+      {"/etc/credstore.encrypted/web.token", "x"},
+      {"/boot/efi/loader/credentials/web.cred", "x"},
+      {"/home/me/.config/credstore.encrypted/token", "x"},
+      {"/etc/systemd/system/web.service", "[Service]\n SetCredentialEncrypted=key: \\\n  Whxqht+dQJax\n"},
+      {"/usr/lib/systemd/system/web.service.d/key.conf", "[Service]\nLoadCredentialEncrypted=key:/etc/hosts\n"},
+  };
+  for (const auto& [file, content] : places) {
+    root_.file("/var/lib/systemd/credential.secret", "x", 0400);
+    root_.file("/etc/hosts", "");
+    root_.file(file, content);
+    renew("node7");
+    EXPECT_TRUE(root_.has("/var/lib/systemd/credential.secret")) << file;
+    EXPECT_THAT(record(), Contains("reported credential-secret: /var/lib/systemd/credential.secret")) << file;
+    renew("node7", {{}, {"credential-secret"}});
+    EXPECT_FALSE(root_.has("/var/lib/systemd/credential.secret")) << file;
+    EXPECT_THAT(log_.lines, Contains(HasSubstr("cannot be read any more"))) << file;
+    ASSERT_EQ(::unlink(root_.at(file).c_str()), 0);
+  }
+}
+
+TEST_F(IdentityTest, AHomeHostThatIsTheGoldenNameIsTheClones) {
+  root_.file("/etc/hostname", "golden\n");
+  root_.file("/etc/mdadm/mdadm.conf",
+             "# HOMEHOST golden\nHOMEHOST golden\nARRAY /dev/md/0 metadata=1.2 name=golden:0\n  homehost golden\n");
+  root_.file("/etc/mdadm.conf.d/own", "home\tgolden.example.org\n");
+  EXPECT_TRUE(renew("node7"));
+  EXPECT_EQ(root_.content("/etc/mdadm/mdadm.conf"),
+            "# HOMEHOST golden\nHOMEHOST node7\nARRAY /dev/md/0 metadata=1.2 name=golden:0\n  homehost golden\n");
+  EXPECT_EQ(root_.content("/etc/mdadm.conf.d/own"), "home\tnode7.example.org\n");
+  EXPECT_THAT(record(), Contains("renewed mdadm-home-host: /etc/mdadm/mdadm.conf, /etc/mdadm.conf.d/own"));
+}
+
+TEST_F(IdentityTest, AHomeHostThatIsTheSystemsStays) {
+  for (const char* text : {"HOMEHOST <system>\n", "HOMEHOST <ignore>\n", "HOMEHOST\n", "HOMEHOST other\n", ""}) {
+    root_.file("/etc/mdadm/mdadm.conf", text);
+    EXPECT_FALSE(renew("node7")) << text;
+    EXPECT_EQ(root_.content("/etc/mdadm/mdadm.conf"), text);
+  }
 }
 
 TEST_F(IdentityTest, TheNameIsWrittenAsTheGoldenNodeWritesItsOwn) {
@@ -196,6 +350,7 @@ TEST_F(IdentityTest, WithoutANameFromDhcpTheGoldenOneIsKeptWithAWarning) {
   renew("");
   EXPECT_EQ(root_.content("/etc/hostname"), "golden\n");
   EXPECT_THAT(log_.lines, Contains(HasSubstr("WARNING: DHCP gave no host name")));
+  EXPECT_THAT(record(), ElementsAre("reported host-name: /etc/hostname"));
 }
 
 TEST_F(IdentityTest, TheMachineIdIsEmptyAndNotMissing) {

@@ -170,6 +170,7 @@ class NetworkTreeTest : public testing::Test {
   Scratch root_;
   CloneTree tree_{machine_, root_.root()};
   Lines log_;
+  IdentityRecord record_;
 };
 
 TEST_F(NetworkTreeTest, EveryDistributionsFiles) {
@@ -186,7 +187,7 @@ TEST_F(NetworkTreeTest, EveryDistributionsFiles) {
                                "/etc/iftab",
                                "/etc/default/grub"};
   for (const char* file : files) root_.file(file, "x=52:54:00:12:34:56\n", 0600);
-  fit_network_files(tree_, log_, one_each, node7);
+  fit_network_files(tree_, log_, record_, one_each, node7);
   for (const char* file : files) {
     EXPECT_EQ(root_.content(file), "x=02:0a:ff:00:00:07\n") << file;
     EXPECT_EQ(root_.status(file).st_mode & 07777, 0600u) << file;
@@ -194,9 +195,28 @@ TEST_F(NetworkTreeTest, EveryDistributionsFiles) {
   }
 }
 
+TEST_F(NetworkTreeTest, WhatWasChangedAndWhatAPersonHasToLookAtIsRecorded) {
+  root_.file("/etc/network/interfaces.d/lan", "hwaddress 52:54:00:12:34:56\n");
+  root_.file("/etc/network/interfaces", "iface eth0 inet static\n address 10.0.1.40\n");
+  root_.file("/etc/netplan/other.yaml", "network: {}\n");
+  fit_network_files(tree_, log_, record_, one_each, node7);
+  ASSERT_EQ(record_.notes().size(), 2u);
+  EXPECT_EQ(record_.notes()[0].where, "/etc/network/interfaces.d/lan");
+  EXPECT_EQ(record_.notes()[1].what, wire::IdentityClass::reported);
+  EXPECT_EQ(record_.notes()[1].where, "/etc/network/interfaces");
+}
+
+TEST_F(NetworkTreeTest, WhatIsKeptIsNotTouched) {
+  IdentityRecord record({{"network-files"}, {}});
+  root_.file("/etc/iftab", "lan mac 52:54:00:12:34:56\n");
+  fit_network_files(tree_, log_, record, one_each, node7);
+  EXPECT_EQ(root_.content("/etc/iftab"), "lan mac 52:54:00:12:34:56\n");
+  EXPECT_TRUE(record.has(wire::IdentityClass::kept, wire::IdentityItem::network_files));
+}
+
 TEST_F(NetworkTreeTest, ALinkThatWouldNameEveryCardGoes) {
   root_.file("/etc/systemd/network/10-lan.link", "[Match]\nMACAddress=52:54:00:12:34:56\n[Link]\nName=lan\n");
-  fit_network_files(tree_, log_, nobody, node7);
+  fit_network_files(tree_, log_, record_, nobody, node7);
   EXPECT_FALSE(root_.has("/etc/systemd/network/10-lan.link"));
   EXPECT_THAT(log_.lines, Contains(HasSubstr("Removed /etc/systemd/network/10-lan.link")));
 }
@@ -204,7 +224,7 @@ TEST_F(NetworkTreeTest, ALinkThatWouldNameEveryCardGoes) {
 TEST_F(NetworkTreeTest, FilesNamedByTheCard) {
   root_.file("/etc/sysconfig/network/ifcfg-eth-id-52:54:00:12:34:56", "BOOTPROTO=dhcp\n");
   root_.file("/var/lib/connman/ethernet_525400123456_cable/settings", "IPv4.method=manual\n");
-  fit_network_files(tree_, log_, one_each, node7);
+  fit_network_files(tree_, log_, record_, one_each, node7);
   EXPECT_EQ(root_.content("/etc/sysconfig/network/ifcfg-eth-id-02:0a:ff:00:00:07"), "BOOTPROTO=dhcp\n");
   EXPECT_FALSE(root_.has("/etc/sysconfig/network/ifcfg-eth-id-52:54:00:12:34:56"));
   EXPECT_FALSE(root_.has("/var/lib/connman/ethernet_525400123456_cable/settings"));

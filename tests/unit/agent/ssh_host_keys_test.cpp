@@ -45,7 +45,7 @@ class SshHostKeysTest : public CoroutineTest {
     if (!public_key.empty()) root_.file(file + ".pub", public_key + " AAAAgolden root@golden\n");
   }
   std::string renew() {
-    auto task = renew_ssh_host_keys(machine_, tree_, log_, "node7");
+    auto task = renew_ssh_host_keys(machine_, tree_, log_, record_, "node7");
     return error_of(std::move(task));
   }
   class Lines final : public Log {
@@ -58,7 +58,18 @@ class SshHostKeysTest : public CoroutineTest {
   KeyMachine machine_{io_, root_};
   CloneTree tree_{machine_, root_.root()};
   Lines log_;
+  IdentityRecord record_;
 };
+
+TEST_F(SshHostKeysTest, KeptOnesAreNotTouched) {
+  record_ = IdentityRecord({{"ssh-host-keys"}, {}});
+  golden_key("/etc/ssh/ssh_host_ed25519_key", "ssh-ed25519");
+  root_.file("/etc/ssh/ssh_host_ed25519_key-cert.pub", "x");
+  EXPECT_EQ(renew(), "");
+  EXPECT_EQ(root_.content("/etc/ssh/ssh_host_ed25519_key"), "golden");
+  EXPECT_TRUE(root_.has("/etc/ssh/ssh_host_ed25519_key-cert.pub"));
+  EXPECT_TRUE(record_.has(wire::IdentityClass::kept, wire::IdentityItem::ssh_host_keys));
+}
 
 TEST_F(SshHostKeysTest, EachKeyIsMadeAnewInItsPlaceWithItsMode) {
   golden_key("/etc/ssh/ssh_host_ed25519_key", "ssh-ed25519", 0640);

@@ -47,6 +47,7 @@ class FolderMachine final : public LinuxMachine {
     call("write_back");
     co_return;
   }
+  void release(const std::string&) override {}
   Awaitable<void> finish_writes(const std::string&) override {
     call("finish_writes");
     co_return;

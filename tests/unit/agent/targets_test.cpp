@@ -240,6 +240,20 @@ TEST_F(TargetsTest, SeveralDisksNeedTheSameNamesAndSizes) {
   EXPECT_THAT(choice(), HasSubstr("no disk here has the name sdb"));
 }
 
+TEST_F(TargetsTest, TheLegsOfAnArrayGoToAsManyDisksByTheirSize) {
+  golden("sda", 80 * gib);
+  golden("sdb", 100 * gib);
+  manifest_.storage.nodes.push_back({"md0", {"sda", "sdb"}, {}, storage::Raid()});
+  disks_ = {disk("vda", 300 * gib), disk("vdb", 200 * gib)};
+  EXPECT_EQ(choice(), "sda→vdb sdb→vda");
+  disks_ = {disk("vda"), disk("vdb")};
+  EXPECT_EQ(choice(), "sda→vdb sdb→vda");
+  disks_.push_back(disk("vdc"));
+  EXPECT_THAT(choice(), HasSubstr("2 disks are cloned that belong together, and this machine has 3 that may be used"));
+  disks_ = {disk("vda")};
+  EXPECT_THAT(choice(), HasSubstr("this machine has 1 that may be used; it needs more"));
+}
+
 TEST_F(TargetsTest, ARuleForOneOfTwoLeavesTheOtherBeyondDoubt) {
   golden("sda");
   golden("sdb");

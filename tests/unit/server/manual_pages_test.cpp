@@ -10,6 +10,7 @@
 #include "base/files.h"
 #include "base/text.h"
 #include "server/command/command_line.h"
+#include "wire/identity.h"
 
 namespace ka::server {
 namespace {
@@ -108,6 +109,26 @@ TEST(ManualPagesTest, EachHasANameAndADate) {
     EXPECT_TRUE(std::regex_search(page, std::regex(R"((^|\n)\.TH \S+ \d "\d{4}-\d\d-\d\d" )"))) << file;
   }
   EXPECT_GE(pages, 8);
+}
+
+TEST(ManualPagesTest, EveryItemOfTheIdentityIsThereWithItsClass) {
+  const std::map<wire::IdentityDefault, std::string> classes = {
+      {wire::IdentityDefault::renewed, "renewed"},
+      {wire::IdentityDefault::removable, "reported, renewable"},
+      {wire::IdentityDefault::unrenewable, "reported"}};
+  std::vector<std::string> known, written;
+  for (const wire::IdentityRow& row : wire::identity_items())
+    known.push_back(std::string(row.name) + " (" + classes.at(row.normally) + ")");
+  bool in_section = false, in_items = false;
+  std::string_view before;
+  const std::string page = read_file(KA_SOURCE "/docs/ka-server.8");
+  for (std::string_view line : split(page, '\n')) {
+    if (line.starts_with(".SH")) in_section = line == ".SH IDENTITY";
+    in_items = in_section && (in_items || line == "The items:");
+    if (in_items && before == ".TP") written.push_back(std::regex_replace(plain(line), std::regex("  +"), " "));
+    before = line;
+  }
+  EXPECT_THAT(written, ContainerEq(known));
 }
 
 TEST(ManualPagesTest, KaConfHasEveryKey) {

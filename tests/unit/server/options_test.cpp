@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "server/command/command_line.h"
 #include "server/options/conf.h"
+#include "server/plan/plan_input.h"
 
 namespace ka::server {
 namespace {
@@ -149,6 +150,39 @@ TEST_F(ServerOptions, ListsOfConfAndCommandLineAddUp) {
   parse("-x /a -x /b");
   conf("exclude = /c\nexclude = /d e\n");
   EXPECT_EQ(options_.excluded, (std::vector<std::string>{"/a", "/b", "/c", "/d e"}));
+}
+
+TEST_F(ServerOptions, ItemsOfTheIdentityAreKnown) {
+  parse("--keep machine-id --renew salt-minion --keep nvme-host");
+  conf("keep = random-seed\nrenew = rhsm\n");
+  EXPECT_EQ(options_.keep, (std::vector<std::string>{"machine-id", "nvme-host", "random-seed"}));
+  EXPECT_EQ(options_.renew, (std::vector<std::string>{"salt-minion", "rhsm"}));
+  EXPECT_NE(conf_error("keep = colour\n").find("is called \"colour\"; there are host-name, machine-id, "),
+            std::string::npos);
+  EXPECT_NE(conf_error("renew = wireguard-keys\n").find("wireguard-keys cannot be made new by a node: make a key"),
+            std::string::npos);
+}
+
+TEST(CommandLineTest, AnUnknownItemOfTheIdentityIsRefusedWithTheKnownOnes) {
+  for (const char* option : {"--keep", "--renew"}) {
+    CommandLine line;
+    try {
+      line.app.parse(std::string("-n 1 ") + option + " hostname", false);
+      ADD_FAILURE() << option << " hostname is accepted";
+    } catch (const CLI::ParseError& error) {
+      EXPECT_NE(std::string(error.what()).find("there are host-name, machine-id, "), std::string::npos) << error.what();
+    }
+  }
+}
+
+TEST_F(ServerOptions, AnItemIsNotKeptAndRenewed) {
+  parse("--keep rhsm --renew rhsm");
+  try {
+    read_input(options_);
+    ADD_FAILURE() << "accepted";
+  } catch (const UsageError& error) {
+    EXPECT_EQ(std::string(error.what()), "--keep and --renew: rhsm is to be kept and to be renewed");
+  }
 }
 
 TEST_F(ServerOptions, AWrongLineOfConfIsNamed) {

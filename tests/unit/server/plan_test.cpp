@@ -128,9 +128,8 @@ TEST_F(ServerPlan, WhatCannotBeClonedIsRefusedUnlessItsContentIsLeftOut) {
   golden_.devices.back().below = {"sda6"};
   also_mounted("30 26 253:0 / /home rw - ext4 /dev/mapper/vg-home rw\n");
   EXPECT_EQ(refusal(),
-            "cannot clone this machine: /home (dm-0, ext4): RAID, LVM and other device-mapper devices cannot be cloned "
-            "so far; "
-            "-x /home leaves it out");
+            "cannot clone this machine: /home (dm-0, ext4): dm-0 is made of other devices in a way that cannot be "
+            "cloned so far; -x /home leaves it out");
   input_.options.excluded = {"/home"};
   EXPECT_EQ(plan().not_cloned.back().why, "left out by -x");
 }

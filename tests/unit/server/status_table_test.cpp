@@ -194,6 +194,27 @@ TEST(ServerReport, ForPrograms) {
   EXPECT_EQ(nlohmann::json::parse(report_json(report))["result"], "failed");
 }
 
+TEST(ServerReport, HasTheIdentityOfEachClone) {
+  using wire::IdentityClass;
+  Report report;
+  report.result.nodes = {node("10.0.1.35", State::done), node("10.0.1.36", State::waiting)};
+  report.result.nodes[0].identity = {{IdentityClass::renewed, "machine-id", "/etc/machine-id"},
+                                     {IdentityClass::kept, "nvme-host", "/etc/nvme/hostid"},
+                                     {IdentityClass::reported, "kerberos-keytab", "/etc/krb5.keytab"},
+                                     {IdentityClass::reported, "a lie", "\xff"},
+                                     {IdentityClass::found, wire::found_host_name, "/etc/motd:2"}};
+  auto json = nlohmann::json::parse(report_json(report));
+  auto identity = json["nodes"][0]["identity"];
+  EXPECT_EQ(identity["renewed"][0], (nlohmann::json{{"item", "machine-id"}, {"where", "/etc/machine-id"}}));
+  EXPECT_EQ(identity["kept"][0]["item"], "nvme-host");
+  EXPECT_EQ(identity["reported"][0]["where"], "/etc/krb5.keytab");
+  EXPECT_EQ(identity["reported"][0]["remedy"], wire::row_of(wire::IdentityItem::kerberos_keytab).remedy);
+  EXPECT_EQ(identity["reported"][1]["where"], "\\xff");
+  EXPECT_EQ(identity["reported"][1]["remedy"], "");
+  EXPECT_EQ(identity["found"][0]["where"], "/etc/motd:2");
+  for (const char* name : wire::identity_class_names) EXPECT_TRUE(json["nodes"][1]["identity"][name].empty()) << name;
+}
+
 TEST(ServerReport, OfACheckThatRefuses) {
   CloneOptions options;
   options.nodes = 3;

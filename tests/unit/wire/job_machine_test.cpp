@@ -451,6 +451,25 @@ TEST_F(JobMachineTest, WhoAsksToWriteIsGivenTheYesForItsQuestion) {
   EXPECT_THAT(last_sent<Refused>(b)->reason, HasSubstr("without having asked"));
 }
 
+TEST_F(JobMachineTest, WhatAMemberSaysOfItsCloneIsKeptAndTheLastWordCounts) {
+  auto [a, b] = two_before_the_first_write();
+  for (NodeId id : {a, b}) {
+    ask(id, id);
+    say(id, Join{"kainstall2"});
+  }
+  say(b, Identity{{{IdentityClass::renewed, "machine-id", ""}}});
+  ASSERT_NE(last_sent<Refused>(b), nullptr) << "it has nothing to tell of yet";
+  EXPECT_THAT(last_sent<Refused>(b)->reason, HasSubstr("before it received everything"));
+  stream_through();
+  say(a, Identity{{{IdentityClass::renewed, "host-name", ""}, {IdentityClass::renewed, "machine-id", ""}}});
+  say(a, Identity{{{IdentityClass::reported, "rhsm", "/etc/pki/consumer/cert.pem"}}});
+  say(a, Done{});
+  EXPECT_EQ(machine_->done(), 1u);
+  ASSERT_EQ(row_of(1).identity.size(), 1u);
+  EXPECT_EQ(row_of(1).identity[0].item, "rhsm");
+  EXPECT_TRUE(row_of(2).identity.empty());
+}
+
 TEST_F(JobMachineTest, NoYesWithoutARoundOrOutOfTurn) {
   rules_.sessions = {{"kainstall1", false, "", false}, {"kainstall2", false, "", true}};
   begin();

@@ -88,6 +88,8 @@ Manifest sample() {
   m.hooks = {{"10-first", std::string("#!/bin/sh\nexit 0\n\0\xff", 19)}};
   m.targets = {{"sda", "path:pci-0000:00:1f.2-ata-1"}};
   m.network_cards = {{"52:54:00:12:34:56", "0000:00:03.0"}, {"52:54:00:12:34:56", ""}};
+  m.golden_addresses = {"10.0.1.40", "2001:db8::28"};
+  m.identity = {{"nvme-host"}, {"salt-minion"}};
   m.removable_allowed = true;
   return m;
 }
@@ -124,6 +126,9 @@ TEST(ManifestTest, ComesBackAsItWasSent) {
   EXPECT_TRUE(m.inode_flags[1].directories);
   EXPECT_EQ(m.boot_loader->modules, (std::vector<std::string>{"ata_piix", "jfs"}));
   EXPECT_EQ(m.hooks[0].content, std::string("#!/bin/sh\nexit 0\n\0\xff", 19));
+  EXPECT_EQ(m.golden_addresses, (std::vector<std::string>{"10.0.1.40", "2001:db8::28"}));
+  EXPECT_EQ(m.identity.keep, std::vector<std::string>{"nvme-host"});
+  EXPECT_EQ(m.identity.renew, std::vector<std::string>{"salt-minion"});
   EXPECT_TRUE(m.removable_allowed);
 }
 
@@ -232,6 +237,25 @@ TEST(ManifestTest, NumbersOutOfRangeAreRefused) {
     json whole = json::parse(to_json(sample()));
     whole[json::json_pointer(c.pointer)] = c.value;
     EXPECT_THAT(why_refused(whole.dump()), HasSubstr(std::string("manifest: ") + c.field)) << c.value.dump();
+  }
+}
+
+TEST(ManifestTest, AnIdentityThatNobodyKnowsIsRefused) {
+  const struct {
+    const char* pointer;
+    json value;
+    const char* why;
+  } cases[] = {
+      {"/identity/keep/0", "colour", "identity.keep: no item of a machine's identity is called \"colour\""},
+      {"/identity/renew/0", "kerberos-keytab", "identity.renew: kerberos-keytab cannot be made new by a node"},
+      {"/identity/renew/0", "nvme-host", "identity: nvme-host is to be kept and to be renewed"},
+      {"/golden_addresses/1", "10.0.1", "golden_addresses: \"10.0.1\" is no address"},
+      {"/golden_addresses", std::vector<std::string>(1025, "10.0.1.40"), "golden_addresses: are too many"},
+  };
+  for (const auto& c : cases) {
+    json whole = json::parse(to_json(sample()));
+    whole[json::json_pointer(c.pointer)] = c.value;
+    EXPECT_THAT(why_refused(whole.dump()), HasSubstr(std::string("manifest: ") + c.why));
   }
 }
 

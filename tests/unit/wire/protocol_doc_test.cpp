@@ -66,6 +66,9 @@ TEST_F(ProtocolDoc, Messages) {
   EXPECT_EQ(message<PutOut>("put-out").reason, "its sink is too slow");
   EXPECT_EQ(message<Ready>("ready").disks.at(0).serial, "QM00001");
   EXPECT_EQ(message<MayWrite>("may-write").question, message<Ready>("ready").question);
+  EXPECT_EQ(message<Identity>("identity").notes.at(1).where, "/etc/motd:2");
+  EXPECT_EQ(message<MayWrite>("may-write").passphrases.at(0).device, "sda3_crypt");
+  EXPECT_EQ(message<MayWrite>("may-write").passphrases.at(0).passphrase.text(), "correct horse");
   EXPECT_EQ(message<Ping>("ping").token, 42u);
 }
 

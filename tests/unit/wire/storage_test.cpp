@@ -407,11 +407,13 @@ TEST(StorageTest, ATreeForPeople) {
 }
 
 TEST(StorageTest, EveryKindHasItsRule) {
-  const std::pair<What, const char*> kinds[] = {{Disk(), "disk"},    {Table(), "table"}, {Partition(), "partition"},
-                                                {Ext(), "ext"},      {Fat(), "fat"},     {Xfs(), "xfs"},
-                                                {Btrfs(), "btrfs"},  {Jfs(), "jfs"},     {Reiserfs(), "reiserfs"},
-                                                {F2fs(), "f2fs"},    {Exfat(), "exfat"}, {Swap(), "swap"},
-                                                {Blocks(), "blocks"}};
+  const std::pair<What, const char*> kinds[] = {
+      {Disk(), "disk"},   {Table(), "table"},       {Partition(), "partition"},
+      {Raid(), "raid"},   {Crypt(), "crypt"},       {Group(), "group"},
+      {Pool(), "pool"},   {Volume(), "volume"},     {Ext(), "ext"},
+      {Fat(), "fat"},     {Xfs(), "xfs"},           {Btrfs(), "btrfs"},
+      {Jfs(), "jfs"},     {Reiserfs(), "reiserfs"}, {F2fs(), "f2fs"},
+      {Exfat(), "exfat"}, {Swap(), "swap"},         {Blocks(), "blocks"}};
   static_assert(std::size(kinds) == std::variant_size_v<What>);
   for (const auto& [what, kind] : kinds) EXPECT_STREQ(rule({"x", {}, {}, what}).kind, kind);
 }

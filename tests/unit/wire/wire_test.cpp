@@ -22,7 +22,8 @@ std::vector<std::string> sample_frames() {
           encode(UpstreamLost{1, 2, "why"}),
           encode(Finished{1, 2, {}}),
           encode(Start{1, "s", 1, 1 << 20, 1024, ""}),
-          encode(Link{1, 2, {3, 4}})};
+          encode(Link{1, 2, {3, 4}}),
+          encode(Identity{{{IdentityClass::reported, "rhsm", "/etc/pki/consumer/cert.pem"}}})};
 }
 
 TEST(Messages, SurviveAnyCutOfTheByteStream) {

@@ -6,6 +6,7 @@ from rack import disk
 from rack.layouts import Clone
 from rack.tiny import DOS
 
+LONG = True
 LAYOUT = replace(DOS, image="tiny-roomy.img", size_mib=128, table=DOS.table.replace("50MiB", "120MiB"))
 CLONES = [Clone(-32, options="--shrink")]
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from rack import disk, layouts
 from rack.layouts import Clone
 
+LONG = True
 _UEFI = layouts.load("uefi").LAYOUT
 # A FAT32 as it is, which on 4096-byte sectors has too few clusters; ext4 in blocks of 1024 bytes.
 LAYOUT = replace(_UEFI, image="tiny-uefi-512.img", size_mib=110, esp_format=("-F", "32", "-s", "1"),
