@@ -1,4 +1,4 @@
-"""A Debian 12 as its installer leaves it on two disks: on each an EFI system partition (RAID1, metadata 1.0) and a RAID1
+"""A Debian 12 as its installer leaves it on two disks: an EFI system partition on both (RAID1, metadata 1.0), and RAID1
 with LVM on it: /, /var, swap, and a thin pool with /home. Debian's kernel makes the layers in a machine of its own; the
 file systems are made here and copied onto them."""
 
@@ -12,8 +12,8 @@ from .layered import GoldenDisk, Holds, Layered
 from .layers import Group, Pool, Raid, Thin, Volume
 from .sandbox import run
 
-PACKAGES = ["linux-image-amd64", "grub-efi-amd64-signed", "grub-efi-amd64", "shim-signed", "systemd-sysv", "udev", "kmod",
-            "initramfs-tools", "zstd", "dbus", "login", "openssh-server", "iproute2", "acl", "attr", "libcap2-bin",
+PACKAGES = ["linux-image-amd64", "grub-efi-amd64-signed", "grub-efi-amd64", "shim-signed", "systemd-sysv", "udev",
+            "kmod", "initramfs-tools", "zstd", "dbus", "login", "openssh-server", "iproute2", "acl", "attr", "libcap2-bin",
             "e2fsprogs", "dosfstools", "efibootmgr", "fdisk", "tar", "mdadm", "lvm2", "thin-provisioning-tools"]
 _TABLE = 'start=1MiB, size=64MiB, type=U, name="EFI System Partition"\nsize=3000MiB, type=R\n'
 LAYOUT = Layered("debian12-raid", (GoldenDisk(3080, _TABLE),) * 2,
@@ -26,7 +26,7 @@ LAYOUT = Layered("debian12-raid", (GoldenDisk(3080, _TABLE),) * 2,
 # As files on this machine; a FAT it need not know.
 FLAT = ("vg0/root", "vg0/var", "vg0/home")
 _SIZES = {"md0": 63} | {layer.name: layer.mib for layer in LAYOUT.layers if isinstance(layer, Volume)}
-_MODULES = [*layered.modules(LAYOUT), "virtio_rng", "ext4", "crc32c_generic"]
+_MODULES = [*layered.modules(LAYOUT), "virtio_rng", "ext4"]
 
 
 def debian12_raid() -> Path:
@@ -80,7 +80,8 @@ def _make_file_systems(folder: Path) -> None:
             made.truncate(_SIZES[name] << 20)
         file.chmod(0o600)
         run(*{"ext4": ("mke2fs", "-q", "-t", "ext4", "-U", identity), "swap": ("mkswap", "-U", identity),
-              "vfat": ("mkfs.fat", "-F", "32", "-s", "1", "-i", identity.replace("-", ""), "-n", "ESP")}[holds.kind], file)
+              "vfat": ("mkfs.fat", "-F", "32", "-s", "1", "-i", identity.replace("-", ""), "-n", "ESP")}[holds.kind],
+            file)
 
 
 def _configure(root: Path) -> None:

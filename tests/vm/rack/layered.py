@@ -16,7 +16,7 @@ from .golden import cached
 from .layers import Crypt, Layer, Raid
 
 FAT_UUID = "51DE-B007"
-_MAKER_MODULES = ("virtio_rng", "squashfs", "loop", "crc32c_generic", "ext4")
+_MAKER_MODULES = ("virtio_rng", "squashfs", "loop", "ext4")
 
 
 @dataclass(frozen=True)
