@@ -29,9 +29,14 @@ std::string strange_kind(const BlockDevice& device) {
 
 // Kernel's names become ids; and each comes after those that it stands on.
 void put_in_order(Layers& layers) {
-  for (storage::Node& node : layers.nodes)
-    for (storage::Id& id : node.on)
-      if (auto known = layers.ids.find(id); known != layers.ids.end()) id = known->second;
+  auto rename = [&layers](std::vector<storage::Id>& names) {
+    for (storage::Id& name : names)
+      if (auto known = layers.ids.find(name); known != layers.ids.end()) name = known->second;
+  };
+  for (storage::Node& node : layers.nodes) {
+    rename(node.on);
+    if (auto* volume = std::get_if<storage::Volume>(&node.what)) rename(volume->only_on);
+  }
   std::set<storage::Id> open;
   for (const storage::Node& node : layers.nodes) open.insert(node.id);
   std::vector<storage::Node> sorted;

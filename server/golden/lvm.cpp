@@ -106,6 +106,8 @@ class GroupReader {
     layers_.nodes.push_back(std::move(node));
     if (field(report_.group, "vg_allocation_policy") != "normal") not_kept(name_, "its allocation policy is not kept");
     if (!field(report_.group, "vg_profile").empty()) not_kept(name_, "its profile is not kept");
+    if (!field(report_.group, "vg_systemid").empty())
+      not_kept(name_, "its system ID is not kept: each clone may use its own group, whatever it calls itself");
   }
 
   std::string why_not_cloned() const {

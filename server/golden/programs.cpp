@@ -25,6 +25,7 @@ constexpr Packages packages[] = {
     {"zstd", "zstd", "zstd", "zstd"},
     {"mformat", "mtools", "mtools", "mtools"},
     {"mcopy", "mtools", "mtools", "mtools"},
+    {"lvm", "lvm2", "lvm2", "lvm2"},
     {"mdadm", "mdadm", "mdadm", "mdadm"},
     {"mksquashfs", "squashfs-tools", "squashfs-tools", "squashfs"},
 };

@@ -265,7 +265,13 @@ std::uint32_t sector_below(const Places& places, const Node& group) {
 }  // namespace
 
 void hand_out_group(Placing& placing, const Node& group) {
-  Layout(placing.storage, group, sector_below(placing.places, group), true).hand_out(placing);
+  const std::uint32_t sector = sector_below(placing.places, group);
+  for (const Id& id : group.on)
+    if (const std::uint32_t other = placing.places.at(id).ground.sector; other != sector)
+      throw Error("make the golden " + group.id, "LVM takes no devices of different sectors, and " + group.on.front() +
+                                                     " would be on such of " + std::to_string(sector) + " bytes, " +
+                                                     id + " of " + std::to_string(other));
+  Layout(placing.storage, group, sector, true).hand_out(placing);
 }
 
 std::map<Id, std::vector<Extents>> extents_of_group(const Storage& storage, const Node& group, const Places& places) {

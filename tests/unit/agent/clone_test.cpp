@@ -566,15 +566,45 @@ wire::Manifest with_luks(wire::Passphrases passphrases) {
   return m;
 }
 
+// / on a linear volume, /var on a thin one.
+wire::Manifest with_group() {
+  wire::Manifest m = sample();
+  m.storage.nodes.clear();
+  storage::add_disk(m.storage, "sda", {8ull << 30, 512, ""}, {{}, "0x59be1427", 0},
+                    wire::partitions_of(wire::parse_desc("typelvm fill\n", "desc"), storage::Label::dos));
+  const std::string uuid = "PPPPPP-PPPP-PPPP-PPPP-PPPP-PPPP-PPPPPP";
+  m.storage.nodes.push_back(
+      {"vg0", {"sda1"}, {}, storage::Group{uuid, 4 << 20, {{uuid, 1 << 20, 7ull << 30, {}}}, {}}});
+  storage::Volume root;
+  root.uuid = "RRRRRR-RRRR-RRRR-RRRR-RRRR-RRRR-RRRRRR";
+  root.size.bytes = 2ull << 30;
+  m.storage.nodes.push_back({"vg0/root", {"vg0"}, {}, root});
+  storage::Pool pool;
+  pool.uuid = "TTTTTT-TTTT-TTTT-TTTT-TTTT-TTTT-TTTTTT";
+  pool.chunk = 65536, pool.metadata = 4 << 20, pool.discards = "passdown", pool.size.bytes = 1ull << 30;
+  m.storage.nodes.push_back({"vg0/pool", {"vg0"}, {}, pool});
+  storage::Volume var = root;
+  var.uuid = "VVVVVV-VVVV-VVVV-VVVV-VVVV-VVVV-VVVVVV";
+  var.segment = "thin", var.read_only = true;
+  m.storage.nodes.push_back({"vg0/var", {"vg0/pool"}, {}, var});
+  storage::Ext ext;
+  ext.version = "ext4";
+  storage::add_content(m.storage, "vg0/var", ext);
+  ext.uuid = "11111111-1111-1111-1111-111111111111";
+  storage::add_content(m.storage, "vg0/root", ext);
+  m.mounts = {{"vg0/root:fs", "/", ""}, {"vg0/var:fs", "/var", ""}};
+  return m;
+}
+
 // One clone in scratch directories; a new one for each attempt.
 class Attempt {
  public:
   explicit Attempt(const wire::Manifest& manifest) : link(wire::to_json(manifest)) {
     disk("vda", "0000:00:04.0");
     for (const char* program :
-         {"sh",           "sfdisk", "truncate", "tar",    "mke2fs",     "tune2fs", "e2fsck",   "mkswap",
-          "grub-install", "mkdir",  "mount",    "umount", "mkfs.btrfs", "btrfs",   "mkfs.xfs", "mkfs.fat",
-          "fsck.fat",     "dd",     "blkid",    "wipefs", "cryptsetup", "rm"})
+         {"sh",    "sfdisk", "truncate",   "tar",        "mke2fs", "tune2fs",  "e2fsck",   "mkswap",   "grub-install",
+          "mkdir", "mount",  "umount",     "mkfs.btrfs", "btrfs",  "mkfs.xfs", "mkfs.fat", "fsck.fat", "dd",
+          "blkid", "wipefs", "cryptsetup", "rm",         "lvm",    "sed",      "dmsetup"})
       stage2.file(std::string("/usr/sbin/") + program, "", 0755);
     stage2.directory("/tmp");
     proc.file("/self/mountinfo", "");
@@ -662,6 +692,18 @@ class Attempt {
       return error.what();
     }
     return "";
+  }
+
+  // Once everything is unmounted.
+  bool group_is_stopped() const {
+    int made = -1, unmounted = -1, stopped = -1;
+    for (int i = 0; i < static_cast<int>(machine.calls.size()); ++i) {
+      const std::string& call = machine.calls[static_cast<std::size_t>(i)];
+      if (call.starts_with("run lvm pvcreate")) made = i;
+      if (call.starts_with("unmount ")) unmounted = i;
+      if (call.find("vgchange --devices \"$1\" --activate n") != std::string::npos) stopped = i;
+    }
+    return made < 0 || (stopped > made && stopped > unmounted);
   }
 
   bool all_is_proven() const {
@@ -970,6 +1012,7 @@ void fail_at_each_call(const wire::Manifest& manifest) {
     ASSERT_THAT(attempt.machine.open_disks, IsEmpty()) << failed;
     ASSERT_THAT(attempt.machine.mounted, IsEmpty()) << failed;
     ASSERT_TRUE(!attempt.esp_starts() || attempt.all_is_proven()) << failed;
+    ASSERT_TRUE(attempt.group_is_stopped()) << failed;
     if (attempt.changed_a_disk())
       ASSERT_EQ(attempt.machine.boot_code(), unfinished_boot_code()) << failed;
     else
@@ -1041,6 +1084,8 @@ TEST(CloneTest, AHeaderThatIsNotTheGoldenOnesEndsTheClone) {
   made.replace(made.find("argon2i\"\""), 9, "argon2i\" ");
   EXPECT_THAT(attempt.run(), HasSubstr("read back, its key_derivation is \"argon2i\" and not \"argon2id\""));
 }
+
+TEST(CloneTest, NorWithAVolumeGroup) { fail_at_each_call(with_group()); }
 
 TEST(CloneTest, ByUefiTheProgramsComeLast) {
   for (const wire::Manifest& manifest : {with_esp_and_xfs(), with_esp_and_btrfs()}) {
