@@ -13,8 +13,9 @@ from .layers import Group, Pool, Raid, Thin, Volume
 from .sandbox import run
 
 PACKAGES = ["linux-image-amd64", "grub-efi-amd64-signed", "grub-efi-amd64", "shim-signed", "systemd-sysv", "udev",
-            "kmod", "initramfs-tools", "zstd", "dbus", "login", "openssh-server", "iproute2", "acl", "attr", "libcap2-bin",
-            "e2fsprogs", "dosfstools", "efibootmgr", "fdisk", "tar", "mdadm", "lvm2", "thin-provisioning-tools"]
+            "kmod", "initramfs-tools", "zstd", "dbus", "login", "openssh-server", "iproute2", "acl", "attr",
+            "libcap2-bin", "e2fsprogs", "dosfstools", "efibootmgr", "fdisk", "tar", "mdadm", "lvm2",
+            "thin-provisioning-tools"]
 _TABLE = 'start=1MiB, size=64MiB, type=U, name="EFI System Partition"\nsize=3000MiB, type=R\n'
 LAYOUT = Layered("debian12-raid", (GoldenDisk(3080, _TABLE),) * 2,
                  (Raid("md0", "1", ("1.1", "2.1"), metadata="1.0", more="--assume-clean"),

@@ -208,9 +208,9 @@ def _script(layout: Layered) -> str:
         text.append(f"chroot /stage2 /usr/sbin/{command} > /dev/null")
     for point in layout.points:
         holder = layout.of(point)
-        quiet = " -o quiet" if layout.holds[holder].kind == "vfat" else ""
+        kind = layout.holds[holder].kind.replace("vfat", "vfat -o quiet")
         text += [f"mkdir -p /root{point}",
-                 f"mount -t {layout.holds[holder].kind}{quiet} {layers.device(holder, layers.MAKER_DISKS)} /root{point}"]
+                 f"mount -t {kind} {layers.device(holder, layers.MAKER_DISKS)} /root{point}"]
     text += [f"tar -xf {archive} -C /root"]
     text += [f"umount /root{point}" for point in reversed(layout.points)]
     return "\n".join([*text, *stop(layout)]) + "\n"
