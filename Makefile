@@ -17,6 +17,8 @@
 #   make check-disks  disks that refuse, lose or hold back what is written to them; earlier clones, two paths of one
 #   make check-debian13
 #                     a Debian 13 of today (Secure Boot, NVMe, XFS, Btrfs) onto two machines  [WAY=isc|http|proxy|kea]
+#   make check-debian12-raid
+#                     a Debian 12 on RAID1 and LVM (UEFI, a thin /home) onto two machines with other disks
 #   make tidy         clang-tidy over all sources of the products: many minutes
 #   make format       all C++ as .clang-format has it
 #   make soak         simulated chains, seed after seed, until one goes wrong
@@ -26,8 +28,8 @@
 #   make clean        build/ is removed, with the packages that were fetched
 #   make help         this list
 .DEFAULT_GOAL := all
-.PHONY: all check check-matrix check-moments check-disks check-debian13 tidy format soak bench bench-clone demo \
-  initramfs stage2 update pxe-config install uninstall clean help
+.PHONY: all check check-matrix check-moments check-disks check-debian13 check-debian12-raid tidy format soak \
+  bench bench-clone demo initramfs stage2 update pxe-config install uninstall clean help
 SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 
@@ -139,6 +141,9 @@ check-moments: images pxe-packages rack-packages
 WAY = isc
 check-debian13: images pxe-packages rack-packages
 	@tests/vm/debian13_test.py $(WAY)
+
+check-debian12-raid: images pxe-packages rack-packages
+	@tests/vm/debian12_raid_test.py
 
 # Disks that refuse, lose or hold back what is written to them.
 check-disks: images pxe-packages rack-packages

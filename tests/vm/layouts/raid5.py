@@ -1,5 +1,5 @@
-"""/, with all that GRUB reads, on a RAID5 of three disks, whose parity is made after the first start. Starts with a disk
-removed."""
+"""/, with all that GRUB reads, on a RAID5 of three disks, whose parity is made after the first start. Starts with a
+disk removed."""
 
 from rack.disk import BIOS_BOOT
 from rack.layered import GoldenDisk, Holds, Layered

@@ -5,6 +5,7 @@ The stages are methods, called in their order by the main test (which only looks
 shows what goes on). Each raises with a reason when something is not as it must be.
 """
 
+import contextlib
 import json
 import re
 import shlex
@@ -60,6 +61,7 @@ MAY_DIFFER = [
     (r"boot/grub/(i386-pc/.*|device\.map|fonts/.*|locale/.*|grubenv)", "", "what grub-install writes"),
     (r"var/cache/debconf/config\.dat", "", "the disk that grub-pc upgrades its boot sector on"),
     (r"var/log/ka(/.*)?", "", "the log of the clone's making"),
+    (r"etc/mdadm/mdadm\.conf", "", "the clone's own name in those of its arrays"),
     (r"var/lib/initramfs-tools/.*", "", "written by update-initramfs"),
     # The golden machine goes on living while and after it sends.
     (r"var/log/(journal|private)/.*|var/log/(wtmp|btmp|lastlog)", "", "the golden node's own logs"),
@@ -71,8 +73,9 @@ MAY_DIFFER = [
     (r"(var/)?lost\+found", "mtime", "mke2fs makes it"),
     (r"boot/efi", "", "the directory under what is mounted there is made anew"),
     # Directories in which something above was made, replaced or removed.
-    (r"boot|boot/grub(/.*)?|etc|etc/ssh|etc/initramfs-tools|etc/modprobe\.d|var/log|var/log/journal|var/lib/systemd"
-     r"|var/lib/initramfs-tools|var/cache/debconf|dev|proc|sys|run", "mtime", "something in it is listed above"),
+    (r"boot|boot/grub(/.*)?|etc|etc/ssh|etc/initramfs-tools|etc/modprobe\.d|etc/mdadm|var/log|var/log/journal"
+     r"|var/lib/systemd|var/lib/initramfs-tools|var/cache/debconf|dev|proc|sys|run", "mtime",
+     "something in it is listed above"),
 ]
 
 # What each machine must have of its own: the file, and which word of it.
@@ -150,11 +153,15 @@ class DebianClone:
         self.golden.start(self._from_disk)
         console = self.golden.console
         console.wait(r"root@golden:~# ", 900)
+        self._install()
         self.say(f"The operator types: {self.system.command}")
         # What is compared later is what is on the disk now.
         console.command("systemctl is-system-running --wait; sync", 300)
         console.type(f"{self.system.command}; echo 'ka-server: exit' status $?\n")
         console.wait(r"Listening on TCP|^ka-server: ", 120)
+
+    def _install(self) -> None:
+        """KA on the golden machine that is up, where it was not put onto its disk."""
 
     def clone(self) -> None:
         """Both nodes boot by PXE, are cloned, and reboot, which here ends them."""
@@ -186,15 +193,13 @@ class DebianClone:
     def compare(self) -> None:
         """Every file of each clone with the golden one; file systems and partition tables too."""
         self.say("Comparing every file of both clones with the golden disk")
-        image = self.golden.disks[0].path
-        with disk.mounted(image, self.system.mounts, self.rack.directory / "golden", read_only=False) as root:
+        with self._opened(self.golden, read_only=False) as root:
             original = compare.Tree.read(root)
             self.golden_identity = {name: (root / file).read_text().split()[field]
                                     for name, (file, field) in IDENTITY.items()}
         for node in self.nodes:
-            clone = node.machine.disks[0].path
-            self._compare_tables(node, image, clone)
-            with disk.mounted(clone, self.system.mounts, self.rack.directory / "clone") as root:
+            self._compare_tables(node)
+            with self._opened(node.machine) as root:
                 copy = compare.Tree.read(root)
                 self._excluded_is_empty(root)
             wrong = [f"{_printable(path)}: {what}" for path, what in compare.differences(original, copy)
@@ -203,20 +208,29 @@ class DebianClone:
                 (self.rack.directory / f"{node.machine.name}.differences").write_text("\n".join(wrong) + "\n")
                 raise Failed(f"{node.machine.name}: {len(wrong)} differences from the golden disk:\n  " +
                              "\n  ".join(wrong[:40]))
-            self._compare_esps(node, image, clone)
+            for number in self._esps:
+                self._compare_esps(node, *(one.disks[number].path for one in (self.golden, node.machine)))
             node.result = f"{len(copy.entries)} files equal"
 
-    def _compare_tables(self, node: Node, image: Path, clone: Path) -> None:
+    def _opened(self, machine: Machine, read_only: bool = True) -> contextlib.AbstractContextManager[Path]:
+        """All files of a machine that is off."""
+        return disk.mounted(machine.disks[0].path, self.system.mounts, self.rack.directory / "mnt", read_only)
+
+    def _compare_tables(self, node: Node) -> None:
+        image, clone = (machine.disks[0].path for machine in (self.golden, node.machine))
         for ours, theirs in zip(disk.partitions(image), disk.partitions(clone), strict=True):
             # Where a partition starts and ends is for the node's own sfdisk to align.
             if (ours.number, ours.type, ours.uuid, ours.file_system, ours.label) != (
                     theirs.number, theirs.type, theirs.uuid, theirs.file_system, theirs.label):
                 raise Failed(f"{node.machine.name}: partition {ours} became {theirs}")
 
+    @property
+    def _esps(self) -> list[int]:
+        """The disks that have an EFI system partition."""
+        return [0] if self.system.esp else []
+
     def _compare_esps(self, node: Node, golden_image: Path, clone: Path) -> None:
         """Every file of the EFI system partition; nothing but the removable path is added."""
-        if not self.system.esp:
-            return
         ours, theirs = ({str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*")
                          if file.is_file()}
                         for folder in (disk.fat_files(image, self.system.esp, self.rack.directory / "esp")
@@ -248,11 +262,12 @@ class DebianClone:
             for name, (file, word) in IDENTITY.items():
                 node.identity[name] = console.command(f"cat /{file}")[1].split()[word]
             commands = {"running name": "hostname", "swap": "swapon --noheadings --show=UUID"}
-            commands |= {point: f"findmnt -no UUID {point}" for point in self.system.mounts.values()}
+            commands |= {point: f"findmnt -no UUID {point}" for point in self._uuids() if point.startswith("/")}
             if self.system.firmware == "secure-boot":
                 commands["Secure Boot"] = "dmesg | grep -o 'Secure boot enabled'"
             for name, command in commands.items():
                 node.identity[name] = console.command(command)[1].strip()
+            self._look(node)
         self._check_identities()
         for node in self.nodes:
             node.machine.console.type("systemctl poweroff\n")
@@ -260,18 +275,25 @@ class DebianClone:
             node.machine.wait_end(300)
             node.result += ", boots"
 
+    def _look(self, node: Node) -> None:
+        """At more of a clone that is up."""
+
+    def _uuids(self) -> dict[str, str]:
+        """What is mounted on a clone, by its point, and its swap space."""
+        there = {part.number: part.uuid for part in disk.partitions(self.golden.disks[0].path)}
+        found = {point: there[number] for number, point in self.system.mounts.items()}
+        return found | {"swap": there.get(self.system.swap, "")}
+
     def _check_identities(self) -> None:
         clones = [node.identity for node in self.nodes]
         for name in IDENTITY:
             values = [identity[name] for identity in (self.golden_identity, *clones)]
             if len(set(values)) != len(values):
                 raise Failed(f"the {name} is not each machine's own: {values}")
-        uuids = {part.number: part.uuid for part in disk.partitions(self.golden.disks[0].path)}
         for identity in clones:
             if identity["running name"] != identity["host name"]:
                 raise Failed(f"a clone calls itself {identity['running name']}, not {identity['host name']}")
-            wanted = {point: uuids[number] for number, point in self.system.mounts.items()}
-            wanted["swap"] = uuids.get(self.system.swap, "")
+            wanted = self._uuids()
             if self.system.firmware == "secure-boot":
                 wanted["Secure Boot"] = "Secure boot enabled"
             if any(identity[name] != value for name, value in wanted.items()):

@@ -98,6 +98,18 @@ def mounted(image: Path, mounts: dict[int, str], where: Path, read_only: bool = 
         yield where
 
 
+@contextlib.contextmanager
+def mounted_files(files: dict[str, Path], where: Path) -> Iterator[Path]:
+    """Mounts file systems that are files, by where they go: {"/": …, "/var": …}."""
+    with contextlib.ExitStack() as undo:
+        for point in sorted(files):
+            place = where / point.lstrip("/")
+            place.mkdir(parents=True, exist_ok=True)
+            run("mount", "-o", "loop,noatime", files[point], place)
+            undo.callback(run, "umount", place)
+        yield where
+
+
 def fat_files(image: Path, number: int, folder: Path) -> Path:
     """Copies all files of a FAT to `folder`: the kernel here need not know FAT."""
     partition = next(one for one in partitions(image) if one.number == number)

@@ -16,7 +16,7 @@ from .golden import cached
 from .layers import Crypt, Layer, Raid
 
 FAT_UUID = "51DE-B007"
-_MAKER_MODULES = ("virtio_rng", "squashfs", "loop", "crc32c_generic", "ext4")
+_MAKER_MODULES = ("virtio_rng", "squashfs", "loop", "ext4")
 
 
 @dataclass(frozen=True)
@@ -112,10 +112,10 @@ def _build(folder: Path, layout: Layered, kernel: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     tree = folder / "tree"
-    needed = _modules(layout)
+    needed = modules(layout)
     configure = lambda where: layers.configure(where, layout.layers, layout.uuid)  # noqa: E731
     tiny.system(tree, kernel, needed, layout.root_type, configure)
-    _write_fstab(tree, layout)
+    busybox.write(tree / "etc/fstab", fstab(layout))
     _fill(tree, layout)
     _install_keys(tree, layout)
     loader = tiny_loaders.LOADERS[layout.loader]
@@ -123,12 +123,7 @@ def _build(folder: Path, layout: Layered, kernel: Path) -> None:
     # As Debian's grub-mkconfig has it.
     root = layers.device(layout.root) if "/" in layout.root else ""
     loader.configure(tiny_loaders.Golden(layout, tree, tree / "boot/efi", uuids, root))
-    for image, golden in zip(images(folder, layout), layout.disks):
-        if golden.table:
-            disk.write_table(image, golden.mib, golden.table, "gpt")
-        else:
-            with image.open("wb") as file:
-                file.truncate(golden.mib << 20)
+    write_disks(folder, layout)
     archive = fill.packed(tree, folder / "tree.tar")
     drives = [*map(maker.whole, images(folder, layout)), maker.whole(archive, True), maker.whole(STAGE2, True)]
     maker.run_inside(_script(layout), folder / "made", drives, [*_MAKER_MODULES, *needed], 512,
@@ -139,13 +134,23 @@ def _build(folder: Path, layout: Layered, kernel: Path) -> None:
     archive.unlink()
 
 
-def _modules(layout: Layered) -> tuple[str, ...]:
+def write_disks(folder: Path, layout: Layered) -> None:
+    """With their tables."""
+    for image, golden in zip(images(folder, layout), layout.disks):
+        if golden.table:
+            disk.write_table(image, golden.mib, golden.table, "gpt")
+        else:
+            with image.open("wb") as file:
+                file.truncate(golden.mib << 20)
+
+
+def modules(layout: Layered) -> tuple[str, ...]:
     kinds = {"xfs": ("xfs",), "vfat": ("vfat", "nls_cp437", "nls_ascii", "nls_utf8"), "ext4": (), "swap": ()}
     found = [module for holds in layout.holds.values() for module in kinds[holds.kind]]
     return tuple(dict.fromkeys([*layers.modules(layout.layers), *found, *(["efivarfs"] if layout.esps else [])]))
 
 
-def _write_fstab(tree: Path, layout: Layered) -> None:
+def fstab(layout: Layered) -> str:
     """Volumes by their names, as Debian's installer has it; all else by UUID."""
     lines = []
     for name in sorted(layout.holds, key=lambda name: layout.holds[name].point or "none"):
@@ -153,7 +158,7 @@ def _write_fstab(tree: Path, layout: Layered) -> None:
         spec = layers.device(name) if "/" in name else f"UUID={layout.fs_uuid(name)}"
         options = {"vfat": "umask=0077", "swap": "sw"}.get(holds.kind, "defaults")
         lines.append(f"{spec} {holds.point or 'none'} {holds.kind} {options} 0 {1 if holds.point == '/' else 2}\n")
-    busybox.write(tree / "etc/fstab", "".join(lines))
+    return "".join(lines)
 
 
 def _fill(tree: Path, layout: Layered) -> None:
@@ -195,23 +200,28 @@ def _script(layout: Layered) -> str:
     archive, stage2 = (layers.device(str(number), layers.MAKER_DISKS) for number in (last + 1, last + 2))
     text = ["mkdir -p /run /stage2", f"mount -t squashfs -r {stage2} /stage2", "mount --bind /dev /stage2/dev",
             "mount --bind /proc /stage2/proc"]
-    text += [layer.make(layout.uuid).rstrip("\n") for layer in layout.layers]
+    text += make(layout)
     for number, (name, holds) in enumerate(layout.holds.items()):
         command = _MAKE[holds.kind].format(more=holds.make, label=f"tiny{number}", uuid=layout.fs_uuid(name),
                                            short=FAT_UUID.replace("-", ""),
                                            device=layers.device(name, layers.MAKER_DISKS))
-        text.append(f"chroot /stage2 {command} > /dev/null")
+        text.append(f"chroot /stage2 /usr/sbin/{command} > /dev/null")
     for point in layout.points:
         holder = layout.of(point)
-        quiet = " -o quiet" if layout.holds[holder].kind == "vfat" else ""
+        kind = layout.holds[holder].kind.replace("vfat", "vfat -o quiet")
         text += [f"mkdir -p /root{point}",
-                 f"mount -t {layout.holds[holder].kind}{quiet} {layers.device(holder, layers.MAKER_DISKS)} /root{point}"]
+                 f"mount -t {kind} {layers.device(holder, layers.MAKER_DISKS)} /root{point}"]
     text += [f"tar -xf {archive} -C /root"]
     text += [f"umount /root{point}" for point in reversed(layout.points)]
-    return "\n".join([*text, *_stop(layout)]) + "\n"
+    return "\n".join([*text, *stop(layout)]) + "\n"
 
 
-def _stop(layout: Layered) -> list[str]:
+def make(layout: Layered) -> list[str]:
+    """The commands that make its layers, on the disks of rack.maker."""
+    return [layer.make(layout.uuid).rstrip("\n") for layer in layout.layers]
+
+
+def stop(layout: Layered) -> list[str]:
     """From the top down, when all legs are equal."""
     text = ["sync"]
     for layer in reversed(layout.layers):

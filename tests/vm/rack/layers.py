@@ -44,19 +44,23 @@ class Raid:
     programs = ("mdadm",)
 
     @property
+    def number(self) -> str:
+        return self.name.removeprefix("md")
+
+    @property
     def modules(self) -> tuple[str, ...]:
         return ({"4": "raid456", "5": "raid456", "6": "raid456", "linear": "linear"}.get(
             self.level, f"raid{self.level}"),)
 
     def make(self, uuid: Uuid) -> str:
         return (f"mdadm --create /dev/{self.name} --run --quiet --metadata={self.metadata} --level={self.level} "
-                f"--homehost=golden --name={self.name.removeprefix('md')} --uuid={_mdadm_uuid(uuid(self.name))} "
+                f"--homehost=golden --name={self.number} --uuid={mdadm_uuid(uuid(self.name))} "
                 f"{self.more} --raid-devices={len(self.on)} {_devices(self.on)}\n")
 
     def configure(self, tree: Path, uuid: Uuid) -> None:
         # Without the array's name, in which the host's is, and which so is another one on a clone.
         _append(tree / "etc/mdadm/mdadm.conf", "HOMEHOST <system>\n",
-                f"ARRAY /dev/{self.name} metadata={self.metadata} UUID={_mdadm_uuid(uuid(self.name))}\n")
+                f"ARRAY /dev/{self.name} metadata={self.metadata} UUID={mdadm_uuid(uuid(self.name))}\n")
 
 
 @dataclass(frozen=True)
@@ -221,7 +225,7 @@ def _append(file: Path, head: str, line: str) -> None:
     busybox.write(file, before + line)
 
 
-def _mdadm_uuid(uuid: str) -> str:
+def mdadm_uuid(uuid: str) -> str:
     """As mdadm shows it."""
     digits = uuid.replace("-", "")
     return ":".join(digits[at:at + 8] for at in range(0, 32, 8))

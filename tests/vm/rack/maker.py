@@ -12,9 +12,9 @@ from .sandbox import CommandFailed
 _INIT = """\
 #!/bin/sh
 mount -t devtmpfs dev /dev; mount -t proc proc /proc; mount -t sysfs sys /sys
-modprobe -a virtio_pci virtio_blk $(cat /modules)
+modprobe -a virtio_pci virtio_blk crc32c_generic $(cat /modules)
 until [ -b /dev/vd{last} ]; do sleep 0.1; done
-sh -e /script && echo 'ka: made'
+sh -ex /script && echo 'ka: made'
 poweroff -f
 """
 _KERNEL = ROOT / "build/kernel"
@@ -40,8 +40,8 @@ def run_inside(script: str, work: Path, drives: list[str], modules: list[str], m
         busybox.write(tree / "script", script)
 
     last = chr(ord("a") + len(drives) - 1)
-    busybox.initrd(initrd, _KERNEL / "modules", ["virtio_pci", "virtio_blk"], _INIT.replace("{last}", last), modules,
-                   fill=all_of_it)
+    busybox.initrd(initrd, _KERNEL / "modules", ["virtio_pci", "virtio_blk", "crc32c_generic"],
+                   _INIT.replace("{last}", last), modules, fill=all_of_it)
     command = ["qemu-system-x86_64", "-accel", accelerator(), "-M", "pc", "-m", str(memory), "-display", "none",
                "-monitor", "none", "-nodefaults", "-serial", "stdio", "-no-reboot", "-kernel", _KERNEL / "vmlinuz",
                "-initrd", initrd, "-append", "console=ttyS0 no_timer_check quiet",

@@ -24,15 +24,15 @@ class TinyGolden:
         self.layout = layout
         if not layout.mounted_here:
             shutil.copy(KA_SERVER, rack.tftp_root)
-        disks = self._disks(rack)
-        disks.insert(1, Disk(ROOT / "build/rescue.sqfs", "virtio-blk", read_only=True))
+        own = self._disks(rack)
+        disks = [own[0], Disk(ROOT / "build/rescue.sqfs", "virtio-blk", read_only=True), *own[1:]]
         memory = 512 if layout.firmware == "uefi" or layout.subvolumes else 320
         self.machine: Machine = rack.machine("golden", 9, disks=disks, memory=memory, firmware=layout.firmware)
         self._boot = "nvram" if layout.firmware == "uefi" else "disk"
         self._entries = 0
         if layout.firmware == "uefi":
             shutil.copy(OVMF / FIRMWARES["uefi"].variables, self.machine.nvram)
-            self._add_entries(disks)
+            self._add_entries(own)
         self.console = self.machine.console
         self.serving = False
 
