@@ -84,9 +84,10 @@ bool GoldenMarks::has_address(std::string_view line) const {
 
 bool GoldenMarks::has_hardware_address(std::string_view line) const {
   if (cards_.empty()) return false;
-  for (std::size_t at = 0; auto place = find_address(line, at); at = place->end)
-    if (std::find(cards_.begin(), cards_.end(), place->address) != cards_.end()) return true;
-  return false;
+  auto place = find_address(line, 0);
+  while (place && std::find(cards_.begin(), cards_.end(), place->address) == cards_.end())
+    place = find_address(line, place->end);
+  return place.has_value();
 }
 
 namespace {

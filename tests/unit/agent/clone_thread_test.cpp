@@ -29,7 +29,9 @@ class Link final : public ServerLink {
     on_loop = on_loop && ::pthread_equal(loop, ::pthread_self());
     co_return ReceiveStats{};
   }
-  Awaitable<std::vector<wire::DevicePassphrase>> ask_to_write(std::vector<wire::DiskOffer>) override { co_return {}; }
+  Awaitable<std::vector<wire::DevicePassphrase>> ask_to_write(std::vector<wire::DiskOffer>) override {
+    co_return std::vector<wire::DevicePassphrase>();
+  }
   void report(std::string stage) override {
     EXPECT_TRUE(::pthread_equal(loop, ::pthread_self()));
     stages.push_back(std::move(stage));
@@ -150,7 +152,9 @@ TEST_F(CloneThreadTest, TypesOfErrorsStayWhatTheyAre) {
       throw ServerLost("the KA server is lost", "a test");
       co_return ReceiveStats{};
     }
-    Awaitable<std::vector<wire::DevicePassphrase>> ask_to_write(std::vector<wire::DiskOffer>) override { co_return {}; }
+    Awaitable<std::vector<wire::DevicePassphrase>> ask_to_write(std::vector<wire::DiskOffer>) override {
+      co_return std::vector<wire::DevicePassphrase>();
+    }
     void report(std::string) override {}
     void tell_identity(std::vector<wire::IdentityNote>) override {}
     Awaitable<void> done() override { co_return; }

@@ -175,6 +175,10 @@ class DebianClone:
         report = json.loads(self.golden.console.command("cat /run/ka.json")[1])
         if report["result"] != "done" or [node["result"] for node in report["nodes"]] != ["done", "done"]:
             raise Failed(f"ka-server's report does not say that two nodes are done: {report}")
+        for node in report["nodes"]:
+            if missing := {"host-name", "machine-id", "ssh-host-keys"} - {one["item"]
+                                                                          for one in node["identity"]["renewed"]}:
+                raise Failed(f"ka-server's report does not say that {missing} were renewed: {node}")
         # The power goes now, so that nothing is written any more that the clones cannot have.
         self.golden.console.type("sync; echo o > /proc/sysrq-trigger\n")
         self.golden.wait_end(120)
