@@ -56,6 +56,11 @@ Awaitable<void> FileSystems::load_modules() {
     const std::vector<std::string> modules = kind.modules ? kind.modules(mount.options) : std::vector<std::string>();
     for (const std::string& module : modules) co_await work_.context.load_module(module);
   }
+  for (const storage::Node& node : work_.manifest.storage.nodes) {
+    const auto needed_modules = maker(node).needed_modules;
+    const std::vector<std::string> modules = needed_modules ? needed_modules(node) : std::vector<std::string>();
+    for (const std::string& module : modules) co_await work_.context.load_module(module);
+  }
 }
 
 void FileSystems::mount() {

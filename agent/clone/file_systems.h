@@ -23,7 +23,7 @@ class FileSystems {
   /// The one that shows this content. There must be one.
   const wire::Mount& mount_of(const storage::Id& content) const;
 
-  /// Throws Error if this kernel cannot mount one of them.
+  /// Of these and of what they stand on. Throws Error if this kernel cannot mount or make one of them.
   Awaitable<void> load_modules();
 
   void mount();

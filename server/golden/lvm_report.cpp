@@ -26,8 +26,9 @@ std::vector<LvmRow> rows_of(const json& report, const char* kind) {
 
 std::vector<LvmGroup> parse_lvm_report(std::string_view text) {
   try {
+    const json whole = json::parse(text);
     std::vector<LvmGroup> groups;
-    for (const json& report : json::parse(text).at("report")) {
+    for (const json& report : whole.at("report")) {
       LvmGroup& group = groups.emplace_back();
       for (LvmRow& row : rows_of(report, "vg")) group.group = std::move(row);
       group.physical = rows_of(report, "pv");

@@ -43,6 +43,8 @@ void check_group(const Where& where) {
   for (const Physical& physical : group.physical) {
     check_uuid(where, "physical.uuid", physical.uuid);
     check_tags(where, physical.tags);
+    // In front of the first extent are the label and at least one area for metadata.
+    if (physical.start < (16 << 10) || physical.start % 512 != 0) where.fail("physical.start", "is out of range");
     where.size("physical.start", physical.start);
     where.size("physical.bytes", physical.bytes);
     if (!uuids.insert(physical.uuid).second) where.fail("physical.uuid", physical.uuid + " is there twice");

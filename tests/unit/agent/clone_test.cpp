@@ -32,6 +32,7 @@ using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::IsSupersetOf;
 using testing::Not;
 using testing::Pair;
 using testing::StartsWith;
@@ -1086,6 +1087,19 @@ TEST(CloneTest, AHeaderThatIsNotTheGoldenOnesEndsTheClone) {
 }
 
 TEST(CloneTest, NorWithAVolumeGroup) { fail_at_each_call(with_group()); }
+
+TEST(CloneTest, WhatTheKernelNeedsForAVolumeGroupIsLoadedBeforeAnythingIsWritten) {
+  Attempt attempt(with_group());
+  bool wrote = false;
+  attempt.context.load_module = [&](std::string name) -> Awaitable<void> {
+    attempt.modules.push_back(std::move(name));
+    wrote = wrote || attempt.changed_a_disk();
+    co_return;
+  };
+  ASSERT_EQ(attempt.run(), "");
+  EXPECT_THAT(attempt.modules, IsSupersetOf({"dm_mod", "dm_thin_pool"}));
+  EXPECT_FALSE(wrote);
+}
 
 TEST(CloneTest, ByUefiTheProgramsComeLast) {
   for (const wire::Manifest& manifest : {with_esp_and_xfs(), with_esp_and_btrfs()}) {

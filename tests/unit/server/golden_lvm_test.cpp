@@ -43,9 +43,9 @@ class GoldenLvm : public testing::Test {
     for (std::size_t at = 0; !from.empty() && (at = report.find(from, at)) != std::string::npos; at += to.size())
       report.replace(at, from.size(), to);
     std::map<std::string, std::string> mapped;
-    if (name != "lvm_partial")
-      for (std::string_view line : split(recorded(name + ".mapped"), '\n'))
-        if (auto both = words(line); both.size() == 2) mapped[std::string(both[0])] = both[1];
+    const std::string lines = name == "lvm_partial" ? "" : recorded(name + ".mapped");
+    for (std::string_view line : split(lines, '\n'))
+      if (auto both = words(line); both.size() == 2) mapped[std::string(both[0])] = both[1];
     read_lvm(parse_lvm_report(report), devices_, mapped, "", layers_);
   }
 
