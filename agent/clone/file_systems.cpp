@@ -45,6 +45,12 @@ bool FileSystems::kernel_knows(const std::string& type) const {
 }
 
 Awaitable<void> FileSystems::load_modules() {
+  // What the clone needs to find a device again this machine needs to make it.
+  for (const storage::Node& node : work_.manifest.storage.nodes) {
+    if (!maker(node).needed_modules) continue;
+    const std::vector<std::string> needed = maker(node).needed_modules(node);
+    for (const std::string& module : needed) co_await work_.context.load_module(module);
+  }
   for (const wire::Mount& mount : work_.manifest.mounts) {
     const std::string type = type_of(mount);
     if (!kernel_knows(type)) {

@@ -23,7 +23,7 @@ class FileSystems {
   /// The one that shows this content. There must be one.
   const wire::Mount& mount_of(const storage::Id& content) const;
 
-  /// Throws Error if this kernel cannot mount one of them.
+  /// And those of arrays, volumes and what is encrypted. Throws Error if this kernel has none for one of them.
   Awaitable<void> load_modules();
 
   void mount();
