@@ -45,6 +45,12 @@ bool FileSystems::kernel_knows(const std::string& type) const {
 }
 
 Awaitable<void> FileSystems::load_modules() {
+  // What the clone needs to find a device again this machine needs to make it.
+  for (const storage::Node& node : work_.manifest.storage.nodes) {
+    if (!maker(node).needed_modules) continue;
+    const std::vector<std::string> needed = maker(node).needed_modules(node);
+    for (const std::string& module : needed) co_await work_.context.load_module(module);
+  }
   for (const wire::Mount& mount : work_.manifest.mounts) {
     const std::string type = type_of(mount);
     if (!kernel_knows(type)) {
@@ -54,11 +60,6 @@ Awaitable<void> FileSystems::load_modules() {
     }
     const Maker& kind = maker(work_.manifest.storage.at(mount.fs));
     const std::vector<std::string> modules = kind.modules ? kind.modules(mount.options) : std::vector<std::string>();
-    for (const std::string& module : modules) co_await work_.context.load_module(module);
-  }
-  for (const storage::Node& node : work_.manifest.storage.nodes) {
-    const auto needed_modules = maker(node).needed_modules;
-    const std::vector<std::string> modules = needed_modules ? needed_modules(node) : std::vector<std::string>();
     for (const std::string& module : modules) co_await work_.context.load_module(module);
   }
 }

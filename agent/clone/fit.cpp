@@ -7,6 +7,7 @@
 #include "agent/bootable/disk_drivers.h"
 #include "agent/bootable/initrd.h"
 #include "agent/bootable/lvm_files.h"
+#include "agent/bootable/raid_files.h"
 #include "agent/clone/boot_proof.h"
 #include "agent/clone/inodes.h"
 #include "agent/identity/golden_marks.h"
@@ -50,6 +51,19 @@ void mount_kernel_file_systems(Work& work) {
     const char *type, *place, *data;
   } needed[] = {{"proc", "/proc", ""}, {"sysfs", "/sys", ""}, {"devtmpfs", "/dev", ""}, {"tmpfs", "/run", "mode=0755"}};
   for (const auto& n : needed) work.mounts.mount(n.type, work.clone.outside(n.place, true), n.type, 0, n.data);
+}
+
+bool fit_raid(Work& work) {
+  std::vector<storage::Node> arrays;
+  bool parity = false;
+  for (const storage::Node* node : storage::all<storage::Raid>(work.manifest.storage)) {
+    arrays.push_back(*node);
+    const std::string& level = storage::as<storage::Raid>(*node).level;
+    parity = parity || level == "raid4" || level == "raid5" || level == "raid6";
+  }
+  if (parity)
+    work.log.line(" - The parity of its arrays is made whole after the first start; until then a disk must not fail");
+  return fit_raid_files(work.clone, work.log, arrays);
 }
 
 Awaitable<void> fit_lvm(Work& work) {
@@ -123,6 +137,7 @@ Awaitable<void> fit(Work& work) {
   make_bare_inodes(work.machine, work.clone, work.log, work.manifest);
   bool initrd_is_old = correct_device_names(work.clone, work.log, work.manifest);
   initrd_is_old |= renew_identity(work.clone, work.log, identity.record, work.manifest.golden_host, identity.name);
+  initrd_is_old |= fit_raid(work);
   fit_network(work, identity);
   mount_kernel_file_systems(work);
   co_await renew_ssh_host_keys(work.machine, work.clone, work.log, identity.record, work.host_name());
