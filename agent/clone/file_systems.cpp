@@ -45,6 +45,12 @@ bool FileSystems::kernel_knows(const std::string& type) const {
 }
 
 Awaitable<void> FileSystems::load_modules() {
+  // What a clone needs to find it, this kernel needs to make it.
+  for (const storage::Node& node : work_.manifest.storage.nodes) {
+    const auto needed = maker(node).needed_modules;
+    const std::vector<std::string> modules = needed ? needed(node) : std::vector<std::string>();
+    for (const std::string& module : modules) co_await work_.context.load_module(module);
+  }
   for (const wire::Mount& mount : work_.manifest.mounts) {
     const std::string type = type_of(mount);
     if (!kernel_knows(type)) {
