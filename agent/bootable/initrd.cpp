@@ -22,11 +22,18 @@ void with_underscores(std::vector<std::string>& modules) {
   for (std::string& module : modules) std::replace(module.begin(), module.end(), '-', '_');
 }
 
+bool is_program(const std::string& module) { return module.starts_with(program_mark); }
+
+// booster opens LUKS by itself.
+void drop_programs_if_built_in(std::vector<std::string>& modules, const InitrdTool* tool) {
+  if (tool && tool->name == std::string_view("booster")) std::erase_if(modules, is_program);
+}
+
 std::vector<std::string> lacking(const InstalledKernel& kernel, const std::set<std::string>& held,
                                  const std::vector<std::string>& wanted) {
   std::vector<std::string> result;
   for (const std::string& module : wanted)
-    if (kernel.modules.count(module) && !held.count(module)) result.push_back(module);
+    if ((is_program(module) || kernel.modules.count(module)) && !held.count(module)) result.push_back(module);
   return result;
 }
 
@@ -55,7 +62,8 @@ class Initrds {
     }
   }
 
-  Awaitable<void> rebuild(const std::vector<InstalledKernel>& kernels, const std::vector<std::string>& modules) {
+  Awaitable<void> rebuild(const std::vector<InstalledKernel>& kernels, std::vector<std::string> modules) {
+    std::erase_if(modules, is_program);
     tool_.configure(clone_, modules);
     log_.line(std::string(" - Running ") + tool_.program);
     auto show = [this](std::string_view line) { log_.line(line); };
@@ -78,10 +86,10 @@ std::vector<std::string> known_to(const std::vector<InstalledKernel>& kernels, c
                                   Log& log) {
   std::vector<std::string> known;
   for (const std::string& module : modules) {
-    bool as_module = false;
+    bool as_module = is_program(module);
     for (const InstalledKernel& kernel : kernels) {
       as_module = as_module || kernel.modules.count(module);
-      if (!kernel.modules.count(module) && !kernel.built_in.count(module))
+      if (!is_program(module) && !kernel.modules.count(module) && !kernel.built_in.count(module))
         log.line(" - The clone's kernel " + kernel.version + " has no module " + module + ": left out");
     }
     if (as_module) known.push_back(module);
@@ -118,6 +126,7 @@ Awaitable<void> fit_initrds(Machine& machine, CloneTree& clone, const CloneTree&
              ". It must have: " + joined(modules));
     co_return;
   }
+  drop_programs_if_built_in(modules, tool);
   modules = known_to(kernels, modules, log);
   Initrds initrds(machine, clone, stage2, log, *tool);
   if (need.old) log.line(" - The initrds hold copies of files that were changed: made anew");
@@ -140,6 +149,7 @@ Awaitable<void> fit_initrds(Machine& machine, CloneTree& clone, const CloneTree&
 Awaitable<void> prove_initrds(Machine& machine, const CloneTree& clone, const CloneTree& stage2, Log& log,
                               std::string kernel, std::vector<std::string> initrds, std::vector<std::string> modules) {
   with_underscores(modules);
+  drop_programs_if_built_in(modules, initrd_tool(clone));
   std::set<std::string> held;
   for (const std::string& initrd : initrds)
     held.merge(co_await modules_of_initrd(machine, stage2.root(), clone.outside(initrd, true)));

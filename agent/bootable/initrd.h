@@ -12,7 +12,8 @@
 
 namespace ka::agent {
 
-/// Which of `modules` that a kernel has as modules its initrd must have.
+/// Which of `modules` that a kernel has as modules its initrd must have, and programs (program_mark in front), which it
+/// must have whatever the kernel has.
 struct InitrdNeed {
   std::vector<std::string> modules;  ///< of this machine's disks, and those that were asked for; nearest the disk first
   bool old = false;                  ///< initrds hold copies of files that were changed since

@@ -53,6 +53,8 @@ class InitrdFile {
 Awaitable<std::set<std::string>> modules_of_initrd(Machine& machine, std::string stage2_root, std::string path) {
   std::set<std::string> modules;
   auto add = [&modules](std::string_view name) {
+    const std::string_view file = name.substr(name.rfind('/') + 1);
+    if (file == "cryptsetup" || file == "systemd-cryptsetup") modules.insert(std::string(program_mark) + "cryptsetup");
     if (std::string module = module_of(name); !module.empty()) modules.insert(std::move(module));
   };
   std::string unpacker;

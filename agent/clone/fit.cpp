@@ -6,6 +6,7 @@
 #include "agent/bootable/device_names.h"
 #include "agent/bootable/disk_drivers.h"
 #include "agent/bootable/initrd.h"
+#include "agent/bootable/initrd_content.h"
 #include "agent/bootable/lvm_files.h"
 #include "agent/bootable/raid_files.h"
 #include "agent/clone/boot_proof.h"
@@ -89,6 +90,14 @@ Awaitable<void> fit_luks(Work& work) {
   co_await fit_crypt_files(work.machine, work.clone, work.stage2, work.log, std::move(made));
 }
 
+bool root_is_encrypted(const wire::Manifest& manifest) {
+  for (const wire::Mount& mount : manifest.mounts)
+    if (mount.point == "/")
+      for (const storage::Node* below : storage::all_below(manifest.storage, manifest.storage.at(mount.fs)))
+        if (storage::get<storage::Crypt>(below)) return true;
+  return false;
+}
+
 Awaitable<void> fit_drivers(Work& work, bool initrd_is_old) {
   work.stage("fitting drivers");
   std::string in_use;
@@ -106,6 +115,7 @@ Awaitable<void> fit_drivers(Work& work, bool initrd_is_old) {
     if (!needed_modules) continue;
     for (const std::string& module : needed_modules(node)) add(module);
   }
+  if (root_is_encrypted(work.manifest)) add(std::string(program_mark) + "cryptsetup");
   if (work.manifest.boot_loader)
     for (const std::string& module : work.manifest.boot_loader->modules) add(module);
   work.modules = modules;
