@@ -87,8 +87,10 @@ class LvmFiles {
       why = error.what();
     }
     if (!why.empty())
-      log_.line(" - WARNING: the clone's own LVM does not see " + group.name + ", perhaps by a filter in its lvm.conf "
-                "that names devices of the golden machine: " + why);
+      log_.line(" - WARNING: the clone's own LVM does not see " + group.name +
+                ", perhaps by a filter in its lvm.conf "
+                "that names devices of the golden machine: " +
+                why);
   }
 
   Machine& machine_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "agent/bootable/crypt_files.h"
 #include "agent/bootable/device_names.h"
 #include "agent/bootable/disk_drivers.h"
 #include "agent/bootable/initrd.h"
@@ -65,6 +66,15 @@ Awaitable<void> fit_lvm(Work& work) {
   co_await fit_lvm_files(work.machine, work.clone, work.stage2, work.log, std::move(groups));
 }
 
+Awaitable<void> fit_luks(Work& work) {
+  std::vector<Job> made;
+  for (const storage::Node* node : storage::all<storage::Crypt>(work.manifest.storage))
+    made.push_back(work.build.job(*node));
+  if (made.empty()) co_return;
+  work.stage("fitting crypttab's keys");
+  co_await fit_crypt_files(work.machine, work.clone, work.stage2, work.log, std::move(made));
+}
+
 Awaitable<void> fit_drivers(Work& work, bool initrd_is_old) {
   work.stage("fitting drivers");
   std::string in_use;
@@ -117,6 +127,7 @@ Awaitable<void> fit(Work& work) {
   mount_kernel_file_systems(work);
   co_await renew_ssh_host_keys(work.machine, work.clone, work.log, identity.record, work.host_name());
   co_await fit_lvm(work);
+  co_await fit_luks(work);
   co_await fit_drivers(work, initrd_is_old);
   co_await run_hooks(work);
   tell_identity(work, identity);

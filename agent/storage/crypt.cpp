@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "agent/storage/kinds.h"
+#include "agent/storage/crypt.h"
 
 namespace ka::agent {
 
@@ -82,7 +82,7 @@ Command dry_run(const Job& job, const std::string& file) {
   const std::uint64_t offset = crypt.version == 2 ? 2 * storage::mib : crypt.offset;
   const char* const on_a_file =
       "file=$1 size=$2; shift 2; truncate -s \"$size\" \"$file\" && \"$@\" \"$file\" && rm \"$file\"";
-  std::vector<std::string> argv = {"sh", "-c", on_a_file, "dry-run", file, std::to_string(offset + storage::mib)};
+  std::vector<std::string> argv = {"sh", "-c", on_a_file, "on-a-file", file, std::to_string(offset + storage::mib)};
   for (std::string& word : format(crypt, offset, job.ground.sector)) argv.push_back(std::move(word));
   const bool memory = crypt.key_derivation != "pbkdf2";
   argv.insert(argv.end(), {"--pbkdf-force-iterations", memory ? "4" : "1000"});
@@ -93,6 +93,20 @@ Command dry_run(const Job& job, const std::string& file) {
 std::vector<std::string> needed_modules(const storage::Node&) { return {"dm_crypt"}; }
 
 }  // namespace
+
+Command add_luks_key(const Job& job, const KeyFile& key) {
+  const Crypt& crypt = storage::as<Crypt>(job.node);
+  std::vector<std::string> argv = {"cryptsetup", "luksAddKey", "--batch-mode", "--key-file", "-"};
+  auto add = [&argv](const char* option, const std::string& value) {
+    if (!value.empty()) argv.insert(argv.end(), {option, value});
+  };
+  add("--new-keyfile-size", key.size);
+  add("--new-keyfile-offset", key.offset);
+  if (crypt.version == 2) add("--pbkdf", crypt.key_derivation);
+  if (crypt.key_derivation != "pbkdf2") add("--pbkdf-memory", std::to_string(key_derivation_kib()));
+  argv.insert(argv.end(), {job.below.front().device, key.path});
+  return with_passphrase(std::move(argv), job.passphrase);
+}
 
 const Maker crypt_maker = {.programs = {"sh", "cryptsetup", "truncate", "rm"},
                            .longest_label = 47,

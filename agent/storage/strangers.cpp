@@ -13,9 +13,9 @@ namespace {
 constexpr auto patience = std::chrono::seconds(60);
 
 // blkid finds nothing, and says no more, both where nothing is and where it cannot read; so the first MiB is read
-// before, past what is in memory. Where it sees two things at once (status 8), wipefs names both. Whose a physical volume
-// is only LVM can tell, which is shown nothing else.
-const char* const look = R"(for device; do
+// before, past what is in memory. Where it sees two things at once (status 8), wipefs names both. Whose a physical
+// volume is only LVM can tell, which is shown nothing else.
+const char* const look = R"sh(for device; do
   echo "DEVICE=$device"
   dd "if=$device" of=/dev/null bs=64k count=16 iflag=direct status=none || { echo UNREAD; continue; }
   blkid -p -o export "$device"
@@ -24,7 +24,7 @@ const char* const look = R"(for device; do
     lvm pvs --readonly --devices "$device" --noheadings -o vg_name "$device" 2>/dev/null |
     while read -r name; do echo "VG_NAME=$name"; done
 done
-)";
+)sh";
 
 class Strangers {
  public:

@@ -22,7 +22,11 @@ namespace ka::server {
 /// What the options name, read.
 struct PlanInput {
   CloneOptions options;
-  std::map<std::string, wire::Desc> descs;       ///< -p, by drive
+  std::map<std::string, wire::Desc> descs;  ///< -p, by drive
+  struct GroupDesc {
+    std::string file, text;
+  };
+  std::map<std::string, GroupDesc> group_descs;  ///< -p of what is no drive, by volume group; not yet read
   std::map<std::string, std::string> boot_code;  ///< -m and -M, by drive: 446 bytes
   std::vector<wire::Hook> hooks;
   LuksKeys luks;

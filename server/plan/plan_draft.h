@@ -61,6 +61,8 @@ bool is_member(const PlanDraft& draft, const std::string& device);
 /// What is made of the disks and partitions that are in the plan. Returns the devices that are made and of which
 /// nothing more is. (plan_layers.cpp)
 std::vector<storage::Node> add_layers(PlanDraft& draft);
+/// -p of volume groups (plan_layers.cpp)
+void size_volumes(PlanDraft& draft);
 /// --shrink (plan_layers.cpp)
 void let_files_shrink(storage::Storage& storage);
 /// Subvolumes of a content that is mounted in parts, and its mounts, with these options. (plan_subvolumes.cpp)

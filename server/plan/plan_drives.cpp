@@ -339,6 +339,7 @@ void add_drives(PlanDraft& draft) {
   DriveAdder adder(draft);
   for (const std::string& drive : draft.drives) adder.add_drive(drive);
   for (const storage::Node& device : add_layers(draft)) adder.add_content(device);
+  size_volumes(draft);
   if (draft.options.shrink) let_files_shrink(draft.plan.manifest.storage);
   adder.check_raw_partitions();
   adder.order_mounts();

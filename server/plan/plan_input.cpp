@@ -20,6 +20,11 @@ std::string boot_record_of(const std::string& device) {
   return read_at(device, 0, storage::boot_record_size);
 }
 
+bool is_block_device(const std::string& path) {
+  struct stat status {};
+  return ::stat(path.c_str(), &status) == 0 && S_ISBLK(status.st_mode);
+}
+
 void add_boot_code(PlanInput& input, const std::string& drive, std::string code) {
   if (!input.boot_code.emplace(drive, std::move(code)).second)
     throw Error("-m/-M", "the boot code of " + drive + " is given twice");
@@ -35,8 +40,12 @@ PlanInput read_input(const CloneOptions& options) {
   input.luks = read_luks_keys(options);
   for (const auto& [name, file] : options.descs) {
     std::string drive(plain_name(name));
-    if (!input.descs.emplace(drive, wire::parse_desc(read_file(file, largest_desc), file)).second)
-      throw Error("-p", "a second desc for " + drive);
+    const std::string text = read_file(file, largest_desc);
+    if (input.descs.count(drive) || input.group_descs.count(drive)) throw Error("-p", "a second desc for " + drive);
+    if (is_block_device("/dev/" + drive))
+      input.descs.emplace(drive, wire::parse_desc(text, file));
+    else
+      input.group_descs[drive] = {file, text};
   }
   for (const std::string& name : options.mbr_drives) {
     std::string drive(plain_name(name));

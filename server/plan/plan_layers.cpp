@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "server/plan/plan_draft.h"
+#include "wire/group_desc.h"
 #include "wire/storage/rule.h"
 
 namespace ka::server {
@@ -76,6 +77,18 @@ bool is_member(const PlanDraft& draft, const std::string& device) {
 }
 
 std::vector<storage::Node> add_layers(PlanDraft& draft) { return LayerAdder(draft).add(); }
+
+void size_volumes(PlanDraft& draft) {
+  storage::Storage& storage = draft.plan.manifest.storage;
+  for (const auto& [name, desc] : draft.input.group_descs) {
+    if (!storage::get<storage::Group>(storage.find(name))) continue;  // read_names has spoken of it
+    try {
+      wire::apply_group_desc(wire::desc_of_group(desc.text, desc.file), desc.file, name, storage);
+    } catch (const Error& error) {
+      draft.refuse(error.what());
+    }
+  }
+}
 
 // What is copied as files fits where they do, and so does what is made for them. Swap keeps its size, since a machine
 // that hibernates needs it; so does what is copied byte for byte, and what nobody here knows.

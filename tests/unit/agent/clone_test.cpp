@@ -33,6 +33,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
+using testing::Pair;
 using testing::StartsWith;
 
 using namespace std::string_literals;
@@ -48,6 +49,7 @@ class FakeMachine final : public Machine {
 
   Awaitable<void> run(const Command& command, std::function<void(std::string_view)>) override {
     // What names no device and runs in stage2 can change nothing but RAM: a dry run.
+    if (!command.input.empty()) inputs.emplace_back(command.text(), command.input.text());
     const bool names_a_device = command.text().find("/dev/") != std::string::npos;
     call("run " + command.text(), names_a_device || command.root != stage2_.root());
     const std::string& program = command.argv[0] == "sh" ? command.argv[3] : command.argv[0];
@@ -70,7 +72,8 @@ class FakeMachine final : public Machine {
   }
   Awaitable<std::string> output_of(const Command& command) override {
     const bool looks_for_strangers = command.argv[0] == "sh" && command.argv[1] == "/tmp/ka-look";
-    const bool looks_at_a_disk = looks_for_strangers || command.argv[0] == "lsblk" || command.argv[0] == "sfdisk";
+    const bool looks_at_a_disk = looks_for_strangers || command.argv[0] == "blockdev" || command.argv[0] == "lsblk" ||
+                                 command.argv[0] == "sfdisk";
     call("output_of " + command.text(), !looks_at_a_disk);
     if (looks_for_strangers) {
       EXPECT_GT(command.limit.count(), 0) << "a disk may hang";
@@ -79,6 +82,7 @@ class FakeMachine final : public Machine {
       co_return found->second;
     }
     if (command.argv[0] == "sfdisk") co_return table_made;
+    if (command.argv[0] == "blockdev") co_return "1099511627776\n";
     co_return looks_at_a_disk ? on_the_disk : "";
   }
 
@@ -231,6 +235,7 @@ class FakeMachine final : public Machine {
   std::string boot_code() const { return devices.at("/dev/vda").substr(0, boot_code_size); }
 
   std::vector<std::string> calls;
+  std::vector<std::pair<std::string, std::string>> inputs;  // what programs got by standard input
   std::vector<std::string> mounted;
   std::map<std::string, std::string> bound;  // sources by target
   std::map<std::string, std::string> devices;
@@ -376,11 +381,11 @@ class FakeLink final : public ServerLink {
     stats.bytes = bytes.size();
     co_return stats;
   }
-  Awaitable<void> ask_to_write(std::vector<wire::DiskOffer> disks) override {
+  Awaitable<std::vector<wire::DevicePassphrase>> ask_to_write(std::vector<wire::DiskOffer> disks) override {
     offered = std::move(disks);
     if (answer) std::rethrow_exception(answer);
     if (on_yes) on_yes();
-    co_return;
+    co_return passphrases;
   }
   void report(std::string stage) override { stages.push_back(std::move(stage)); }
   void tell_identity(std::vector<wire::IdentityNote> notes) override { identity = std::move(notes); }
@@ -391,11 +396,25 @@ class FakeLink final : public ServerLink {
   std::vector<wire::DiskOffer> offered;
   std::vector<wire::IdentityNote> identity;
   std::exception_ptr answer;  // null: yes
+  std::vector<wire::DevicePassphrase> passphrases;
   std::function<void()> on_yes;
   std::string put_out_in;
 
  private:
   std::string manifest_;
+};
+
+class FakePerson final : public Person {
+ public:
+  Awaitable<Secret> ask(std::string what) override {
+    asked.push_back(std::move(what));
+    if (nobody) throw Error("ask for the passphrase", "nobody typed it");
+    co_return Secret("typed");
+  }
+  void show(std::string_view text) override { shown.emplace_back(text); }
+
+  std::vector<std::string> asked, shown;
+  bool nobody = false;
 };
 
 class Lines final : public Log {
@@ -518,14 +537,44 @@ wire::Manifest with_esp_and_btrfs() {
   return m;
 }
 
+// The header that cryptsetup made.
+std::string luks_header() {
+  std::string bytes(16384, '\0');
+  bytes.replace(0, 8, "LUKS\xba\xbe\0\2"s);
+  bytes.replace(8, 8, "\0\0\0\0\0\0\x40\0"s);
+  bytes.replace(168, 36, "6f0a5f6f-2a2a-4a53-9f0e-0f2a2a5c0f2a");
+  const std::string json =
+      R"({"keyslots":{"0":{"type":"luks2","key_size":64,"af":{"hash":"sha256"},"kdf":{"type":"argon2id"}}},)"
+      R"("tokens":{},"segments":{"0":{"type":"crypt","offset":"16777216","size":"dynamic","iv_tweak":"0",)"
+      R"("encryption":"aes-xts-plain64","sector_size":512}},"digests":{},"config":{}})";
+  return bytes.replace(4096, json.size(), json);
+}
+
+// /var is encrypted.
+wire::Manifest with_luks(wire::Passphrases passphrases) {
+  wire::Manifest m = sample();
+  storage::Node fs = m.storage.at("sda6:fs");
+  std::erase_if(m.storage.nodes, [](const storage::Node& node) { return node.id == "sda6:fs"; });
+  const std::vector<std::string> header = {luks_header()};
+  m.storage.nodes.push_back({"var_crypt", {"sda6"}, {}, storage::crypt_rule.read(header)});
+  fs.id = "var_crypt:fs";
+  fs.on = {"var_crypt"};
+  m.storage.nodes.push_back(fs);
+  for (wire::Mount& mount : m.mounts)
+    if (mount.fs == "sda6:fs") mount.fs = fs.id;
+  m.passphrases = passphrases;
+  return m;
+}
+
 // One clone in scratch directories; a new one for each attempt.
 class Attempt {
  public:
   explicit Attempt(const wire::Manifest& manifest) : link(wire::to_json(manifest)) {
     disk("vda", "0000:00:04.0");
-    for (const char* program : {"sh",       "sfdisk",       "truncate", "tar",   "mke2fs", "tune2fs",    "e2fsck",
-                                "mkswap",   "grub-install", "mkdir",    "mount", "umount", "mkfs.btrfs", "btrfs",
-                                "mkfs.xfs", "mkfs.fat",     "fsck.fat", "dd",    "blkid",  "wipefs"})
+    for (const char* program :
+         {"sh",           "sfdisk", "truncate", "tar",    "mke2fs",     "tune2fs", "e2fsck",   "mkswap",
+          "grub-install", "mkdir",  "mount",    "umount", "mkfs.btrfs", "btrfs",   "mkfs.xfs", "mkfs.fat",
+          "fsck.fat",     "dd",     "blkid",    "wipefs", "cryptsetup", "rm"})
       stage2.file(std::string("/usr/sbin/") + program, "", 0755);
     stage2.directory("/tmp");
     proc.file("/self/mountinfo", "");
@@ -533,6 +582,8 @@ class Attempt {
     machine.superblock = btrfs_superblock();
     proc.file("/filesystems", "nodev\tproc\n\text4\n\tbtrfs\n\txfs\n\tvfat\n");
     if (manifest.boot.uefi) begin_by_uefi(manifest);
+    if (manifest.passphrases != wire::Passphrases::none) machine.superblock = luks_header();
+    link.passphrases = {{"", Secret("correct horse")}};
     log_file.file("/ka_log-10.0.1.35", "the log\n");
     context.stage2_root = stage2.root();
     context.target = target.root();
@@ -628,7 +679,8 @@ class Attempt {
   FakeMachine machine{io, sys, stage2, target};
   FakeLink link;
   Lines log;
-  CloneContext context{{}, io, machine, log, link, {}, {}, {}};
+  FakePerson person;
+  CloneContext context{{}, io, machine, log, link, person, {}, {}, {}};
   std::vector<std::string> modules;  // that were asked for
   std::vector<std::function<void()>> late_disks;
   std::vector<std::string> doubts;
@@ -930,6 +982,65 @@ TEST(CloneTest, NorWithSubvolumes) { fail_at_each_call(with_subvolumes()); }
 TEST(CloneTest, NorByUefiFromXfs) { fail_at_each_call(with_esp_and_xfs()); }
 TEST(CloneTest, NorByUefiFromBtrfs) { fail_at_each_call(with_esp_and_btrfs()); }
 TEST(CloneTest, NorWithBlocks) { fail_at_each_call(with_blocks(4)); }
+TEST(CloneTest, NorWithLuks) { fail_at_each_call(with_luks(wire::Passphrases::sent)); }
+
+// Nothing that anybody can see while it runs, or read afterwards, has the passphrase.
+TEST(CloneTest, OnlyStandardInputHasThePassphrase) {
+  Attempt attempt(with_luks(wire::Passphrases::sent));
+  ASSERT_EQ(attempt.run(), "");
+  EXPECT_THAT(attempt.machine.inputs, Contains(Pair(HasSubstr("luksFormat --batch-mode --type luks2 --cipher "
+                                                              "aes-xts-plain64 --key-size 512 --hash sha256 --uuid "
+                                                              "6f0a5f6f-2a2a-4a53-9f0e-0f2a2a5c0f2a --offset 32768 "
+                                                              "--pbkdf argon2id --sector-size 512 --use-random "
+                                                              "--key-file - --pbkdf-memory"),
+                                                    "correct horse")));
+  EXPECT_THAT(attempt.machine.inputs,
+              Contains(Pair("cryptsetup open --type luks2 --key-file - /dev/vda6 var_crypt", "correct horse")));
+  for (const auto& texts : {attempt.machine.calls, attempt.log.lines, attempt.link.stages, attempt.person.shown})
+    for (const std::string& text : texts) EXPECT_THAT(text, Not(HasSubstr("correct"))) << text;
+  EXPECT_THAT(attempt.machine.calls, Contains(StartsWith("mount /dev/mapper/var_crypt T/var ext4")));
+  const auto& calls = attempt.machine.calls;
+  auto at = [&calls](const std::string& call) {
+    auto found = std::find_if(calls.begin(), calls.end(), [&](auto& c) { return c.find(call) != std::string::npos; });
+    EXPECT_NE(found, calls.end()) << call;
+    return found - calls.begin();
+  };
+  EXPECT_LT(at("luksFormat --batch-mode --type luks2"), at("sfdisk --lock")) << "no look whether it could be made";
+}
+
+TEST(CloneTest, APassphraseIsAskedForBeforeTheServerIs) {
+  Attempt asked(with_luks(wire::Passphrases::asked));
+  asked.link.passphrases.clear();
+  ASSERT_EQ(asked.run(), "");
+  EXPECT_THAT(asked.person.asked, ElementsAre("the passphrase of var_crypt"));
+  EXPECT_THAT(asked.machine.inputs, Contains(Pair(HasSubstr(" /dev/vda6 var_crypt"), "typed")));
+
+  Attempt nobody(with_luks(wire::Passphrases::asked));
+  nobody.person.nobody = true;
+  EXPECT_THAT(nobody.run(), AllOf(HasSubstr("nobody typed it"), HasSubstr("Nothing was written")));
+  EXPECT_THAT(nobody.link.offered, IsEmpty());
+  EXPECT_FALSE(nobody.changed_a_disk());
+
+  Attempt missing(with_luks(wire::Passphrases::sent));
+  missing.link.passphrases = {{"other", Secret("correct horse")}};
+  EXPECT_THAT(missing.run(), HasSubstr("encrypt var_crypt: the server sent no passphrase for it"));
+  EXPECT_FALSE(missing.changed_a_disk());
+}
+
+TEST(CloneTest, APassphraseThatTheServerMadeIsShownAtTheConsole) {
+  Attempt attempt(with_luks(wire::Passphrases::made));
+  ASSERT_EQ(attempt.run(), "");
+  EXPECT_THAT(attempt.person.shown, Contains("The passphrase of var_crypt is: correct horse"));
+  for (const std::string& line : attempt.log.lines) EXPECT_THAT(line, Not(HasSubstr("correct")));
+}
+
+TEST(CloneTest, AHeaderThatIsNotTheGoldenOnesEndsTheClone) {
+  Attempt attempt(with_luks(wire::Passphrases::sent));
+  std::string& made = attempt.machine.superblock;
+  made.replace(made.find("argon2id"), 8, "argon2i\"");
+  made.replace(made.find("argon2i\"\""), 9, "argon2i\" ");
+  EXPECT_THAT(attempt.run(), HasSubstr("read back, its key_derivation is \"argon2i\" and not \"argon2id\""));
+}
 
 TEST(CloneTest, ByUefiTheProgramsComeLast) {
   for (const wire::Manifest& manifest : {with_esp_and_xfs(), with_esp_and_btrfs()}) {

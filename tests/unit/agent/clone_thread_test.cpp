@@ -29,7 +29,9 @@ class Link final : public ServerLink {
     on_loop = on_loop && ::pthread_equal(loop, ::pthread_self());
     co_return ReceiveStats{};
   }
-  Awaitable<void> ask_to_write(std::vector<wire::DiskOffer>) override { co_return; }
+  Awaitable<std::vector<wire::DevicePassphrase>> ask_to_write(std::vector<wire::DiskOffer>) override {
+    co_return std::vector<wire::DevicePassphrase>();
+  }
   void report(std::string stage) override {
     EXPECT_TRUE(::pthread_equal(loop, ::pthread_self()));
     stages.push_back(std::move(stage));
@@ -50,6 +52,17 @@ class Lines final : public Log {
  public:
   void line(std::string_view text) override { lines.emplace_back(text); }
   std::vector<std::string> lines;
+};
+
+class Nobody final : public Person {
+ public:
+  Awaitable<Secret> ask(std::string what) override {
+    EXPECT_TRUE(::pthread_equal(loop, ::pthread_self())) << what;
+    throw Error("ask for " + what, "nobody is there");
+  }
+  void show(std::string_view) override { EXPECT_TRUE(::pthread_equal(loop, ::pthread_self())); }
+
+  const pthread_t loop = ::pthread_self();
 };
 
 class CloneThreadTest : public CoroutineTest {
@@ -95,8 +108,9 @@ class CloneThreadTest : public CoroutineTest {
   const std::string mounts_ = proc_.at("/self/mountinfo");
   Lines log_;
   Link link_;
+  Nobody person_;
   LinuxMachine machine_{io_};
-  CloneContext context_{{}, io_, machine_, log_, link_, {}, {}, {}};
+  CloneContext context_{{}, io_, machine_, log_, link_, person_, {}, {}, {}};
 };
 
 TEST_F(CloneThreadTest, TheLoopGoesOnWhileTheCloneWaitsForADisk) {
@@ -138,13 +152,15 @@ TEST_F(CloneThreadTest, TypesOfErrorsStayWhatTheyAre) {
       throw ServerLost("the KA server is lost", "a test");
       co_return ReceiveStats{};
     }
-    Awaitable<void> ask_to_write(std::vector<wire::DiskOffer>) override { co_return; }
+    Awaitable<std::vector<wire::DevicePassphrase>> ask_to_write(std::vector<wire::DiskOffer>) override {
+      co_return std::vector<wire::DevicePassphrase>();
+    }
     void report(std::string) override {}
     void tell_identity(std::vector<wire::IdentityNote>) override {}
     Awaitable<void> done() override { co_return; }
     Awaitable<void> failed(std::string) override { co_return; }
   } gone;
-  CloneContext context{{}, io_, machine_, log_, gone, {}, {}, {}};
+  CloneContext context{{}, io_, machine_, log_, gone, person_, {}, {}, {}};
   context.kernel_log = "";
   EXPECT_THROW(get(clone_beside(context)), ServerLost);
 }

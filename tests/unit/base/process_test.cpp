@@ -34,6 +34,18 @@ TEST_F(ProcessTest, ASignalIsNotSuccess) {
   EXPECT_NE(error_of(run_checked(io_, command)).find("signal 9 (Killed)"), std::string::npos);
 }
 
+TEST_F(ProcessTest, ASecretGoesInByStandardInputOnly) {
+  Command command({"sh", "-c", "test \"$(cat)\" = 'correct horse' && ! grep -q horse /proc/$$/environ"});
+  command.input = Secret("correct horse");
+  EXPECT_EQ(error_of(run_checked(io_, command)), "");
+  Command tells({"cat"});
+  tells.input = Secret("correct horse");
+  EXPECT_EQ(get(output_of(io_, tells)), "correct horse");
+  Command deaf({"false"});
+  deaf.input = Secret(std::string(512, 'x'));
+  EXPECT_EQ(error_of(run_checked(io_, deaf)), "false ended with status 1: it printed nothing");
+}
+
 TEST_F(ProcessTest, FeedsStandardInput) {
   Command command({"sh", "-c", "test \"$(cat)\" = hello"});
   auto task = [&]() -> Awaitable<ExitStatus> {

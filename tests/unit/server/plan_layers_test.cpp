@@ -152,6 +152,16 @@ TEST_F(LayeredPlan, AVolumeIsCopiedBlockByBlock) {
   EXPECT_THAT(refusal(), HasSubstr("-D sda2: something else is made of it here"));
 }
 
+TEST_F(LayeredPlan, ADescSaysHowLargeVolumesAre) {
+  input_.group_descs["vg0"] = {"my.desc", "root 3000\nswap 256\n"};
+  const Plan made = plan();
+  EXPECT_EQ(storage::size_of(made.manifest.storage.at("vg0/root"))->bytes, 3000 * mib);
+  input_.group_descs["vg0"].text = "rot 3000\n";
+  EXPECT_THAT(refusal(), HasSubstr("my.desc"));
+  input_.group_descs = {{"vg1", {"my.desc", "root 3000\n"}}};
+  EXPECT_THAT(refusal(), HasSubstr("-p vg1: there is no such drive or volume group here; there are sda, sdb"));
+}
+
 TEST_F(LayeredPlan, AnArrayOfWholeDisks) {
   golden_.devices = {drive("sda", 8, 0, 10000), part("sda", 1, 8, 1, 9000), drive("sdb", 8, 16, 1000),
                      drive("sdc", 8, 32, 1000), made("md5", 9, 5, 999, {"sdb", "sdc"}, "md5")};

@@ -140,31 +140,30 @@ TEST(LuksHeaderTest, TheKeyOfATokenDecidesNothing) {
 
 TEST(LuksHeaderTest, WhatNoCloneCanHaveIsStrange) {
   Json json;
-  json.segments = replaced(json.segments, R"("sector_size":4096)",
-                           R"("sector_size":4096,"integrity":{"type":"hmac(sha256)"
-})");
+  json.segments =
+      replaced(json.segments, R"("sector_size":4096)", R"x("sector_size":4096,"integrity":{"type":"hmac(sha256)"})x");
   EXPECT_THAT(strange(json), HasSubstr("authenticated encryption"));
-json = {};
-json.config = R"({"requirements":{"mandatory":["online-reencrypt-v2"]}})";
-EXPECT_THAT(strange(json), HasSubstr("encrypted anew"));
-json.config = R"({"requirements":{"mandatory":["something-new"]}})";
-EXPECT_THAT(strange(json), HasSubstr("something-new"));
-json = {};
-json.segments = replaced(json.segments, R"("type":"crypt")", R"("type":"hw-opal-crypt")");
-EXPECT_THAT(strange(json), HasSubstr("OPAL"));
-json = {};
-json.segments = replaced(json.segments, R"("offset":"16777216")", R"("offset":"0")");
-EXPECT_THAT(strange(json), HasSubstr("on another device"));
-json = {};
-json.segments.insert(json.segments.size() - 1, "," + replaced(json.segments.substr(1), R"("0")", R"("1")"));
-json.segments.pop_back();
-EXPECT_THAT(strange(json), HasSubstr("several parts"));
-json = {};
-json.slots = "{}";
-EXPECT_THAT(strange(json), HasSubstr("no key"));
-std::string detached = version_1();
-put(detached, 104, 0, 4);
-EXPECT_THAT(read_luks_header(detached).strange, HasSubstr("on another device"));
+  json = {};
+  json.config = R"({"requirements":{"mandatory":["online-reencrypt-v2"]}})";
+  EXPECT_THAT(strange(json), HasSubstr("encrypted anew"));
+  json.config = R"({"requirements":{"mandatory":["something-new"]}})";
+  EXPECT_THAT(strange(json), HasSubstr("something-new"));
+  json = {};
+  json.segments = replaced(json.segments, R"("type":"crypt")", R"("type":"hw-opal-crypt")");
+  EXPECT_THAT(strange(json), HasSubstr("OPAL"));
+  json = {};
+  json.segments = replaced(json.segments, R"("offset":"16777216")", R"("offset":"0")");
+  EXPECT_THAT(strange(json), HasSubstr("on another device"));
+  json = {};
+  json.segments.insert(json.segments.size() - 1, "," + replaced(json.segments.substr(1), R"("0")", R"("1")"));
+  json.segments.pop_back();
+  EXPECT_THAT(strange(json), HasSubstr("several parts"));
+  json = {};
+  json.slots = "{}";
+  EXPECT_THAT(strange(json), HasSubstr("no key"));
+  std::string detached = version_1();
+  put(detached, 104, 0, 4);
+  EXPECT_THAT(read_luks_header(detached).strange, HasSubstr("on another device"));
 }
 
 TEST(LuksHeaderTest, LiesAreErrors) {
