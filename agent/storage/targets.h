@@ -31,8 +31,8 @@ struct TargetQuestion {
 /// - One golden disk without a rule: the machine has exactly one disk that may be used and that no rule took.
 /// - Several without rules that one array or volume group stands on: the machine has exactly as many that may be used.
 ///   They are taken by size, the largest for the largest, and of one size in the order of their names.
-/// - Several others without rules: the machine's usable disks have exactly their names and exactly their sizes, and of those
-///   that are named as they are found no two have the same size.
+/// - Several others without rules: the machine's usable disks have exactly their names and exactly their sizes, and of
+///   those that are named as they are found no two have the same size.
 /// - Without a rule, only where no disk can be there unseen (`doubts`).
 /// - Never a read-only disk, one in use, or a removable one unless the manifest allows it; and a removable one on a
 ///   machine that was not booted by the network only by a rule, since it may be what it was booted from.
