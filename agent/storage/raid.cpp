@@ -49,7 +49,8 @@ std::vector<std::string> create(const Job& job) {
   if (!raid.name.empty()) argv.push_back("--name=" + raid.name);
   if (raid.chunk != 0) argv.push_back("--chunk=" + kib(raid.chunk));
   if (std::string word = layout(job); !word.empty()) argv.push_back("--layout=" + word);
-  if (raid.offset != 0) argv.push_back("--data-offset=" + std::to_string(raid.offset / 512) + "s");
+  if (const std::uint64_t offset = storage::data_offset(raid); offset != 0)
+    argv.push_back("--data-offset=" + std::to_string(offset / 512) + "s");
   if (!has_no_copies(raid)) {
     const auto rooms = rooms_of(job);
     argv.push_back("--size=" + kib(*std::min_element(rooms.begin(), rooms.end())));

@@ -37,7 +37,7 @@ std::uint64_t room_before_superblock(const Raid& raid, std::uint64_t leg) {
   if (raid.metadata == "0.90") return std::min(without(down_to(leg, 64 * kib), 64 * kib), 2048 * 1024 * mib);
   if (raid.metadata == "1.0")
     return without(down_to(without(leg, 8 * kib), 4 * kib), (raid.bitmap ? 128 * kib : 0) + 4 * kib);
-  return without(leg, raid.offset);
+  return without(leg, data_offset(raid));
 }
 
 // A level without chunks has whole 64 KiB, as mdadm makes it; linear takes all that is there.
@@ -141,6 +141,10 @@ std::vector<Identity> identities(const Storage&, const Node& node) {
 std::uint64_t room(const Node&, const Ground& ground) { return ground.bytes; }
 
 }  // namespace
+
+std::uint64_t data_offset(const Raid& raid) {
+  return raid.metadata == "0.90" || raid.metadata == "1.0" ? 0 : std::max(raid.offset, mib);
+}
 
 std::vector<std::uint64_t> leg_rooms(const Raid& raid, std::span<const Ground> below) {
   std::vector<std::uint64_t> rooms;

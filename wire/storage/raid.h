@@ -8,6 +8,10 @@
 
 namespace ka::storage {
 
+/// Where the data begins on each leg: as on the golden ones, but behind a MiB for the superblock, its bitmap and its
+/// list of bad blocks, for which an older mdadm left less than this one takes. 0 of metadata at the end.
+std::uint64_t data_offset(const Raid& raid);
+
 /// Bytes of data that each of these legs and spares has room for.
 std::vector<std::uint64_t> leg_rooms(const Raid& raid, std::span<const Ground> below);
 
