@@ -156,7 +156,7 @@ class Chooser {
     return std::any_of(storage.nodes.begin(), storage.nodes.end(), has_all);
   }
 
-  // The largest to the largest; of equal ones in the order of the list and of their names.
+  // The largest to the largest.
   void take_by_size(std::vector<const storage::Node*> open) {
     if (free_.size() != open.size())
       refuse(open[0]->id, std::to_string(open.size()) +
@@ -169,6 +169,12 @@ class Chooser {
     };
     std::stable_sort(open.begin(), open.end(), larger);
     std::stable_sort(here.begin(), here.end(), [](const auto* a, const auto* b) { return a->size > b->size; });
+    // Which of them goes to which of equal ones does not matter: as people would count them.
+    for (std::size_t from = 0, to = 0; from < open.size(); from = to) {
+      while (to < open.size() && !larger(open[from], open[to])) ++to;
+      std::sort(here.begin() + static_cast<std::ptrdiff_t>(from), here.begin() + static_cast<std::ptrdiff_t>(to),
+                [](const auto* a, const auto* b) { return a < b; });
+    }
     for (std::size_t i = 0; i < open.size(); ++i) take(open[i]->id, here[i]);
   }
 

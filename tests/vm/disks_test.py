@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Disks in other numbers than the golden machine has, one class a rack: make check-disks. Those of other sizes and kinds
-are layouts: layout_test.py."""
+"""Disks in other numbers than the golden machine has, one class a rack: make check-disks. Those of other sizes and
+kinds are layouts: layout_test.py."""
 
 import sys
 import unittest

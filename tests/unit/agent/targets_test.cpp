@@ -246,8 +246,9 @@ TEST_F(TargetsTest, TheLegsOfAnArrayGoToAsManyDisksByTheirSize) {
   manifest_.storage.nodes.push_back({"md0", {"sda", "sdb"}, {}, storage::Raid()});
   disks_ = {disk("vda", 300 * gib), disk("vdb", 200 * gib)};
   EXPECT_EQ(choice(), "sda→vdb sdb→vda");
-  disks_ = {disk("vda"), disk("vdb")};
-  EXPECT_EQ(choice(), "sda→vdb sdb→vda");
+  std::get<storage::Disk>(manifest_.storage.nodes[1].what).bytes = 80 * gib;
+  disks_ = {disk("vda", 200 * gib), disk("vdb", 300 * gib)};
+  EXPECT_EQ(choice(), "sda→vda sdb→vdb");
   disks_.push_back(disk("vdc"));
   EXPECT_THAT(choice(), HasSubstr("2 disks are cloned that belong together, and this machine has 3 that may be used"));
   disks_ = {disk("vda")};
