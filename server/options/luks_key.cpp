@@ -38,10 +38,11 @@ LuksKeys read_luks_keys(const CloneOptions& options) {
       keys.way = value == "ask" ? LuksKeys::Way::ask : LuksKeys::Way::generate;
       return keys;
     }
-    const bool path = value.starts_with('/') || value.starts_with('.');
+    const std::string_view mapper = "/dev/mapper/";
+    const bool path = (value.starts_with('/') && !value.starts_with(mapper)) || value.starts_with('.');
     const std::size_t equals = path ? std::string::npos : value.find('=');
     std::string device = equals == std::string::npos ? "" : value.substr(0, equals);
-    if (const std::string_view mapper = "/dev/mapper/"; device.starts_with(mapper)) device.erase(0, mapper.size());
+    if (device.starts_with(mapper)) device.erase(0, mapper.size());
     const std::string file = equals == std::string::npos ? value : value.substr(equals + 1);
     if (keys.by_device.count(device))
       throw UsageError("--luks-key " + value, "a second file for " + (device.empty() ? "all" : device));

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <csignal>
 
 #include "base/thread.h"
 #include "tests/unit/run_coroutine.h"
@@ -35,6 +36,7 @@ TEST_F(ProcessTest, ASignalIsNotSuccess) {
 }
 
 TEST_F(ProcessTest, ASecretGoesInByStandardInputOnly) {
+  std::signal(SIGPIPE, SIG_IGN);  // as main() does
   Command command({"sh", "-c", "test \"$(cat)\" = 'correct horse' && ! grep -q horse /proc/$$/environ"});
   command.input = Secret("correct horse");
   EXPECT_EQ(error_of(run_checked(io_, command)), "");
