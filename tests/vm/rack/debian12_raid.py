@@ -112,7 +112,8 @@ def _script(names: list[str]) -> str:
     text += [f"mount --bind /{name} /root/{name}" for name in ("dev", "proc", "sys", "run")]
     # There is no udev that LVM could wait for.
     text += ["mount --bind /etc/lvm/lvm.conf /root/etc/lvm/lvm.conf",
-             "chroot /root /usr/sbin/grub-install --target=x86_64-efi --uefi-secure-boot --no-nvram",
+             "chroot /root /usr/sbin/grub-install --target=x86_64-efi --uefi-secure-boot --no-nvram "
+             "--bootloader-id=debian",
              "chroot /root /usr/sbin/update-grub", "umount /root/etc/lvm/lvm.conf"]
     text += [f"umount /root/{name}" for name in ("run", "sys", "proc", "dev")]
     text += [f"umount /root{point}" for point in reversed(LAYOUT.points)]
