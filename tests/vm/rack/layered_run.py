@@ -51,6 +51,7 @@ class LayeredRun(LayoutRun):
 
     def prepare(self, console: Console) -> None:
         self.keys = [self._volume_key(console, crypt) for crypt in self.layout.some(Crypt)]
+        getattr(self.module, "prepare", lambda run, console: None)(self, console)
 
     def wait_up(self, node: Machine) -> None:
         unlock(node, self.layout)
@@ -117,6 +118,7 @@ class LayeredRun(LayoutRun):
             self.assertGreaterEqual(len(key), 64)
             self.assertNotIn(key, self.keys)
             self.keys.append(key)
+        getattr(self.module, "look", lambda run, console: None)(self, node.console)
 
     def assert_equal_disks(self, clone: Clone, node: Machine) -> None:
         """As far as tables, whichever of the clone's disks each is on."""
