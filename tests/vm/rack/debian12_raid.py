@@ -6,7 +6,7 @@ import inspect
 import shutil
 from pathlib import Path
 
-from . import awkward, disk, golden, layered, layers, maker
+from . import awkward, busybox, disk, golden, layered, layers, maker
 from .golden import cached
 from .layered import GoldenDisk, Holds, Layered
 from .layers import Group, Pool, Raid, Thin, Volume
@@ -62,8 +62,7 @@ def _build(folder: Path, system: Path) -> None:
     names = [name for name in LAYOUT.holds if flat(name, folder).exists()]
     drives = [maker.whole(image) + ",detect-zeroes=unmap,discard=unmap" for image in layered.images(folder, LAYOUT)]
     drives += [maker.whole(flat(name, folder), read_only=True) for name in names]
-    maker.run_inside(_script(names), folder / "made", drives, _MODULES, 768,
-                     lambda tree: layers.configure(tree, LAYOUT.layers, LAYOUT.uuid))
+    maker.run_inside(_script(names), folder / "made", drives, _MODULES, 768, _programs)
     for name in names:
         flat(name, folder).unlink()
     root.rmdir()
@@ -105,18 +104,29 @@ def _script(names: list[str]) -> str:
     """All layers, what lies on them, and GRUB, by the system's own programs, which find it all as it will be."""
     first = len(LAYOUT.disks) + 1
     text = ["mkdir -p /run", *layered.make(LAYOUT)]
-    text += [f"dd if={layers.device(str(number), layers.MAKER_DISKS)} of={layers.device(name)} bs=1M"
+    text += [_copy(layers.device(str(number), layers.MAKER_DISKS), layers.device(name))
              for number, name in enumerate(names, start=first)]
     text += [f"mount -t {LAYOUT.holds[LAYOUT.of(point)].kind} {layers.device(LAYOUT.of(point))} /root{point}"
              for point in LAYOUT.points]
     text += [f"mount --bind /{name} /root/{name}" for name in ("dev", "proc", "sys", "run")]
     # There is no udev that LVM could wait for.
     text += ["mount --bind /etc/lvm/lvm.conf /root/etc/lvm/lvm.conf",
-             "chroot /root /usr/sbin/grub-install --target=x86_64-efi --uefi-secure-boot --no-nvram",
+             "chroot /root /usr/sbin/grub-install --target=x86_64-efi --uefi-secure-boot --no-nvram "
+             "--bootloader-id=debian",
              "chroot /root /usr/sbin/update-grub", "umount /root/etc/lvm/lvm.conf"]
     text += [f"umount /root/{name}" for name in ("run", "sys", "proc", "dev")]
     text += [f"umount /root{point}" for point in reversed(LAYOUT.points)]
     return "\n".join([*text, *layered.stop(LAYOUT)]) + "\n"
+
+
+def _copy(source: str, target: str) -> str:
+    """Onto zeros, of which a thin volume has room for no more."""
+    return f"/sbin/dd if={source} of={target} bs=64k conv=sparse,fsync"
+
+
+def _programs(tree: Path) -> None:
+    layers.configure(tree, LAYOUT.layers, LAYOUT.uuid)
+    busybox.install_program(tree, Path("/bin/dd"), Path("/sbin/dd"))
 
 
 def flatten(disks: list[Path], folder: Path) -> None:
@@ -128,7 +138,6 @@ def flatten(disks: list[Path], folder: Path) -> None:
             file.truncate(4 << 30)
         drives.append(maker.whole(flat(name, folder)) + ",detect-zeroes=unmap,discard=unmap")
     text = [". /etc/layers", "assemble_rest || true"]
-    text += [f"dd if={layers.device(name)} of={layers.device(str(number), layers.MAKER_DISKS)} bs=1M"
+    text += [_copy(layers.device(name), layers.device(str(number), layers.MAKER_DISKS))
              for number, name in enumerate(FLAT, start=len(disks) + 1)]
-    maker.run_inside("\n".join(text) + "\n", folder / "made", drives, _MODULES, 768,
-                     lambda tree: layers.configure(tree, LAYOUT.layers, LAYOUT.uuid))
+    maker.run_inside("\n".join(text) + "\n", folder / "made", drives, _MODULES, 768, _programs)

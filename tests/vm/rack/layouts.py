@@ -4,6 +4,10 @@
   LAYOUT        the golden machine (tiny.Layout, layered.Layered)
   CLONES        the machines that it is cloned onto, one after the other
   LONG = True   if make check leaves it out, since what it has others have, too
+  prepare(run, console), look(run, console)
+                with layers: what is done on the golden machine first, and looked for on each clone
+  SIZES_DIFFER = True
+                with layers: if the volumes of a clone need not be as large as the golden ones
   check(run)    what must hold besides what holds for all of them (layout_run.py, layered_run.py)
 """
 
