@@ -572,7 +572,7 @@ wire::Manifest with_group() {
   wire::Manifest m = sample();
   m.storage.nodes.clear();
   storage::add_disk(m.storage, "sda", {8ull << 30, 512, ""}, {{}, "0x59be1427", 0},
-                    wire::partitions_of(wire::parse_desc("typelvm fill\n", "desc"), storage::Label::dos));
+                    wire::partitions_of(wire::parse_desc("lvm fill\n", "desc"), storage::Label::dos));
   const std::string uuid = "PPPPPP-PPPP-PPPP-PPPP-PPPP-PPPP-PPPPPP";
   m.storage.nodes.push_back(
       {"vg0", {"sda1"}, {}, storage::Group{uuid, 4 << 20, {{uuid, 1 << 20, 7ull << 30, {}}}, {}}});

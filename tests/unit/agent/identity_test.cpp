@@ -262,6 +262,7 @@ TEST_F(IdentityTest, NothingOutsideTheCloneIsTouched) {
   outside.file("/folder/random-seed", "ours");
   root_.directory("/etc/iscsi");
   root_.directory("/var/lib");
+  root_.directory(outside.root());  // where such links lead in the clone
   root_.link("/etc/iscsi/initiatorname.iscsi", "../../../../../../../.." + outside.at("/secret"));
   root_.link("/etc/hostname", outside.at("/secret"));
   root_.link("/etc/machine-id", outside.at("/secret"));

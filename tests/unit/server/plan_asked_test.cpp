@@ -14,14 +14,14 @@ TEST_F(ServerPlan, WhatIsNotThereIsRefusedOnTheCommandLineAndAWarningInTheFile) 
     const char *key, *value, *text;
     void (*ask)(CloneOptions&);
   };
-  const Case cases[] = {
-      {"exclude-drive", "sbd", "-X sbd: there is no such drive here; there are sda, sdb",
-       [](CloneOptions& o) { o.excluded_drives = {"sbd"}; }},
-      {"raw", "sdc1", "-D sdc1: there is no such partition here", [](CloneOptions& o) { o.raw_partitions = {"sdc1"}; }},
-      {"target", "sdb=name:vda", "--target sdb=name:vda: no drive sdb is cloned",
-       [](CloneOptions& o) { o.targets = {"sdb=name:vda"}; }},
-      {"boot-loader", "grub", "-r --with=nosuch: no kernel here has such a module",
-       [](CloneOptions& o) { o.boot_loader = "grub --with=nosuch"; }}};
+  const Case cases[] = {{"exclude-drive", "sbd", "-X sbd: there is no such drive here; there are sda, sdb",
+                         [](CloneOptions& o) { o.excluded_drives = {"sbd"}; }},
+                        {"raw", "sdc1", "-D sdc1: there is no such partition, array or volume here",
+                         [](CloneOptions& o) { o.raw_partitions = {"sdc1"}; }},
+                        {"target", "sdb=name:vda", "--target sdb=name:vda: no drive sdb is cloned",
+                         [](CloneOptions& o) { o.targets = {"sdb=name:vda"}; }},
+                        {"boot-loader", "grub", "-r --with=nosuch: no kernel here has such a module",
+                         [](CloneOptions& o) { o.boot_loader = "grub --with=nosuch"; }}};
   for (const Case& c : cases) {
     input_.options = CloneOptions();
     c.ask(input_.options);

@@ -42,6 +42,10 @@ class LayeredPlan : public ServerPlan {
     golden_.probes["vg0/swap"] = {"swap", "5a5a", "", ""};
     golden_.answers["md0"] = golden_.answers["vg0/root"] = ext(4096, 256, "has_journal extent");
     golden_.usage = {{"/", {1000 * mib, 40000}}, {"/boot", {100 * mib, 40}}};
+    for (const char* file : {"/boot/grub/grub.cfg", "/boot/grub2/grub.cfg"})
+      files_[file] =
+          "menuentry Debian {\n  linux /vmlinuz-6.1 root=/dev/mapper/vg0-root ro\n  initrd /initrd.img-6.1\n}\n";
+    golden_.files = files_of_map(files_);
     golden_.layers.nodes = {
         {"md0", {"sda1", "sdb1"}, {}, raid("0", "1.0", 0, 999)},
         {"md1", {"sda2", "sdb2"}, {}, raid("1", "1.2", mib, 7998)},
@@ -176,6 +180,10 @@ TEST_F(LayeredPlan, AnArrayOfWholeDisks) {
   golden_.answers["sda1"] = golden_.answers["md5"] = ext(4096, 256, "has_journal extent");
   golden_.usage = {{"/", {1000 * mib, 40000}}, {"/data", {100 * mib, 40}}};
   golden_.layers.nodes = {{"md5", {"sdb", "sdc"}, {}, raid("5", "1.2", mib, 999)}};
+  for (const char* file : {"/boot/grub/grub.cfg", "/boot/grub2/grub.cfg"})
+    files_[file] =
+        "menuentry Debian {\n  linux /boot/vmlinuz-6.1 root=UUID=0001 ro\n  initrd /boot/initrd.img-6.1\n}\n";
+  golden_.files = files_of_map(files_);
   const Plan made = plan();
   EXPECT_EQ(storage::all<storage::Disk>(made.manifest.storage).size(), 3u);
   EXPECT_EQ(made.manifest.mounts[1].fs, "md5:fs");

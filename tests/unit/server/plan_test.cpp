@@ -86,7 +86,7 @@ TEST_F(ServerPlan, AllReasonsAreToldAtOnce) {
   input_.options.targets = {};
   EXPECT_EQ(refusal(),
             "cannot clone this machine: \n  - -X sda1: is a partition; -X takes a whole drive (sda)"
-            "\n  - -D sdc1: there is no such partition here");
+            "\n  - -D sdc1: there is no such partition, array or volume here");
 }
 
 TEST_F(ServerPlan, ASecondDriveIsClonedToo) {
