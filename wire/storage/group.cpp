@@ -67,13 +67,6 @@ std::string group_text(const Node& node) {
 
 Names no_names(const Storage&, const Node&) { return {}; }
 
-Names member_names(const Node& node, const Id& below) {
-  const auto at = std::find(node.on.begin(), node.on.end(), below) - node.on.begin();
-  Names names;
-  names.uuid = as<Group>(node).physical[static_cast<std::size_t>(at)].uuid;
-  return names;
-}
-
 // Two groups of one name on one machine: LVM takes neither, or the wrong one.
 std::vector<Identity> group_identities(const Storage&, const Node& node) {
   std::vector<Identity> found = {{"VG_NAME", "volume group", node.id}};
@@ -196,7 +189,6 @@ const Rule group_rule = {.kind = "group",
                          .need = nullptr,
                          .hand_out = hand_out_group,
                          .least_below = least_below_group,
-                         .member_names = member_names,
                          .identities = group_identities};
 
 const Rule pool_rule = {.kind = "pool",

@@ -125,17 +125,12 @@ Names names(const Storage&, const Node& node) {
   return names;
 }
 
-// As blkid writes it: each has that of the whole.
-Names member_names(const Node& node, const Id&) {
-  Names names;
-  names.uuid = as<Raid>(node).uuid;
-  std::erase(names.uuid, ':');
-  for (std::size_t at : {8, 13, 18, 23}) names.uuid.insert(at, 1, '-');
-  return names;
-}
-
+// As blkid writes it of a leg, which has that of the whole.
 std::vector<Identity> identities(const Storage&, const Node& node) {
-  return {{"UUID", "RAID UUID", member_names(node, {}).uuid}};
+  std::string uuid = as<Raid>(node).uuid;
+  std::erase(uuid, ':');
+  for (std::size_t at : {8, 13, 18, 23}) uuid.insert(at, 1, '-');
+  return {{"UUID", "RAID UUID", uuid}};
 }
 
 std::uint64_t room(const Node&, const Ground& ground) { return ground.bytes; }
@@ -161,7 +156,6 @@ const Rule raid_rule = {.kind = "raid",
                         .need = nullptr,
                         .hand_out = nullptr,
                         .joined = joined,
-                        .member_names = member_names,
                         .identities = identities};
 
 }  // namespace ka::storage

@@ -91,7 +91,8 @@ struct Rule {
   /// Of a group: the least bytes that each of the devices that it stands on must have, in their order, for all that is
   /// on it. nullptr: it lies on a disk.
   std::vector<std::uint64_t> (*least_below)(const Storage&, const Node&, std::uint32_t sector, bool spare) = nullptr;
-  /// Of what is made of other devices: the names that this one of them bears, as blkid has them.
+  /// Of what is made of other devices: the names by which files mean this one of them (udev has no /dev/disk/by-uuid of
+  /// arrays' legs and physical volumes).
   Names (*member_names)(const Node&, const Id& below) = nullptr;
   bool holds_files = false;      ///< a content that is mounted; its files come with the tree's
   bool comes_by_stream = false;  ///< a content that has a session of its own and is not made anew

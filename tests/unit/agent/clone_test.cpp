@@ -625,6 +625,7 @@ class Attempt {
     context.kernel_log = "";
     context.load_module = [this](std::string name) { return load_module(std::move(name)); };
     context.settle_drivers = [this] { return settle_drivers(); };
+    if (manifest.storage.find("vg0/root")) machine.root = "mapper/vg0-root";
   }
 
   // Its firmware has an entry of its own.
