@@ -33,10 +33,12 @@ std::string found_loader(const PlanDraft& draft, const std::string& drive) {
   return boot.extlinux ? "extlinux" : boot.lilo && boot.lilo_conf ? "lilo" : "none";
 }
 
-// On a DOS disk it lies in front of the first partition; a GPT has a partition for it.
+// On a DOS disk it lies in front of the first partition; a GPT has a partition for it; a disk without a table none.
 bool has_place_for_grub(const storage::Storage& storage, const std::string& drive) {
   const storage::Node* disk = storage.find(drive);
   const storage::Node* table = disk ? storage::table_on(storage, *disk) : nullptr;
+  // All of it is a leg of an array, or a physical volume.
+  if (disk && !table && storage::content_of(storage, *disk)) return false;
   if (!table || storage::as<storage::Table>(*table).label != storage::Label::gpt) return true;
   for (const storage::Node* p : storage.on(table->id))
     if (storage::as<storage::Partition>(*p).type == storage::bios_boot_guid) return true;
