@@ -98,7 +98,8 @@ TEST_F(LayeredPlan, AllThatIsMadeOfTheDrivesIsInIt) {
   EXPECT_THAT(made.warnings, Not(Contains(HasSubstr("sda1"))));
   // Each leg of the mirror that has /boot can start the clone.
   EXPECT_THAT(made.manifest.boot.bios->disks, ElementsAre("sda", "sdb"));
-  EXPECT_THAT(plan_text(made, input_), HasSubstr("+ Storage :\n     sda: disk, 9.8 GiB\n       sda:dos: dos table 0x00000001\n"
+  EXPECT_THAT(plan_text(made, input_), HasSubstr("+ Storage :\n     sda: disk, 9.8 GiB\n"
+                                                 "       sda:dos: dos table 0x00000001\n"
                                                  "         sda1: partition 1, type fd, 1000 MiB at 1 MiB\n"
                                                  "           md0: raid1, metadata 1.0, 2 devices, "));
   EXPECT_THAT(plan_text(made, input_), HasSubstr("           md1: as on sda2\n"));
