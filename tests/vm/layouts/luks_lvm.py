@@ -6,6 +6,7 @@ from rack.layered import GoldenDisk, Holds, Layered
 from rack.layers import Crypt, Group, Volume
 from rack.layouts import Clone
 
+LONG = True
 _TABLE = f"start=1MiB, size=1MiB, type={BIOS_BOOT}\nsize=50MiB, type=L\nsize=365MiB, type=L\n"
 LAYOUT = Layered("tiny-luks-lvm", (GoldenDisk(420, _TABLE),),
                  (Crypt("sda3_crypt", "1.3"), Group("golden-vg", ("sda3_crypt",)), Volume("golden-vg/root", 320),
