@@ -53,6 +53,11 @@ class LayeredRun(LayoutRun):
         self.keys = [self._volume_key(console, crypt) for crypt in self.layout.some(Crypt)]
         getattr(self.module, "prepare", lambda run, console: None)(self, console)
 
+    @property
+    def entries(self) -> int:
+        """One for each leg of the mirror that the EFI system partition is."""
+        return len(self.layout.esps)
+
     def wait_up(self, node: Machine) -> None:
         unlock(node, self.layout)
         node.wait_up()
