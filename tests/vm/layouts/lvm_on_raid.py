@@ -5,7 +5,6 @@ from rack.layered import GoldenDisk, Holds, Layered
 from rack.layers import Group, Raid, Volume
 from rack.layouts import Clone
 
-LONG = True
 _TABLE = "start=1MiB, size=20MiB, type=U\nsize=150MiB, type=R\n"
 LAYOUT = Layered("tiny-lvm-on-raid", (GoldenDisk(180, _TABLE),) * 2,
                  (Raid("md0", "1", ("1.1", "2.1"), metadata="1.0"), Raid("md1", "1", ("1.2", "2.2")),
