@@ -81,7 +81,7 @@ std::optional<ClonedDevice> find_cloned(const Manifest& manifest, const DeviceNa
       if (kind.sort == storage::Sort::content) device.content = above;
       storage::Names names;
       if (device.content) names = kind.names(manifest.storage, *above);
-      if (kind.member_names) names = kind.member_names(*above, node.id);
+      if (kind.member_names) names = kind.member_names(*above);
       device.names.uuid = names.uuid;
       device.names.label = names.label;
     }

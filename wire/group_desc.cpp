@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
-#include "wire/storage/rule.h"
+#include "wire/storage/lvm.h"
 
 namespace ka::wire {
 
@@ -37,19 +37,6 @@ GroupDescLine parse_line(std::string_view text, std::string_view file, unsigned 
   return line;
 }
 
-// Volumes and pools, with the thin volumes of those.
-std::vector<const Node*> volumes_of(const storage::Storage& storage, const storage::Id& group) {
-  std::vector<const Node*> volumes;
-  for (const Node* node : storage.on(group)) {
-    volumes.push_back(node);
-    if (!storage::get<storage::Pool>(node)) continue;
-    for (const Node* thin : storage.on(node->id)) volumes.push_back(thin);
-  }
-  return volumes;
-}
-
-std::string name_of(const Node& node, const storage::Id& group) { return node.id.substr(group.size() + 1); }
-
 }  // namespace
 
 std::vector<GroupDescLine> desc_of_group(std::string_view text, std::string_view file) {
@@ -71,7 +58,8 @@ std::vector<GroupDescLine> desc_of_group(std::string_view text, std::string_view
 void apply_group_desc(const std::vector<GroupDescLine>& desc, std::string_view file, const storage::Id& group,
                       storage::Storage& storage) {
   std::string known;
-  for (const Node* node : volumes_of(storage, group)) known += (known.empty() ? "" : ", ") + name_of(*node, group);
+  for (const Node* node : storage::volumes_of_group(storage, group))
+    known += (known.empty() ? "" : ", ") + storage::volume_name(*node);
   std::string filling;
   for (const GroupDescLine& line : desc) {
     const Node* node = storage.find(group + "/" + line.name);
@@ -89,9 +77,10 @@ void apply_group_desc(const std::vector<GroupDescLine>& desc, std::string_view f
 
 std::string format_group_desc(const storage::Storage& storage, const storage::Id& group) {
   std::string text;
-  for (const Node* node : volumes_of(storage, group)) {
+  for (const Node* node : storage::volumes_of_group(storage, group)) {
     const storage::Size& size = *storage::size_of(*node);
-    text += name_of(*node, group) + " " + (size.fill ? "fill" : std::to_string(storage::round_up_to_mib(size.bytes))) +
+    text += storage::volume_name(*node) + " " +
+            (size.fill ? "fill" : std::to_string(storage::round_up_to_mib(size.bytes))) +
             (size.shrinks ? " shrink" : "") + "\n";
   }
   return text;

@@ -16,6 +16,7 @@
 #include "agent/identity/network_files.h"
 #include "agent/identity/ssh_host_keys.h"
 #include "base/text.h"
+#include "wire/storage/raid.h"
 
 namespace ka::agent {
 
@@ -59,8 +60,7 @@ bool fit_raid(Work& work) {
   bool parity = false;
   for (const storage::Node* node : storage::all<storage::Raid>(work.manifest.storage)) {
     arrays.push_back(*node);
-    const std::string& level = storage::as<storage::Raid>(*node).level;
-    parity = parity || level == "raid4" || level == "raid5" || level == "raid6";
+    parity = parity || storage::has_parity(storage::as<storage::Raid>(*node));
   }
   if (parity)
     work.log.line(" - The parity of its arrays is made whole after the first start; until then a disk must not fail");

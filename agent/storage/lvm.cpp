@@ -22,8 +22,6 @@ using Words = std::vector<std::string>;
 
 std::string device(const Node& node, const std::string&) { return "/dev/mapper/" + storage::mapped_name(node); }
 
-// "vg0/root" is root.
-std::string name_of(const Node& node) { return node.id.substr(node.id.find('/') + 1); }
 std::string in_bytes(std::uint64_t bytes) { return std::to_string(bytes) + "b"; }
 
 // A RAID whose parity or second copies are not there from the start: the kernel would write them while the files come.
@@ -35,11 +33,7 @@ class GroupMaker {
  public:
   explicit GroupMaker(const Job& job) : job_(job), group_(storage::as<Group>(job.node)), name_(job.node.id) {
     for (const Below& below : job.below) devices_ += (devices_.empty() ? "" : ",") + below.device;
-    for (const Node* node : job.graph->on(name_)) {
-      volumes_.push_back(node);
-      if (storage::get<Pool>(node))
-        for (const Node* thin : job.graph->on(node->id)) volumes_.push_back(thin);
-    }
+    volumes_ = storage::volumes_of_group(*job.graph, name_);
   }
 
   std::vector<Command> make() {
@@ -107,7 +101,7 @@ class GroupMaker {
 
   // None of them runs yet: what runs keeps the UUIDs that it was started with.
   void make_volume(const Node& node) {
-    Words words = {"--yes", "--activate", "n", "--name", name_of(node)};
+    Words words = {"--yes", "--activate", "n", "--name", storage::volume_name(node)};
     if (const auto* pool = storage::get<Pool>(&node)) {
       add_tags(words, pool->tags);
       add_pool(words, node, *pool);
@@ -161,7 +155,8 @@ class GroupMaker {
     const std::string file = "/tmp/ka-" + name_;
     lvm("vgcfgbackup", {"--file", file, name_});
     std::string volumes = "/^\tlogical_volumes {/,${\n";
-    for (const Node* node : volumes_) volumes += with_id("^\t\t" + in_pattern(name_of(*node)), uuid_of(*node));
+    for (const Node* node : volumes_)
+      volumes += with_id("^\t\t" + in_pattern(storage::volume_name(*node)), uuid_of(*node));
     commands_.emplace_back(
         Words{"sed", "-i", "-e", with_id("^" + in_pattern(name_), group_.uuid), "-e", volumes + "}", file});
     Words words = {"--yes", "--file", file, name_};

@@ -7,11 +7,11 @@ namespace ka::agent {
 
 namespace {
 
+using storage::has_parity;
 using storage::Raid;
 
 std::string device(const storage::Node& node, const std::string&) { return "/dev/" + node.id; }
 
-bool has_parity(const Raid& raid) { return raid.level == "raid4" || raid.level == "raid5" || raid.level == "raid6"; }
 // Levels whose legs have nothing in common.
 bool has_no_copies(const Raid& raid) { return raid.level == "raid0" || raid.level == "linear"; }
 

@@ -47,7 +47,7 @@ Names names(const Storage&, const Node& node) {
   return names;
 }
 
-Names member_names(const Node& node, const Id&) {
+Names member_names(const Node& node) {
   const Crypt& crypt = as<Crypt>(node);
   return {.uuid = crypt.uuid, .label = crypt.label, .part_uuid = {}, .part_label = {}};
 }

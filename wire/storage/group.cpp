@@ -76,18 +76,15 @@ std::vector<Identity> group_identities(const Storage&, const Node& node) {
 
 // ---- Volumes and pools ----
 
-// "vg0/root".
-std::string name_of(const Node& node) { return node.id.substr(node.id.find('/') + 1); }
-
 void check_name(const Where& where) {
   const Node& below = where.below();
   const std::string& id = where.node.id;
   Where name = where;
-  name.word("id", name_of(where.node));
+  name.word("id", volume_name(where.node));
   const Node& group = get<Pool>(&below) ? where.storage.at(below.on.front()) : below;
   if (!get<Group>(&group))
     where.fail("on", "a volume stands on a volume group or a pool, and " + below.id + " is neither");
-  if (id != group.id + "/" + name_of(where.node)) where.fail("id", "\"" + id + "\" is not in " + group.id);
+  if (id != group.id + "/" + volume_name(where.node)) where.fail("id", "\"" + id + "\" is not in " + group.id);
 }
 
 void check_size(const Where& where, const Size& size) {
@@ -121,8 +118,7 @@ void check_volume(const Where& where) {
 
 std::string volume_text(const Node& node) {
   const Volume& volume = as<Volume>(node);
-  return (volume.segment == "thin" ? "thin" : volume.segment) + std::string(" volume") +
-         (volume.stripes > 1 ? ", " + std::to_string(volume.stripes) + " stripes" : "") +
+  return volume.segment + " volume" + (volume.stripes > 1 ? ", " + std::to_string(volume.stripes) + " stripes" : "") +
          (volume.copies > 1 ? ", " + std::to_string(volume.copies) + " copies" : "") +
          (volume.size.fill ? ", fill" : ", " + format_size(volume.size.bytes)) +
          (volume.size.shrinks ? ", may shrink" : "");
@@ -175,9 +171,21 @@ std::vector<Identity> none(const Storage&, const Node&) { return {}; }
 
 }  // namespace
 
+std::vector<const Node*> volumes_of_group(const Storage& storage, const Id& group) {
+  std::vector<const Node*> volumes;
+  for (const Node* node : storage.on(group)) {
+    volumes.push_back(node);
+    if (!get<Pool>(node)) continue;
+    for (const Node* thin : storage.on(node->id)) volumes.push_back(thin);
+  }
+  return volumes;
+}
+
+std::string volume_name(const Node& volume) { return volume.id.substr(volume.id.find('/') + 1); }
+
 std::string mapped_name(const Node& volume) {
   const auto slash = volume.id.find('/');
-  return mapped(std::string_view(volume.id).substr(0, slash)) + "-" + mapped(name_of(volume));
+  return mapped(std::string_view(volume.id).substr(0, slash)) + "-" + mapped(volume_name(volume));
 }
 
 const Rule group_rule = {.kind = "group",

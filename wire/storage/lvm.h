@@ -31,6 +31,12 @@ void hand_out_pool(Placing& placing, const Node& pool);
 /// What all thin volumes of a pool are to hold, in bytes of the pool.
 std::uint64_t need_of_pool(const Storage& storage, const Node& pool, std::uint32_t sector);
 
+/// All volumes and pools of a group, each pool before its thin volumes.
+std::vector<const Node*> volumes_of_group(const Storage& storage, const Id& group);
+
+/// A volume or pool in its group: "root" of "vg0/root".
+std::string volume_name(const Node& volume);
+
 /// What the device mapper calls a volume: "vg0-root", "my--vg-root".
 std::string mapped_name(const Node& volume);
 

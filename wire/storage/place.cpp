@@ -22,15 +22,23 @@ Place joined(const Places& places, const Node& node) {
   return {0, ground};
 }
 
-// The least size that each device below must have, all of them alike, for a device of so many bytes.
-std::uint64_t least_leg(const Node& device, std::uint64_t bytes, std::uint32_t sector) {
+// The fewest bytes, in whole MiB, that do: found by halving, as larger ones do, too.
+template <typename Does>
+std::uint64_t fewest(Does does) {
   std::uint64_t too_little = 0, enough = largest_size / mib;
   while (enough - too_little > 1) {
     const std::uint64_t middle = too_little + (enough - too_little) / 2;
-    const std::vector<Ground> legs(device.on.size(), Ground{middle * mib, sector});
-    (rule(device).joined(device, legs).bytes >= bytes ? enough : too_little) = middle;
+    (does(middle * mib) ? enough : too_little) = middle;
   }
   return enough * mib;
+}
+
+// The least size that each device below must have, all of them alike, for a device of so many bytes.
+std::uint64_t least_leg(const Node& device, std::uint64_t bytes, std::uint32_t sector) {
+  return fewest([&](std::uint64_t leg) {
+    const std::vector<Ground> legs(device.on.size(), Ground{leg, sector});
+    return rule(device).joined(device, legs).bytes >= bytes;
+  });
 }
 
 std::uint64_t least_for(const Storage& storage, const Node& above, const Id& device, std::uint32_t sector, bool spare) {
@@ -100,12 +108,7 @@ std::uint64_t least(const Node& content, std::uint32_t sector, bool spare) {
                 "its blocks are smaller than the sectors of the disk here, which have " + std::to_string(sector) +
                     " bytes; choose a disk with smaller ones");
   const std::uint64_t need = std::max<std::uint64_t>(kind.need(content) + (spare ? kind.need(content) / 10 : 0), 1);
-  std::uint64_t too_little = 0, enough = largest_size / mib;
-  while (enough - too_little > 1) {
-    const std::uint64_t middle = too_little + (enough - too_little) / 2;
-    (kind.room(content, {middle * mib, sector}) >= need ? enough : too_little) = middle;
-  }
-  return enough * mib;
+  return fewest([&](std::uint64_t bytes) { return kind.room(content, {bytes, sector}) >= need; });
 }
 
 }  // namespace ka::storage

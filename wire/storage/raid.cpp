@@ -141,6 +141,8 @@ std::uint64_t data_offset(const Raid& raid) {
   return raid.metadata == "0.90" || raid.metadata == "1.0" ? 0 : std::max(raid.offset, mib);
 }
 
+bool has_parity(const Raid& raid) { return level_of(raid)->parity > 0; }
+
 std::vector<std::uint64_t> leg_rooms(const Raid& raid, std::span<const Ground> below) {
   std::vector<std::uint64_t> rooms;
   for (const Ground& leg : below) rooms.push_back(room_on(raid, *level_of(raid), leg));

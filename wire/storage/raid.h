@@ -12,6 +12,9 @@ namespace ka::storage {
 /// list of bad blocks, for which an older mdadm left less than this one takes. 0 of metadata at the end.
 std::uint64_t data_offset(const Raid& raid);
 
+/// Does a leg's worth of it tell what another one had? Such an array is synced before it can lose one.
+bool has_parity(const Raid& raid);
+
 /// Bytes of data that each of these legs and spares has room for.
 std::vector<std::uint64_t> leg_rooms(const Raid& raid, std::span<const Ground> below);
 

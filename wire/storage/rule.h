@@ -93,7 +93,7 @@ struct Rule {
   std::vector<std::uint64_t> (*least_below)(const Storage&, const Node&, std::uint32_t sector, bool spare) = nullptr;
   /// Of what is made of other devices: the names by which files mean this one of them (udev has no /dev/disk/by-uuid of
   /// arrays' legs and physical volumes).
-  Names (*member_names)(const Node&, const Id& below) = nullptr;
+  Names (*member_names)(const Node&) = nullptr;
   bool holds_files = false;      ///< a content that is mounted; its files come with the tree's
   bool comes_by_stream = false;  ///< a content that has a session of its own and is not made anew
   /// Of a content that is mounted in parts: whether it has this one, "" for the top. nullptr: it is mounted whole.
