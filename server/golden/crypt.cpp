@@ -146,6 +146,6 @@ void read_crypts(const CryptPlaces& places, const std::vector<BlockDevice>& devi
     if (device.name.starts_with("dm-")) read_crypt(places, device, layers);
 }
 
-const LayerReader crypt_reader = {"crypt", read};
+const LayerReader crypt_reader = {read};
 
 }  // namespace ka::server

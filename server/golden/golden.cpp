@@ -130,12 +130,7 @@ void measure(Golden& golden) {
 
 // Partitions of tables that are known, and what is made of them and taken for nothing more.
 bool holds_something(const Golden& golden, const BlockDevice& device) {
-  const auto& layers = golden.layers.nodes;
-  auto is_it = [&device](const storage::Node& node) { return node.id == device.layer; };
-  auto stands_on_it = [&device](const storage::Node& node) {
-    return std::find(node.on.begin(), node.on.end(), device.id()) != node.on.end();
-  };
-  if (std::any_of(layers.begin(), layers.end(), is_it)) return std::none_of(layers.begin(), layers.end(), stands_on_it);
+  if (golden.layers.find(device.layer)) return !golden.layers.has_member(device.id());
   auto table = golden.tables.find(device.disk);
   if (device.partition == 0 || table == golden.tables.end() || !table->second.known()) return false;
   const storage::Partition* entry = table->second.find(device.partition);
@@ -155,21 +150,11 @@ void find_subvolumes(Golden& golden) {
   }
 }
 
-}  // namespace
-
-namespace {
-
-const storage::Node* layer(const Golden& golden, const std::string& id) {
-  const auto& nodes = golden.layers.nodes;
-  auto found = std::find_if(nodes.begin(), nodes.end(), [&id](const storage::Node& node) { return node.id == id; });
-  return found == nodes.end() ? nullptr : &*found;
-}
-
 // Ids, and the kernel's names of what no reader knows.
 std::vector<std::string> names_below(const Golden& golden, const BlockDevice& device) {
   std::vector<std::string> names = {device.id()};
   for (std::size_t i = 0; i < names.size(); ++i) {
-    const storage::Node* node = layer(golden, names[i]);
+    const storage::Node* node = golden.layers.find(names[i]);
     const BlockDevice* here = find_device(golden.devices, names[i]);
     std::vector<std::string> below;
     if (node)
@@ -189,17 +174,12 @@ std::vector<std::string> names_below(const Golden& golden, const BlockDevice& de
 
 }  // namespace
 
-std::vector<const BlockDevice*> devices_below(const Golden& golden, const BlockDevice& device) {
-  std::vector<const BlockDevice*> devices;
-  for (const std::string& name : names_below(golden, device))
-    if (const BlockDevice* here = find_device(golden.devices, name)) devices.push_back(here);
-  return devices;
-}
-
 std::vector<std::string> drives_below(const Golden& golden, const BlockDevice& device) {
   std::vector<std::string> drives;
-  for (const BlockDevice* below : devices_below(golden, device))
-    if (below->partition == 0 && below->below.empty() && below->layer.empty()) drives.push_back(below->name);
+  for (const std::string& name : names_below(golden, device)) {
+    const BlockDevice* below = find_device(golden.devices, name);
+    if (below && below->partition == 0 && below->below.empty() && below->layer.empty()) drives.push_back(below->name);
+  }
   std::sort(drives.begin(), drives.end());
   return drives;
 }

@@ -105,9 +105,8 @@ struct Golden {
 /// Needs root, and the programs of server/golden/programs.h. Throws Error.
 Awaitable<Golden> inspect(asio::io_context& io, std::vector<std::string> drives);
 
-/// A device and all that it stands on, as far as it is known; of a volume all devices of its group.
-std::vector<const BlockDevice*> devices_below(const Golden& golden, const BlockDevice& device);
-/// The drives that hold this device: itself, the one it is a partition of, or those below it.
+/// The drives that hold this device: itself, the one it is a partition of, or those below it; of a volume all of its
+/// group.
 std::vector<std::string> drives_below(const Golden& golden, const BlockDevice& device);
 /// Why what it is made of cannot be cloned: "md0 is an array of …"; empty: it can.
 std::string strange_below(const Golden& golden, const BlockDevice& device);

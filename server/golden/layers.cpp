@@ -15,13 +15,12 @@ const LayerReader* const readers[] = {&raid_reader, &crypt_reader, &lvm_reader};
 
 // What a device that no reader knows is, by what made it.
 std::string strange_kind(const BlockDevice& device) {
-  const std::string entry = "/sys/class/block/" + device.name;
   if (device.name.starts_with("bcache")) return "is a bcache device, which cannot be cloned so far";
   if (device.name.starts_with("dm-")) {
-    const std::string uuid(trim(read_file_if_any(entry + "/dm/uuid").value_or("")));
-    const std::string name(trim(read_file_if_any(entry + "/dm/name").value_or("")));
-    if (uuid.starts_with("mpath-")) return "is the multipath device " + name + ", which cannot be cloned so far";
-    return "is " + name + " of the device mapper (" + uuid.substr(0, uuid.find('-')) +
+    const std::string uuid(trim(read_file_if_any("/sys/class/block/" + device.name + "/dm/uuid").value_or("")));
+    if (uuid.starts_with("mpath-"))
+      return "is the multipath device " + device.mapped + ", which cannot be cloned so far";
+    return "is " + device.mapped + " of the device mapper (" + uuid.substr(0, uuid.find('-')) +
            "), which cannot be cloned so far";
   }
   return made_strangely;
@@ -56,6 +55,17 @@ void put_in_order(Layers& layers) {
 }
 
 }  // namespace
+
+const storage::Node* Layers::find(const storage::Id& id) const {
+  auto found = std::find_if(nodes.begin(), nodes.end(), [&id](const storage::Node& node) { return node.id == id; });
+  return found == nodes.end() ? nullptr : &*found;
+}
+
+bool Layers::has_member(const storage::Id& device) const {
+  return std::any_of(nodes.begin(), nodes.end(), [&device](const storage::Node& node) {
+    return std::find(node.on.begin(), node.on.end(), device) != node.on.end();
+  });
+}
 
 Awaitable<Layers> read_layers(asio::io_context& io, const std::vector<BlockDevice>& devices) {
   Layers layers;

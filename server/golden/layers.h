@@ -22,11 +22,14 @@ struct Layers {
   std::map<std::string, std::string> strange;
   /// What of a node its clones do not have, by its id. "its cache is left out"
   std::map<storage::Id, std::vector<std::string>> not_kept;
+
+  const storage::Node* find(const storage::Id& id) const;  ///< nullptr: none
+  /// Is something of these made of this device?
+  bool has_member(const storage::Id& device) const;
 };
 
 /// What a reader finds, with the kernel's names of what each stands on: read_layers() puts in the ids, and in order.
 struct LayerReader {
-  const char* kind;  ///< as its rule has it: "raid"
   /// Throws Error if its programs are missing or say what is not understood, and there are such devices here.
   Awaitable<void> (*read)(asio::io_context& io, const std::vector<BlockDevice>& devices, Layers& layers);
 };

@@ -414,6 +414,6 @@ void read_lvm(const std::vector<LvmGroup>& groups, const std::vector<BlockDevice
   }
 }
 
-const LayerReader lvm_reader = {"lvm", read};
+const LayerReader lvm_reader = {read};
 
 }  // namespace ka::server

@@ -7,7 +7,7 @@
 #include "base/files.h"
 #include "base/process.h"
 #include "base/text.h"
-#include "server/golden/layers.h"
+#include "server/golden/golden.h"
 #include "server/golden/programs.h"
 
 namespace ka::server {
@@ -24,14 +24,6 @@ constexpr const char* with_linux = "; an array of Linux's own metadata can be (m
 std::string value(const ArraySysfs& sysfs, const std::string& name) {
   auto found = sysfs.find(name);
   return found == sysfs.end() ? "" : found->second;
-}
-
-// "KEY=value" lines.
-std::string exported(const std::string& text, std::string_view key) {
-  for (std::string_view line : split(text, '\n'))
-    if (line.starts_with(key) && line.substr(key.size()).starts_with('='))
-      return std::string(line.substr(key.size() + 1));
-  return "";
 }
 
 struct Leg {
@@ -78,9 +70,9 @@ class ArrayReader {
     storage::Raid& r = raid();
     r.level = value(sysfs_, "level");
     r.metadata = value(sysfs_, "metadata_version");
-    r.uuid = exported(detail_, "MD_UUID");
+    r.uuid = field_of(detail_, "MD_UUID=");
     // "golden:0": the clone's home host goes in front of it.
-    const std::string name = exported(detail_, "MD_NAME");
+    const std::string name(field_of(detail_, "MD_NAME="));
     r.name = name.substr(name.find(':') + 1);
     r.layout = layout_word(r.level, static_cast<unsigned>(number("layout")));
     r.chunk = r.level == "linear" || r.level == "raid1" ? 0 : number("chunk_size");
@@ -285,6 +277,6 @@ ReadArray understand_array(const BlockDevice& array, const ArraySysfs& sysfs, co
   return read;
 }
 
-const LayerReader raid_reader = {"raid", read};
+const LayerReader raid_reader = {read};
 
 }  // namespace ka::server

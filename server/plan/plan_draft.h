@@ -56,8 +56,6 @@ void read_names(PlanDraft& draft);
 void cut(PlanDraft& draft);
 /// The partitions of the cloned drives and what is made on them. (plan_drives.cpp)
 void add_drives(PlanDraft& draft);
-/// Is something else made of this device, an array or a volume group? (plan_layers.cpp)
-bool is_member(const PlanDraft& draft, const std::string& device);
 /// What is made of the disks and partitions that are in the plan. Returns the devices that are made and of which
 /// nothing more is. (plan_layers.cpp)
 std::vector<storage::Node> add_layers(PlanDraft& draft);

@@ -60,7 +60,7 @@ class DriveAdder {
 
   void add_drive(const std::string& name) {
     auto table = golden_.tables.find(name);
-    if (table == golden_.tables.end() && is_member(draft_, name)) {
+    if (table == golden_.tables.end() && golden_.layers.has_member(name)) {
       add_bare_disk(name);
       return;
     }
@@ -165,7 +165,7 @@ class DriveAdder {
     const Probe probe = found == nullptr ? Probe() : *found;
     const Reader* reader = find_reader(probe.type);
     const bool desc = is_by_desc(node), swap = reader && !reader->mount_options;
-    if (is_member(draft_, name)) {
+    if (golden_.layers.has_member(name)) {
       if (draft_.raw.count(name))
         draft_.refuse("-D " + name + ": something else is made of it here; name that, such as an array or a volume");
     } else if (auto mount = draft_.mounted.find(name); mount != draft_.mounted.end()) {

@@ -11,10 +11,6 @@ namespace {
 
 using storage::Node;
 
-bool stands_on(const Node& node, const storage::Id& id) {
-  return std::find(node.on.begin(), node.on.end(), id) != node.on.end();
-}
-
 class LayerAdder {
  public:
   explicit LayerAdder(PlanDraft& draft)
@@ -28,7 +24,7 @@ class LayerAdder {
         leave(node, why);
     std::vector<Node> open;
     for (const Node& node : layers_.nodes)
-      if (storage_.find(node.id) && storage::rule(node).sort == storage::Sort::device && !is_member(draft_, node.id))
+      if (storage_.find(node.id) && storage::rule(node).sort == storage::Sort::device && !layers_.has_member(node.id))
         open.push_back(node);
     return open;
   }
@@ -70,11 +66,6 @@ class LayerAdder {
 };
 
 }  // namespace
-
-bool is_member(const PlanDraft& draft, const std::string& device) {
-  const auto& nodes = draft.golden.layers.nodes;
-  return std::any_of(nodes.begin(), nodes.end(), [&device](const Node& node) { return stands_on(node, device); });
-}
 
 std::vector<storage::Node> add_layers(PlanDraft& draft) { return LayerAdder(draft).add(); }
 

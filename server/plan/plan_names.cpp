@@ -83,9 +83,7 @@ void read_names(PlanDraft& draft) {
   read_excluded_drives(draft);
   for (const auto& [drive, desc] : draft.input.descs) name_drive(draft, drive, "-p", "desc", drive);
   for (const auto& [name, desc] : draft.input.group_descs) {
-    const auto& nodes = draft.golden.layers.nodes;
-    auto is_it = [&name](const storage::Node& node) { return node.id == name && storage::get<storage::Group>(&node); };
-    if (std::none_of(nodes.begin(), nodes.end(), is_it))
+    if (!storage::get<storage::Group>(draft.golden.layers.find(name)))
       draft.not_there("desc", name,
                       "-p " + name + ": there is no such drive or volume group here" + drives_here(draft));
   }
