@@ -1122,6 +1122,8 @@ TEST(CloneTest, AHeaderThatIsNotTheGoldenOnesEndsTheClone) {
 
 TEST(CloneTest, NorWithAVolumeGroup) { fail_at_each_call(with_group()); }
 
+TEST(CloneTest, NorWithAnArray) { fail_at_each_call(with_array()); }
+
 TEST(CloneTest, EachLegOfAMirrorStartsTheClone) {
   Attempt attempt(with_array());
   ASSERT_EQ(attempt.run(), "");
@@ -1146,6 +1148,12 @@ TEST(CloneTest, AMirrorOnOneDiskIsDegradedAndSaysHowItIsCompleted) {
   ASSERT_EQ(attempt.link.offered.size(), 2u);
   EXPECT_EQ(wire::text_of(attempt.link.offered[1]), "no disk in the place of sdb; degraded: md0");
   EXPECT_THAT(attempt.target.content("/etc/fstab"), HasSubstr("/dev/md0 / ext4"));
+}
+
+TEST(CloneTest, NorWithAnArrayOnFewerDisks) {
+  wire::Manifest manifest = with_array();
+  manifest.degraded = true;
+  fail_at_each_call(manifest);
 }
 
 TEST(CloneTest, WhatTheKernelNeedsForAVolumeGroupIsLoadedBeforeAnythingIsWritten) {
