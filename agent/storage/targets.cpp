@@ -179,9 +179,9 @@ class Chooser {
     else
       for (const std::string& why : missing.why_not)
         remedy += (&why == &missing.why_not.front() ? "; what cannot be missing is " : "; ") + why;
-    refuse(open[0]->id, listed(arrays) + (arrays.size() == 1 ? " stands" : " stand") + " on the golden " + listed(ids) +
-                            ", and this machine has " + std::to_string(free_.size()) + " of " +
-                            std::to_string(open.size()) + " disks for them; " + remedy);
+    refuse(open[0]->id, listed(ids) + (ids.size() == 1 ? " is" : " are") + " cloned, with legs of " + listed(arrays) +
+                            ", and this machine has " + std::to_string(free_.size()) + " of the " +
+                            std::to_string(ids.size()) + " disks that they need; " + remedy);
   }
 
   template <typename List>

@@ -262,10 +262,11 @@ TEST_F(TargetsTest, TheLegsOfAnArrayGoToAsManyDisksByTheirSize) {
   disks_.push_back(disk("vdc"));
   EXPECT_THAT(choice(), HasSubstr("2 disks are cloned that belong together, and this machine has 3 that may be used"));
   disks_ = {disk("vda")};
-  EXPECT_THAT(choice(),
-              AllOf(HasSubstr("md0 stands on the golden sda, sdb, and this machine has 1 of 2 disks for them; "
-                              "it needs 1 more; what cannot be missing is sda: md0 (raid0"),
-                    HasSubstr("cannot do without it")));
+  EXPECT_THAT(
+      choice(),
+      AllOf(HasSubstr("sda, sdb are cloned, with legs of md0, and this machine has 1 of the 2 disks that they need; "
+                      "it needs 1 more; what cannot be missing is sda: md0 (raid0"),
+            HasSubstr("cannot do without it")));
   manifest_.degraded = true;
   EXPECT_THAT(choice(), HasSubstr("cannot do without it"));
 }
@@ -275,14 +276,15 @@ TEST_F(TargetsTest, AMirrorOnFewerDisksNeedsTheServersWord) {
   golden("sdb");
   array("md0", "raid1", {"sda", "sdb"});
   disks_ = {disk("vda")};
-  EXPECT_THAT(choice(), HasSubstr("md0 stands on the golden sda, sdb, and this machine has 1 of 2 disks for them; it "
-                                  "needs 1 more, or --degraded at the server"));
+  EXPECT_THAT(choice(),
+              HasSubstr("sda, sdb are cloned, with legs of md0, and this machine has 1 of the 2 disks that they "
+                        "need; it needs 1 more, or --degraded at the server"));
   manifest_.degraded = true;
   EXPECT_EQ(choice(), "sda→vda");
   disks_ = {disk("vda"), disk("vdb")};
   EXPECT_EQ(choice(), "sda→vda sdb→vdb");
   disks_ = {};
-  EXPECT_THAT(choice(), HasSubstr("this machine has 0 of 2 disks"));
+  EXPECT_THAT(choice(), HasSubstr("this machine has 0 of the 2 disks"));
 }
 
 TEST_F(TargetsTest, TheFirstLegsAreThereAndOfEachMirrorOne) {
