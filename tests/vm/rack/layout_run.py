@@ -1,6 +1,7 @@
 """What holds for every layout: golden machine and clones at work. What is on their disks is looked at by its two kinds,
 rack.plain_run and rack.layered_run."""
 
+import datetime
 import json
 import re
 import time
@@ -66,7 +67,7 @@ class LayoutRun(unittest.TestCase):
         clones = ", ".join(clone.shown for clone in self.module.CLONES)
         found = {"name": self.name, "what": " ".join(self.module.__doc__.split()), "loader": self.layout.loader,
                  "firmware": self.layout.firmware, "clones": clones, "result": self.result,
-                 "seconds": round(time.monotonic() - self.started)}
+                 "seconds": round(time.monotonic() - self.started), "day": datetime.date.today().isoformat()}
         (RESULTS / f"{self.name}.json").write_text(json.dumps(found) + "\n")
 
     def test(self):
