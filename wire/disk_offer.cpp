@@ -35,6 +35,7 @@ std::vector<DiskOffer> fitted(std::vector<DiskOffer> disks) {
 }
 
 std::string text_of(const DiskOffer& disk) {
+  if (disk.is_missing()) return "no disk in the place of " + disk.golden + "; degraded: " + disk.contents;
   std::string text = disk.name + " (";
   if (!disk.model.empty()) text += disk.model + ", ";
   if (!disk.serial.empty()) text += "serial " + disk.serial + ", ";

@@ -41,7 +41,8 @@ void JobMachine::permit(NodeId id, Node& node) {
   node.may_write = true;
   row(node).touched = true;
   set(node, Phase::between, NodeRow::State::running, "may write");
-  for (const DiskOffer& disk : row(node).disks) output_.event(name(node) + " writes to " + text_of(disk));
+  for (const DiskOffer& disk : row(node).disks)
+    output_.event(name(node) + (disk.is_missing() ? " has " : " writes to ") + text_of(disk));
   const auto writers = static_cast<std::size_t>(std::count_if(
       nodes_.begin(), nodes_.end(), [](const auto& n) { return n.second.may_write && is_member(n.second); }));
   output_.event(nodes_text(writers) + " of this round may write to their disks now");

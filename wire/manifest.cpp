@@ -125,6 +125,7 @@ std::string to_json(const Manifest& m) {
               {"golden_addresses", json_texts(m.golden_addresses)},
               {"identity", {{"keep", json_texts(m.identity.keep)}, {"renew", json_texts(m.identity.renew)}}},
               {"removable_allowed", m.removable_allowed},
+              {"degraded", m.degraded},
               {"tar_compression", json_text(m.tar_compression)},
               {"log_directory", json_text(m.log_directory)},
               {"verify_all", m.verify_all},
@@ -161,6 +162,7 @@ Manifest parse_manifest(std::string_view text) {
   const JsonReader identity = in.object("identity");
   m.identity = {identity.texts("keep"), identity.texts("renew")};
   m.removable_allowed = in.has("removable_allowed") && in.flag("removable_allowed");
+  m.degraded = in.flag("degraded");
   m.tar_compression = in.text("tar_compression");
   m.log_directory = in.text("log_directory");
   m.verify_all = in.flag("verify_all");

@@ -124,6 +124,7 @@ struct Manifest {
   std::vector<std::string> golden_addresses;  ///< IPv4 and IPv6 ones of the golden node: files that hold one are named
   IdentityChoice identity;                    ///< what of the golden node's identity the operator wants otherwise
   bool removable_allowed = false;             ///< clone onto removable disks too
+  bool degraded = false;        ///< onto fewer disks too, where only legs are missing that arrays can do without
   std::string tar_compression;  ///< "zstd": the sessions that follow may be packed with it; empty: they are not
   std::string log_directory = "/var/log/ka";
   bool verify_all = false;            ///< every file is read back from the clone's disk, not only those of /boot

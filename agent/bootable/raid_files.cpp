@@ -96,14 +96,21 @@ class Conf {
     bool golden = false, has_uuid = false;
     for (std::string_view word : fields) {
       has_uuid = has_uuid || !value_of(word, "uuid").empty();
-      // The home host in the name is the golden one's, and by devices an array is found only where they are.
-      const bool drop =
-          !value_of(word, "devices").empty() || value_of(word, "name").find(':') != std::string_view::npos;
+      // The home host in the name is the golden one's, by devices an array is found only where they are, and spares
+      // that are not there would be missed for ever.
+      const bool drop = !value_of(word, "devices").empty() ||
+                        value_of(word, "name").find(':') != std::string_view::npos || lacks_spares(*array, word);
       golden = golden || drop;
       if (!drop) line += (line.empty() ? "" : " ") + std::string(word);
     }
     if (!golden) return "";
     return has_uuid ? line : line + " UUID=" + storage::as<Raid>(*array).uuid;
+  }
+
+  static bool lacks_spares(const Node& array, std::string_view word) {
+    const Raid& raid = storage::as<Raid>(array);
+    const std::size_t there = array.on.size() + raid.empty_slots.size() - raid.slots;
+    return parse_unsigned(value_of(word, "spares")).value_or(0) > there;
   }
 
   // By its UUID; a line without one by its device.

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <set>
 
 #include "agent/bootable/firmware.h"
 #include "agent/bootable/loaders.h"
@@ -14,6 +15,7 @@
 #include "base/efi_variable.h"
 #include "base/error.h"
 #include "base/files.h"
+#include "wire/degraded.h"
 
 namespace ka::agent {
 
@@ -49,12 +51,36 @@ Awaitable<void> look_at_firmware(Work& work) {
   check_secure_boot(work.log, efi_folder(work), work.manifest.boot.uefi->chain);
 }
 
+// From here on the golden machine never had them.
+void leave_out_missing_disks(Work& work) {
+  std::set<storage::Id> missing;
+  for (const storage::Node* golden : storage::all<storage::Disk>(work.manifest.storage)) missing.insert(golden->id);
+  std::vector<storage::Id> here;
+  for (const Target& target : work.targets) {
+    here.push_back(target.golden->id);
+    missing.erase(target.golden->id);
+  }
+  for (const storage::Id& disk : missing) work.missing.push_back({disk, wire::arrays_on(work.manifest.storage, disk)});
+  wire::leave_out(work.manifest, missing);
+  for (MissingDisk& disk : work.missing)
+    for (std::string& array : disk.arrays) {
+      const auto* left = storage::get<storage::Raid>(work.manifest.storage.find(array));
+      if (!left) array += " (not made)";
+      if (left && left->empty_slots.empty()) array += " (only a spare)";
+    }
+  for (std::size_t i = 0; i < here.size(); ++i) work.targets[i].golden = &work.manifest.storage.at(here[i]);
+}
+
 Awaitable<void> choose_disks(Work& work, const std::vector<MachineDisk>& disks) {
   TargetQuestion question{work.manifest, disks, work.context.target_rules, work.context.booted_by_network,
                           work.drivers.doubts};
   work.targets = choose_targets(question);
+  leave_out_missing_disks(work);
   for (const Target& target : work.targets)
     work.log.line(" - The golden " + target.golden->id + " goes to " + target.disk.text());
+  for (const MissingDisk& disk : work.missing)
+    work.log.line(" - No disk here takes the place of the golden " + disk.golden);
+  for (const std::string& line : wire::degraded_text(work.manifest.storage)) work.log.line(" - Degraded: " + line);
   const std::string name = work.host_name();
   co_await work.build.place(work.targets, name);
 }
@@ -147,6 +173,12 @@ Awaitable<std::vector<wire::DevicePassphrase>> ask_to_write(Work& work) {
     offer.contents = co_await contents_of(work.machine, work.context.stage2_root, target.disk.name);
     work.log.line(" - On " + offer.name + " now: " + offer.contents);
     offers.push_back(std::move(offer));
+  }
+  for (const MissingDisk& disk : work.missing) {
+    wire::DiskOffer none;
+    none.golden = disk.golden;
+    for (const std::string& array : disk.arrays) none.contents += (none.contents.empty() ? "" : ", ") + array;
+    offers.push_back(std::move(none));
   }
   for (const std::string& line : work.build.text()) work.log.line("   " + line);
   work.stage("ready to write");

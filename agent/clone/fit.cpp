@@ -60,7 +60,7 @@ bool fit_raid(Work& work) {
   bool parity = false;
   for (const storage::Node* node : storage::all<storage::Raid>(work.manifest.storage)) {
     arrays.push_back(*node);
-    parity = parity || storage::has_parity(storage::as<storage::Raid>(*node));
+    parity = parity || storage::needs_sync(storage::as<storage::Raid>(*node));
   }
   if (parity)
     work.log.line(" - The parity of its arrays is made whole after the first start; until then a disk must not fail");

@@ -22,6 +22,11 @@ namespace ka::agent {
 /// How often a step that takes long says how far it is.
 constexpr auto between_stages = std::chrono::seconds(2);
 
+struct MissingDisk {
+  storage::Id golden;
+  std::vector<std::string> arrays;  ///< for people, that had legs on it: "md0", "md1 (only a spare)"
+};
+
 struct Work {
   explicit Work(CloneContext& its_context)
       : context(its_context),
@@ -46,6 +51,7 @@ struct Work {
   wire::Manifest manifest;
   Build build;
   std::vector<Target> targets;
+  std::vector<MissingDisk> missing;  ///< golden disks without one here; the manifest has them no more
   SettledDrivers drivers;
   std::shared_ptr<Proof> proof;      ///< shared with the thread that reads
   std::vector<std::string> modules;  ///< that the clone's kernel must have before its root is mounted

@@ -33,6 +33,14 @@ std::string layout(const Job& job) {
   return alike ? "dangerous" : "alternate";
 }
 
+// In the order of their slots, then the spares.
+std::vector<std::string> legs(const Job& job) {
+  std::vector<std::string> legs;
+  for (const Below& leg : job.below) legs.push_back(leg.device);
+  for (std::uint32_t slot : storage::as<Raid>(job.node).empty_slots) legs.insert(legs.begin() + slot, "missing");
+  return legs;
+}
+
 // Every number is said: what mdadm would choose depends on its version and on the sizes of the legs.
 std::vector<std::string> create(const Job& job) {
   const auto& raid = storage::as<Raid>(job.node);
@@ -45,7 +53,8 @@ std::vector<std::string> create(const Job& job) {
                                    "--uuid=" + raid.uuid,
                                    "--homehost=" + job.host_name,
                                    "--raid-devices=" + std::to_string(raid.slots)};
-  if (job.below.size() > raid.slots) argv.push_back("--spare-devices=" + std::to_string(job.below.size() - raid.slots));
+  const std::size_t devices = job.below.size() + raid.empty_slots.size();
+  if (devices > raid.slots) argv.push_back("--spare-devices=" + std::to_string(devices - raid.slots));
   if (!raid.name.empty()) argv.push_back("--name=" + raid.name);
   if (raid.chunk != 0) argv.push_back("--chunk=" + kib(raid.chunk));
   if (std::string word = layout(job); !word.empty()) argv.push_back("--layout=" + word);
@@ -57,9 +66,14 @@ std::vector<std::string> create(const Job& job) {
     argv.push_back(raid.bitmap ? "--bitmap=internal" : "--bitmap=none");
   }
   // Parity is right for what is written from now on; with all legs at once, and not with the last of them as the one
-  // that has yet to be rebuilt.
-  argv.emplace_back(has_parity(raid) ? "--force" : "--assume-clean");
-  for (const Below& leg : job.below) argv.push_back(leg.device);
+  // that has yet to be rebuilt. Where legs are missing, what is there of parity tells of these, and is right; of a
+  // RAID6 that has one parity left mdadm makes a leg the one that has to be rebuilt, since no kernel would start it
+  // else.
+  if (!has_parity(raid))
+    argv.emplace_back("--assume-clean");
+  else if (raid.empty_slots.empty())
+    argv.emplace_back("--force");
+  for (std::string& leg : legs(job)) argv.push_back(std::move(leg));
   return argv;
 }
 
@@ -71,7 +85,7 @@ Command freeze(const Job& job) {
 std::vector<Command> make(const Job& job) {
   std::vector<Command> commands = {Command(create(job))};
   commands.back().environment = {"MDADM_NO_UDEV=1"};
-  if (has_parity(storage::as<Raid>(job.node))) commands.push_back(freeze(job));
+  if (storage::needs_sync(storage::as<Raid>(job.node))) commands.push_back(freeze(job));
   return commands;
 }
 

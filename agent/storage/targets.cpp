@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "wire/degraded.h"
 
 namespace ka::agent {
 
@@ -49,8 +50,10 @@ class Chooser {
     std::vector<const storage::Node*> open;
     for (const storage::Node* golden : golden_disks())
       if (!taken_.count(golden->id)) open.push_back(golden);
+    const std::set<std::string> missing = too_many(open);
     if (!open.empty() && !question_.doubts.empty())
       refuse(open[0]->id, "there may be disks here that cannot be seen; say which one it is" + remedy(open[0]->id));
+    std::erase_if(open, [&missing](const storage::Node* golden) { return missing.count(golden->id) > 0; });
     if (open.size() == 1) take(open[0]->id, the_only_one(open[0]->id));
     if (open.size() > 1 && make_one_thing(open))
       take_by_size(open);
@@ -59,6 +62,7 @@ class Chooser {
 
     std::vector<Target> targets;
     for (const storage::Node* golden : golden_disks()) {
+      if (missing.count(golden->id)) continue;
       Target target;
       target.golden = golden;
       target.disk = *taken_.at(golden->id);
@@ -154,6 +158,37 @@ class Chooser {
       return std::all_of(open.begin(), open.end(), is_below);
     };
     return std::any_of(storage.nodes.begin(), storage.nodes.end(), has_all);
+  }
+
+  // Of those without a rule, legs of arrays that no disk is left for: they are missing, or that is a refusal.
+  std::set<std::string> too_many(const std::vector<const storage::Node*>& open) const {
+    std::set<std::string> arrays;
+    std::vector<std::string> ids;
+    for (const storage::Node* golden : open) {
+      ids.push_back(golden->id);
+      for (const std::string& array : wire::arrays_on(question_.manifest.storage, golden->id)) arrays.insert(array);
+    }
+    if (open.size() <= free_.size() || arrays.empty()) return {};
+    const std::size_t too_few = open.size() - free_.size();
+    wire::MissingDisks missing = wire::choose_missing(question_.manifest, ids, too_few);
+    const bool can = missing.disks.size() == too_few;
+    if (can && question_.manifest.degraded) return std::move(missing.disks);
+    std::string remedy = "it needs " + std::to_string(too_few) + " more";
+    if (can)
+      remedy += ", or --degraded at the server, by which arrays are made without the legs that are not there";
+    else
+      for (const std::string& why : missing.why_not)
+        remedy += (&why == &missing.why_not.front() ? "; what cannot be missing is " : "; ") + why;
+    refuse(open[0]->id, listed(ids) + (ids.size() == 1 ? " is" : " are") + " cloned, with legs of " + listed(arrays) +
+                            ", and this machine has " + std::to_string(free_.size()) + " of the " +
+                            std::to_string(ids.size()) + " disks that they need; " + remedy);
+  }
+
+  template <typename List>
+  static std::string listed(const List& words) {
+    std::string text;
+    for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
+    return text;
   }
 
   // The largest to the largest.

@@ -10,6 +10,7 @@
 #include "server/command/run_job.h"
 #include "server/command/serve.h"
 #include "server/golden/programs.h"
+#include "server/job/degraded_text.h"
 #include "server/job/identity_text.h"
 #include "server/job/status_table.h"
 #include "server/plan/plan_input.h"
@@ -108,7 +109,8 @@ int run_clone(const CloneOptions& options) {
   report.session = options.session;
   report.wanted = options.nodes;
   run_reported(io, clone(io, options, output, report), report, file);
-  output.write_for_sure(result_table(report.result.nodes, options.nodes) + identity_text(report.result.nodes));
+  output.write_for_sure(result_table(report.result.nodes, options.nodes) + degraded_text(report.result.nodes) +
+                        identity_text(report.result.nodes));
   for (const std::string& warning : report.result.warnings) output.write_for_sure("! " + escape_bytes(warning) + "\n");
   return exit_status(report);
 }

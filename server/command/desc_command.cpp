@@ -15,6 +15,7 @@
 #include "server/golden/programs.h"
 #include "server/options/option_table.h"
 #include "wire/desc.h"
+#include "wire/group_desc.h"
 
 namespace ka::server {
 
@@ -28,7 +29,7 @@ std::string root_drive() {
     const BlockDevice* device = find_device(devices, mount.major, mount.minor);
     if (device != nullptr && device->partition != 0) return device->disk;
   }
-  throw Error("desc", "/ is not on a partition of a drive; name the drive: ka-server desc sda");
+  throw Error("desc", "/ is not on a partition of a drive; name the drive or the volume group: ka-server desc sda");
 }
 
 struct Medium {
@@ -46,15 +47,31 @@ Medium find_medium(const std::string& name) {
   }
   struct stat status {};
   if (::stat(drive.c_str(), &status) != 0 || !S_ISREG(status.st_mode))
-    throw Error("desc " + drive, "there is no such drive, and no such disk image");
+    throw Error("desc " + drive, "is neither a drive, the image of one, nor a volume group");
   return {drive, {static_cast<std::uint64_t>(status.st_size), 512, ""}};
 }
 
 constexpr std::size_t boot_sector = 512;
 
+Awaitable<void> print_group_desc(asio::io_context& io, std::string name) {
+  const std::vector<BlockDevice> devices = read_block_devices();
+  Layers layers;
+  co_await lvm_reader.read(io, devices, layers);
+  write_all(STDOUT_FILENO, group_desc(layers, name), "standard output");
+}
+
+bool is_drive_or_image(const std::string& name) {
+  struct stat status {};
+  return name.empty() || find_device(read_block_devices(), name) || ::stat(name.c_str(), &status) == 0;
+}
+
 Awaitable<void> print_desc(asio::io_context& io, std::string name) {
-  Medium medium = find_medium(name);
   extend_path();
+  if (!is_drive_or_image(name)) {
+    co_await print_group_desc(io, name);
+    co_return;
+  }
+  Medium medium = find_medium(name);
   require_programs({"sfdisk"});
   Command command({"sfdisk", "--json", medium.path});
   std::string json = co_await output_of(io, command);
@@ -83,11 +100,20 @@ int run_desc(const std::string& drive) {
 
 }  // namespace
 
+std::string group_desc(const Layers& layers, const std::string& name) {
+  if (auto why = layers.strange.find(name); why != layers.strange.end()) throw Error("desc " + name, why->second);
+  if (!storage::get<storage::Group>(layers.find(name)))
+    throw Error("desc " + name, "there is no such drive or volume group, and no such disk image");
+  return "# " + name + " as it is; sizes are MiB\n" + wire::format_group_desc({layers.nodes}, name);
+}
+
 void add_desc_command(CLI::App& app, std::function<int()>& chosen) {
   auto drive = std::make_shared<std::string>();
-  CLI::App* desc = app.add_subcommand("desc", "Write a desc file of a drive as it is (fdisk_to_desc)");
+  CLI::App* desc =
+      app.add_subcommand("desc", "Write a desc file of a drive (fdisk_to_desc) or a volume group as it is");
   add_help_and_version(*desc);
-  desc->add_option("DRIVE", *drive, "sda, or the image of a disk; without it, the drive that / is on")->type_name("");
+  const std::string help = "sda, the image of a disk, or a volume group; without it, the drive that / is on";
+  desc->add_option("DRIVE", *drive, help)->type_name("");
   desc->callback([drive, &chosen] { chosen = [drive] { return run_desc(*drive); }; });
 }
 

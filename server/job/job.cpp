@@ -462,6 +462,7 @@ JobResult JobRunner::result() const {
   for (const wire::NodeRow& row : machine_->rows()) {
     result.nodes.push_back(status_of(row));
     result.nodes.back().identity = row.identity;
+    result.nodes.back().disks = row.disks;
   }
   result.warnings = warnings_;
   result.done = machine_->done();

@@ -43,6 +43,7 @@ struct NodeStatus {
   unsigned round = 0;
   unsigned order = 0;                        ///< place in the chain, 1 is next to the server; 0: not in it
   std::vector<wire::IdentityNote> identity;  ///< what it said of its clone; only in JobResult
+  std::vector<wire::DiskOffer> disks;        ///< that it last asked to write to; only in JobResult
 };
 
 struct JobPlan {

@@ -37,6 +37,15 @@ json identity_json(const std::vector<wire::IdentityNote>& notes) {
   return out;
 }
 
+// Golden disks that a node has none for.
+json missing_json(const std::vector<wire::DiskOffer>& disks) {
+  json out = json::array();
+  for (const wire::DiskOffer& disk : disks)
+    if (disk.is_missing())
+      out.push_back({{"golden", escape_bytes(disk.golden)}, {"degraded", escape_bytes(disk.contents)}});
+  return out;
+}
+
 json node_json(const NodeStatus& node) {
   return {{"address", escape_bytes(node.address)},
           {"host_name", escape_bytes(node.host_name)},
@@ -45,6 +54,7 @@ json node_json(const NodeStatus& node) {
           {"stage", escape_bytes(node.stage)},
           {"reason", escape_bytes(node.reason)},
           {"round", node.round},
+          {"missing_disks", missing_json(node.disks)},
           {"identity", identity_json(node.identity)}};
 }
 

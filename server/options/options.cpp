@@ -85,6 +85,8 @@ void add_clone_options(CLI::App& app, CloneOptions& o) {
   table.list("--renew", o.renew, "ITEM",
              "Make this new on the clones, which is only reported otherwise (salt-minion, ...)", wire::why_not_renew);
   table.flag("--allow-removable", o.allow_removable, "Removable drives too, here and on the nodes");
+  table.flag("--degraded", o.degraded,
+             "Nodes with fewer disks too: arrays that can do without a leg are made without it there");
   table.flag("--shrink", o.shrink, "On smaller disks, partitions with files shrink to what is used and a tenth");
   table.list(
       "--luks-key", o.luks_keys, "[DEVICE=]FILE|ask|generate",

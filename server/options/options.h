@@ -52,6 +52,7 @@ struct CloneOptions : JobOptions {
   std::string boot_order = "disk-first";     ///< of a node's UEFI firmware: disk-first, pxe-first, leave
   std::vector<std::string> targets;          ///< "sda=path:pci-0000:00:1f.2-ata-1"
   bool allow_removable = false;
+  bool degraded = false;                 ///< nodes with fewer disks too: arrays get no legs there
   std::vector<std::string> keep, renew;  ///< items of wire/identity.h
   bool shrink = false;                   ///< what holds files gives way on smaller disks
   std::vector<std::string> luks_keys;    ///< FILE, DEVICE=FILE, ask, generate (server/options/luks_key.h)

@@ -107,6 +107,7 @@ Plan make_plan(const Golden& golden, const PlanInput& input) {
   for (const Swap& swap : plan.swap_files) manifest.hooks.push_back(swap_file_hook(swap, manifest.hooks.size() + 1));
   manifest.hooks.insert(manifest.hooks.end(), input.hooks.begin(), input.hooks.end());
   manifest.removable_allowed = input.options.allow_removable;
+  manifest.degraded = input.options.degraded;
   manifest.log_directory = input.options.log_directory;
   wire::check(manifest);
   return std::move(plan);

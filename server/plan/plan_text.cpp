@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "server/plan/plan.h"
+#include "wire/degraded.h"
 #include "wire/storage/place.h"
 #include "wire/storage/rule.h"
 #include "wire/storage/tree_text.h"
@@ -98,6 +99,27 @@ std::string tree(const storage::Storage& storage) {
   return text;
 }
 
+std::string listed(const std::vector<storage::Id>& words) {
+  std::string text;
+  for (const storage::Id& word : words) text += (text.empty() ? "" : ", ") + word;
+  return text;
+}
+
+// --degraded: of each drive, what it would be without it.
+std::string degraded_text(const wire::Manifest& manifest) {
+  if (!manifest.degraded) return "";
+  std::string text = "+ Nodes with fewer drives :\n";
+  for (const Node* disk : storage::all<storage::Disk>(manifest.storage)) {
+    const std::string why = wire::why_not_missing(manifest, {disk->id});
+    text += "     " + disk->id + " " +
+            (why.empty() ? "may be missing: degraded then " + listed(wire::arrays_on(manifest.storage, disk->id)) +
+                               ", each completed on the node by mdadm /dev/... --add DEVICE"
+                         : "must be there: " + escape_bytes(why)) +
+            "\n";
+  }
+  return text;
+}
+
 std::string boot_loader_text(const wire::BootLoader& loader) {
   std::string text = wire::loader_names[static_cast<std::size_t>(loader.kind)];
   for (const std::string& module : loader.modules) text += " --with=" + module;
@@ -116,6 +138,7 @@ std::string plan_text(const Plan& plan, const PlanInput& input) {
   text += contents_text(manifest);
   text += drives_text(plan, input);
   text += tree(manifest.storage);
+  text += degraded_text(manifest);
   for (const wire::Stream& stream : manifest.streams) {
     const Node& content = manifest.storage.at(stream.of);
     text += "+ Block by block : /dev/" + content.on.front() + " " + storage::rule(content).text(content);

@@ -1,6 +1,7 @@
 #include "wire/storage/raid.h"
 
 #include <algorithm>
+#include <map>
 
 #include "base/text.h"
 #include "wire/storage/kinds.h"
@@ -59,6 +60,18 @@ std::uint64_t raid10_bytes(const Raid& raid, std::uint64_t leg) {
   return raid.chunk * (near ? chunks * raid.slots / copies : chunks / copies * raid.slots);
 }
 
+// Near copies lie on neighbours, so that these are mirrors of each other, if it comes out even. Of other layouts it is
+// not said here which legs have what.
+bool mirrors_are_there(const Raid& raid) {
+  const std::uint64_t copies = copies_of(raid);
+  const bool mirrors = (raid.layout.empty() || raid.layout[0] == 'n') && copies > 0 && raid.slots % copies == 0;
+  if (!mirrors) return raid.empty_slots.empty();
+  std::map<std::uint64_t, std::uint64_t> missing;
+  for (std::uint32_t slot : raid.empty_slots)
+    if (++missing[slot / copies] == copies) return false;
+  return true;
+}
+
 Ground joined(const Node& node, std::span<const Ground> below) {
   const Raid& raid = as<Raid>(node);
   const Level& level = *level_of(raid);
@@ -99,16 +112,19 @@ void check(const Where& where) {
   where.size("bytes", raid.bytes);
   if (level->strips && (raid.chunk < 4096 || raid.chunk % 4096 != 0)) where.fail("chunk", "is out of range");
   if (raid.slots < level->least_slots) where.fail("slots", "are too few for " + raid.level);
-  if (where.node.on.size() < raid.slots) where.fail("on", "has fewer devices than the array has slots");
+  if (where.node.on.size() + raid.empty_slots.size() < raid.slots)
+    where.fail("on", "has fewer devices than the array has slots");
   if (raid.level == "raid10" && (copies_of(raid) == 0 || copies_of(raid) > raid.slots))
     where.fail("layout", "\"" + raid.layout + "\" has more copies than there are legs");
 }
 
 std::string text(const Node& node) {
   const Raid& raid = as<Raid>(node);
-  const std::size_t spares = node.on.size() - std::min<std::size_t>(node.on.size(), raid.slots);
+  const std::size_t missing = raid.empty_slots.size();
+  const std::size_t spares = node.on.size() - std::min<std::size_t>(node.on.size(), raid.slots - missing);
   return raid.level + ", metadata " + raid.metadata + ", " + std::to_string(raid.slots) + " devices" +
-         (spares == 0 ? "" : " and " + std::to_string(spares) + (spares == 1 ? " spare" : " spares"));
+         (spares == 0 ? "" : " and " + std::to_string(spares) + (spares == 1 ? " spare" : " spares")) +
+         (missing == 0 ? "" : ", degraded: " + std::to_string(missing) + (missing == 1 ? " is" : " are") + " missing");
 }
 
 Names names(const Storage&, const Node& node) {
@@ -142,6 +158,16 @@ std::uint64_t data_offset(const Raid& raid) {
 }
 
 bool has_parity(const Raid& raid) { return level_of(raid)->parity > 0; }
+
+bool bears_empty_slots(const Raid& raid) {
+  const Level* level = level_of(raid);
+  const std::size_t missing = raid.empty_slots.size();
+  if (!level || missing >= raid.slots) return false;
+  if (raid.level == "raid10") return mirrors_are_there(raid);
+  return level->copies || missing <= level->parity;
+}
+
+bool needs_sync(const Raid& raid) { return level_of(raid)->parity > raid.empty_slots.size(); }
 
 std::vector<std::uint64_t> leg_rooms(const Raid& raid, std::span<const Ground> below) {
   std::vector<std::uint64_t> rooms;

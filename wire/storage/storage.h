@@ -95,6 +95,8 @@ struct Raid {
   std::uint32_t slots = 0;   ///< legs that hold data
   bool bitmap = false;       ///< a write-intent bitmap, on the legs
   std::uint64_t bytes = 0;   ///< of the golden one
+  /// Without a leg, on a node that has fewer disks (wire/degraded.h); `on` has the legs of the others. Never sent.
+  std::vector<std::uint32_t> empty_slots = {};
 
   bool operator==(const Raid&) const = default;
   template <typename Self, typename F>

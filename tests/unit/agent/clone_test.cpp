@@ -58,7 +58,7 @@ class FakeMachine final : public Machine {
         stage2_.content(command.argv[6]).find(sfdisk_refuses) != std::string::npos)
       throw Error("run sfdisk", "it cannot say this");
     if (program == "sfdisk") partition(command.argv[4], command.argv[5]);
-    if (program == "grub-install") devices["/dev/vda"].replace(0, 4, "GRUB");
+    if (program == "grub-install") devices.at(command.argv.back()).replace(0, 4, "GRUB");
     if (program == "lilo") devices["/dev/vda"].replace(0, 4, "LILO");
     if (program == "ssh-keygen") {
       target_.file(command.argv.back(), "new");
@@ -82,7 +82,7 @@ class FakeMachine final : public Machine {
       if (found == looks.end()) throw Error(command.text(), "it did not end within 60 s");
       co_return found->second;
     }
-    if (command.argv[0] == "sfdisk") co_return table_made;
+    if (command.argv[0] == "sfdisk") co_return tables_made[command.argv.back()];
     if (command.argv[0] == "blockdev") co_return "1099511627776\n";
     co_return looks_at_a_disk ? on_the_disk : "";
   }
@@ -233,7 +233,9 @@ class FakeMachine final : public Machine {
     EXPECT_TRUE(open_disks.at(device)) << device << " is anybody's while its table changes";
   }
 
-  std::string boot_code() const { return devices.at("/dev/vda").substr(0, boot_code_size); }
+  std::string boot_code(const std::string& disk = "/dev/vda") const {
+    return devices.at(disk).substr(0, boot_code_size);
+  }
 
   std::vector<std::string> calls;
   std::vector<std::pair<std::string, std::string>> inputs;  // what programs got by standard input
@@ -251,13 +253,14 @@ class FakeMachine final : public Machine {
   std::map<std::string, bool> open_disks;    // and whether nobody else may have them
   std::string on_the_disk = R"({"blockdevices": [{"name":"vda", "fstype":null, "label":null, "children": [
       {"name":"vda1", "fstype":"ntfs", "label":"Accounts 2024"}, {"name":"vda2", "fstype":null, "label":null}]}]})";
-  std::map<std::string, std::string> looks;  // by disk, what a look for strangers prints; none: it hangs
-  std::string sfdisk_refuses;                // a table with this in it
-  std::string lost_by_sfdisk;                // a part of the table that it makes otherwise
-  std::string table_made;                    // as sfdisk --json shows it
-  bool may_write = false;                    // the server said yes
-  std::vector<std::string> written_early;    // calls before it that change more than RAM
-  int fail_at = -1;                          // index in calls
+  std::map<std::string, std::string> looks;        // by disk, what a look for strangers prints; none: it hangs
+  std::string sfdisk_refuses;                      // a table with this in it
+  std::string lost_by_sfdisk;                      // a part of the table that it makes otherwise
+  std::map<std::string, std::string> tables_made;  // by disk, as sfdisk --json shows it
+  std::map<std::string, std::string> blocks;       // by disk, where /sys has it
+  bool may_write = false;                          // the server said yes
+  std::vector<std::string> written_early;          // calls before it that change more than RAM
+  int fail_at = -1;                                // index in calls
 
  private:
   void call(const std::string& text, bool changes = false) {
@@ -302,14 +305,15 @@ class FakeMachine final : public Machine {
       if (!line.starts_with("partition")) continue;
       const std::string number(line.substr(9, line.find(' ') - 9));
       const std::string start = value(line, "start"), size = value(line, "size");
-      std::string entry = "/devices/pci0000:00/0000:00:04.0/virtio1/block/vda/vda" + number;
+      const std::string entry = blocks.at(device) + device.substr(device.rfind('/')) + number;
       sys_.file(entry + "/start", start + "\n");
       sys_.file(entry + "/size", size + "\n");
-      partitions += (partitions.empty() ? "" : ",") + std::string(R"({"node":"/dev/vda)") + number + R"(","start":)" +
+      partitions += (partitions.empty() ? "" : ",") + std::string(R"({"node":")") + device + number + R"(","start":)" +
                     start + R"(,"size":)" + size + R"(,"type":")" + value(line, "type") + R"(","uuid":")" +
                     value(line, "uuid") + R"(","name":")" + value(line, "name") + R"(","attrs":")" +
                     value(line, "attrs") + R"("})";
     }
+    std::string& table_made = tables_made[device];
     table_made = R"({"partitiontable":{"label":")" + header("label") + R"(","id":")" + header("label-id") +
                  R"(","partitions":[)" + partitions + "]}}";
     if (!lost_by_sfdisk.empty()) table_made.replace(table_made.find(lost_by_sfdisk), lost_by_sfdisk.size(), "x");
@@ -597,15 +601,37 @@ wire::Manifest with_group() {
   return m;
 }
 
+// / on a mirror of two disks, each of which starts it.
+wire::Manifest with_array() {
+  wire::Manifest m = sample();
+  m.storage.nodes.clear();
+  for (const char* disk : {"sda", "sdb"})
+    storage::add_disk(m.storage, disk, {8ull << 30, 512, ""}, {{}, disk == "sda"s ? "0x59be1427" : "0x59be1428", 0},
+                      wire::partitions_of(wire::parse_desc("raid fill\n", "desc"), storage::Label::dos));
+  storage::Raid mirror;
+  mirror.level = "raid1", mirror.metadata = "1.2", mirror.name = "root", mirror.slots = 2, mirror.bytes = 7ull << 30;
+  mirror.uuid = "3aaa0122:29827cfa:5331ad66:ca767371";
+  mirror.offset = 1 << 20;
+  m.storage.nodes.push_back({"md0", {"sda1", "sdb1"}, {}, mirror});
+  storage::Ext ext;
+  ext.version = "ext4";
+  ext.uuid = "11111111-1111-1111-1111-111111111111";
+  storage::add_content(m.storage, "md0", ext);
+  m.mounts = {{"md0:fs", "/", ""}};
+  m.boot.bios = boot::BiosWay{boot::BiosWay::Loader::grub, {"sda", "sdb"}, "/boot/grub"};
+  return m;
+}
+
 // One clone in scratch directories; a new one for each attempt.
 class Attempt {
  public:
   explicit Attempt(const wire::Manifest& manifest) : link(wire::to_json(manifest)) {
     disk("vda", "0000:00:04.0");
+    if (storage::all<storage::Disk>(manifest.storage).size() > 1 && !manifest.degraded) disk("vdb", "0000:00:05.0");
     for (const char* program :
          {"sh",    "sfdisk", "truncate",   "tar",        "mke2fs", "tune2fs",  "e2fsck",   "mkswap",   "grub-install",
           "mkdir", "mount",  "umount",     "mkfs.btrfs", "btrfs",  "mkfs.xfs", "mkfs.fat", "fsck.fat", "dd",
-          "blkid", "wipefs", "cryptsetup", "rm",         "lvm",    "sed",      "dmsetup"})
+          "blkid", "wipefs", "cryptsetup", "rm",         "lvm",    "sed",      "dmsetup",  "mdadm",    "cat"})
       stage2.file(std::string("/usr/sbin/") + program, "", 0755);
     stage2.directory("/tmp");
     proc.file("/self/mountinfo", "");
@@ -626,6 +652,7 @@ class Attempt {
     context.load_module = [this](std::string name) { return load_module(std::move(name)); };
     context.settle_drivers = [this] { return settle_drivers(); };
     if (manifest.storage.find("vg0/root")) machine.root = "mapper/vg0-root";
+    if (manifest.storage.find("md0")) machine.root = "md0";
   }
 
   // Its firmware has an entry of its own.
@@ -660,6 +687,7 @@ class Attempt {
     facts.size = *parse_unsigned(sectors) * 512;
     facts.sector_size = 512;
     machine.facts["/dev/" + name] = facts;
+    machine.blocks["/dev/" + name] = block;
     sys.file(block + "/dev", facts.number() + "\n");
     sys.link("/block/" + name, ".." + block);
     sys.directory("/module/virtio_blk");
@@ -696,14 +724,15 @@ class Attempt {
     return "";
   }
 
-  // Once everything is unmounted.
-  bool group_is_stopped() const {
+  // Groups and arrays, once everything is unmounted.
+  bool layers_are_stopped() const {
     int made = -1, unmounted = -1, stopped = -1;
     for (int i = 0; i < static_cast<int>(machine.calls.size()); ++i) {
       const std::string& call = machine.calls[static_cast<std::size_t>(i)];
-      if (call.starts_with("run lvm pvcreate")) made = i;
+      if (call.starts_with("run lvm pvcreate") || call.starts_with("run mdadm --create")) made = i;
       if (call.starts_with("unmount ")) unmounted = i;
-      if (call.find("vgchange --devices \"$1\" --activate n") != std::string::npos) stopped = i;
+      for (const char* stop : {"vgchange --devices \"$1\" --activate n", "exec mdadm --stop"})
+        if (call.find(stop) != std::string::npos) stopped = i;
     }
     return made < 0 || (stopped > made && stopped > unmounted);
   }
@@ -712,9 +741,13 @@ class Attempt {
     auto says = [](const std::string& line) { return line.find("This clone will boot") != std::string::npos; };
     return std::any_of(log.lines.begin(), log.lines.end(), says);
   }
-  bool changed_a_disk() const { return machine.devices.at("/dev/vda").substr(0, 4) != "xxxx" || partitioned(); }
-  bool partitioned() const {
-    auto sfdisk = [](const std::string& call) { return call.find("sfdisk --lock") != std::string::npos; };
+  bool changed_a_disk(const std::string& disk = "/dev/vda") const {
+    return machine.devices.at(disk).substr(0, 4) != "xxxx" || partitioned(disk);
+  }
+  bool partitioned(const std::string& disk) const {
+    auto sfdisk = [&disk](const std::string& call) {
+      return call.find("sfdisk --lock") != std::string::npos && call.find(" " + disk + " ") != std::string::npos;
+    };
     return std::any_of(machine.calls.begin(), machine.calls.end(), sfdisk);
   }
 
@@ -1014,11 +1047,11 @@ void fail_at_each_call(const wire::Manifest& manifest) {
     ASSERT_THAT(attempt.machine.open_disks, IsEmpty()) << failed;
     ASSERT_THAT(attempt.machine.mounted, IsEmpty()) << failed;
     ASSERT_TRUE(!attempt.esp_starts() || attempt.all_is_proven()) << failed;
-    ASSERT_TRUE(attempt.group_is_stopped()) << failed;
-    if (attempt.changed_a_disk())
-      ASSERT_EQ(attempt.machine.boot_code(), unfinished_boot_code()) << failed;
-    else
-      ASSERT_EQ(attempt.machine.boot_code(), std::string(440, 'x')) << failed;
+    ASSERT_TRUE(attempt.layers_are_stopped()) << failed;
+    for (const auto& [disk, content] : attempt.machine.devices)
+      ASSERT_EQ(attempt.machine.boot_code(disk),
+                attempt.changed_a_disk(disk) ? unfinished_boot_code() : std::string(440, 'x'))
+          << disk << ": " << failed;
   }
 }
 
@@ -1088,6 +1121,40 @@ TEST(CloneTest, AHeaderThatIsNotTheGoldenOnesEndsTheClone) {
 }
 
 TEST(CloneTest, NorWithAVolumeGroup) { fail_at_each_call(with_group()); }
+
+TEST(CloneTest, NorWithAnArray) { fail_at_each_call(with_array()); }
+
+TEST(CloneTest, EachLegOfAMirrorStartsTheClone) {
+  Attempt attempt(with_array());
+  ASSERT_EQ(attempt.run(), "");
+  EXPECT_EQ(attempt.machine.boot_code("/dev/vda").substr(0, 4), "GRUB");
+  EXPECT_EQ(attempt.machine.boot_code("/dev/vdb").substr(0, 4), "GRUB");
+  EXPECT_THAT(attempt.machine.calls,
+              Contains(AllOf(StartsWith("run mdadm --create"), HasSubstr(" /dev/vda1 /dev/vdb1"))));
+}
+
+TEST(CloneTest, AMirrorOnOneDiskIsDegradedAndSaysHowItIsCompleted) {
+  wire::Manifest manifest = with_array();
+  manifest.degraded = true;
+  Attempt attempt(manifest);
+  ASSERT_EQ(attempt.run(), "");
+  EXPECT_THAT(attempt.machine.calls,
+              Contains(AllOf(StartsWith("run mdadm --create /dev/md0"), HasSubstr("--raid-devices=2 "),
+                             HasSubstr(" --assume-clean /dev/vda1 missing"))));
+  EXPECT_EQ(attempt.machine.boot_code().substr(0, 4), "GRUB");
+  EXPECT_THAT(attempt.log.lines,
+              Contains(" - Degraded: md0 is made with 1 of its 2 legs; mdadm /dev/md0 --add DEVICE completes it"));
+  EXPECT_THAT(attempt.log.lines, Contains(HasSubstr("2 devices, degraded: 1 is missing")));
+  ASSERT_EQ(attempt.link.offered.size(), 2u);
+  EXPECT_EQ(wire::text_of(attempt.link.offered[1]), "no disk in the place of sdb; degraded: md0");
+  EXPECT_THAT(attempt.target.content("/etc/fstab"), HasSubstr("/dev/md0 / ext4"));
+}
+
+TEST(CloneTest, NorWithAnArrayOnFewerDisks) {
+  wire::Manifest manifest = with_array();
+  manifest.degraded = true;
+  fail_at_each_call(manifest);
+}
 
 TEST(CloneTest, WhatTheKernelNeedsForAVolumeGroupIsLoadedBeforeAnythingIsWritten) {
   Attempt attempt(with_group());

@@ -94,6 +94,44 @@ TEST(RaidMaker, ParityIsNotMadeWhileTheFilesComeIn) {
   EXPECT_THAT(made[1], HasSubstr("echo frozen"));
 }
 
+// The array, without the legs in these slots.
+Node without(Node node, std::vector<std::uint32_t> slots) {
+  node.on.resize(node.on.size() - slots.size());
+  raid_of(node).empty_slots = std::move(slots);
+  return node;
+}
+
+TEST(RaidMaker, LegsThatAreNotThereAreMissingInTheirSlots) {
+  const Node mirror = without(array("raid1", "1.2", 2), {0});
+  EXPECT_THAT(commands(mirror, maker(mirror).make)[0],
+              AllOf(HasSubstr(" --raid-devices=2 "), HasSubstr(" --assume-clean missing /dev/vda")));
+  const Node mirrors = without(array("raid10", "1.2", 4), {1, 2});
+  EXPECT_THAT(commands(mirrors, maker(mirrors).make)[0], HasSubstr(" /dev/vda missing missing /dev/vdb"));
+  Node spare = without(array("raid1", "1.2", 3), {2});
+  spare.on.emplace_back("spare");
+  EXPECT_THAT(commands(spare, maker(spare).make)[0],
+              AllOf(HasSubstr(" --spare-devices=1 "), HasSubstr(" /dev/vda /dev/vdb missing /dev/vdc")));
+}
+
+// Whatever the legs that are there hold, it tells what the missing ones do; of two parities one more can be made.
+TEST(RaidMaker, ParityOfAMissingLegIsRightAsItIs) {
+  for (const Node& node : {without(array("raid5", "1.2", 3), {2}), without(array("raid6", "1.2", 4), {0, 3})}) {
+    const auto made = commands(node, maker(node).make);
+    ASSERT_EQ(made.size(), 1u);
+    EXPECT_THAT(made[0], AllOf(Not(HasSubstr("--force")), Not(HasSubstr("assume-clean"))));
+  }
+  const Node one = without(array("raid6", "1.2", 4), {3});
+  const auto made = commands(one, maker(one).make);
+  ASSERT_EQ(made.size(), 2u);
+  EXPECT_THAT(made[0], AllOf(Not(HasSubstr("--force")), Not(HasSubstr("assume-clean"))));
+  EXPECT_THAT(made[1], HasSubstr("echo frozen"));
+}
+
+TEST(RaidSize, IsThatOfTheWholeAlsoWithoutALeg) {
+  EXPECT_EQ(joined(without(array("raid6", "1.2", 4), {3})), 405405696u);
+  EXPECT_EQ(joined(without(array("raid10", "1.2", 4), {3})), 405405696u);
+}
+
 TEST(RaidMaker, UnlikeStripesSayHowTheyGoOn) {
   Node stripes = array("raid0", "1.2", 3);
   EXPECT_THAT(commands(stripes, maker(stripes).make)[0],
@@ -128,6 +166,14 @@ TEST(MdadmConf, LinesNameNoGoldenHostAndNoGoldenDisk) {
                 others + "\n");
   EXPECT_EQ(rewritten.changes.size(), 2u);
   EXPECT_THAT(rewritten.changes[1], HasSubstr("line 5: "));
+}
+
+TEST(MdadmConf, SparesThatAreNotThereAreNotWaitedFor) {
+  Node mirror = array("raid1", "1.2", 2);
+  const std::string line = std::string("ARRAY /dev/md/root spares=1 UUID=") + uuid + "\n";
+  EXPECT_EQ(rewrite_mdadm_conf(line, {mirror}, true).text, std::string("ARRAY /dev/md/root UUID=") + uuid + "\n");
+  mirror.on.emplace_back("spare");
+  EXPECT_EQ(rewrite_mdadm_conf(line, {mirror}, true).text, line);
 }
 
 TEST(MdadmConf, AnArrayThatWasFoundByItsDisksIsFoundByItsUuid) {

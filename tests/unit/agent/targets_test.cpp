@@ -28,6 +28,16 @@ class TargetsTest : public testing::Test {
     manifest_.storage.nodes.push_back({name, {}, {}, storage::Disk{size, 512, ""}});
   }
 
+  void array(const std::string& name, const std::string& level, std::vector<std::string> legs) {
+    storage::Raid raid;
+    raid.level = level;
+    raid.slots = static_cast<std::uint32_t>(legs.size());
+    raid.uuid = "3aaa0122:29827cfa:5331ad66:ca767371";
+    raid.metadata = "1.2";
+    raid.chunk = 512 << 10;
+    manifest_.storage.nodes.push_back({name, std::move(legs), {}, raid});
+  }
+
   // "sda→vda sdb→vdb", or why it was refused.
   std::string choice() {
     TargetQuestion question{manifest_, disks_, rules_, booted_by_network_, doubts_};
@@ -243,7 +253,7 @@ TEST_F(TargetsTest, SeveralDisksNeedTheSameNamesAndSizes) {
 TEST_F(TargetsTest, TheLegsOfAnArrayGoToAsManyDisksByTheirSize) {
   golden("sda", 80 * gib);
   golden("sdb", 100 * gib);
-  manifest_.storage.nodes.push_back({"md0", {"sda", "sdb"}, {}, storage::Raid()});
+  array("md0", "raid0", {"sda", "sdb"});
   disks_ = {disk("vda", 300 * gib), disk("vdb", 200 * gib)};
   EXPECT_EQ(choice(), "sda→vdb sdb→vda");
   std::get<storage::Disk>(manifest_.storage.nodes[1].what).bytes = 80 * gib;
@@ -252,7 +262,68 @@ TEST_F(TargetsTest, TheLegsOfAnArrayGoToAsManyDisksByTheirSize) {
   disks_.push_back(disk("vdc"));
   EXPECT_THAT(choice(), HasSubstr("2 disks are cloned that belong together, and this machine has 3 that may be used"));
   disks_ = {disk("vda")};
-  EXPECT_THAT(choice(), HasSubstr("this machine has 1 that may be used; it needs more"));
+  EXPECT_THAT(
+      choice(),
+      AllOf(HasSubstr("sda, sdb are cloned, with legs of md0, and this machine has 1 of the 2 disks that they need; "
+                      "it needs 1 more; what cannot be missing is sda: md0 (raid0"),
+            HasSubstr("cannot do without it")));
+  manifest_.degraded = true;
+  EXPECT_THAT(choice(), HasSubstr("cannot do without it"));
+}
+
+TEST_F(TargetsTest, AMirrorOnFewerDisksNeedsTheServersWord) {
+  golden("sda");
+  golden("sdb");
+  array("md0", "raid1", {"sda", "sdb"});
+  disks_ = {disk("vda")};
+  EXPECT_THAT(choice(),
+              HasSubstr("sda, sdb are cloned, with legs of md0, and this machine has 1 of the 2 disks that they "
+                        "need; it needs 1 more, or --degraded at the server"));
+  manifest_.degraded = true;
+  EXPECT_EQ(choice(), "sda→vda");
+  disks_ = {disk("vda"), disk("vdb")};
+  EXPECT_EQ(choice(), "sda→vda sdb→vdb");
+  disks_ = {};
+  EXPECT_THAT(choice(), HasSubstr("this machine has 0 of the 2 disks"));
+}
+
+TEST_F(TargetsTest, TheFirstLegsAreThereAndOfEachMirrorOne) {
+  for (const char* name : {"sda", "sdb", "sdc", "sdd"}) golden(name);
+  array("md0", "raid10", {"sda", "sdb", "sdc", "sdd"});
+  manifest_.degraded = true;
+  disks_ = {disk("vda"), disk("vdb"), disk("vdc")};
+  EXPECT_EQ(choice(), "sda→vda sdb→vdb sdc→vdc");
+  disks_.pop_back();
+  EXPECT_EQ(choice(), "sda→vda sdc→vdb");
+  disks_.pop_back();
+  EXPECT_THAT(choice(), HasSubstr("it needs 3 more"));
+}
+
+TEST_F(TargetsTest, ADiskThatBearsMoreThanALegIsTheOneThatIsThere) {
+  golden("sda", 80 * gib);
+  golden("sdb", 80 * gib);
+  golden("sdc", 80 * gib);
+  array("md0", "raid5", {"sda", "sdb", "sdc:leg"});
+  manifest_.storage.nodes.insert(manifest_.storage.nodes.begin() + 3, {"sdc:leg", {"sdc"}, {}, storage::Partition()});
+  storage::add_content(manifest_.storage, "sdc", storage::Swap());
+  manifest_.degraded = true;
+  disks_ = {disk("sda"), disk("sdb")};
+  EXPECT_EQ(choice(), "sda→sda sdc→sdb");
+  disks_.pop_back();
+  EXPECT_THAT(choice(), AllOf(HasSubstr("it needs 2 more; what cannot be missing is sda: md0 (raid5"),
+                              HasSubstr("; sdc: sdc (swap) is on it")));
+}
+
+TEST_F(TargetsTest, ADiskWithARuleIsNotMissingAndNoneIsWhereSomeMayBeUnseen) {
+  golden("sda");
+  golden("sdb");
+  array("md0", "raid1", {"sda", "sdb"});
+  manifest_.degraded = true;
+  disks_ = {disk("vda")};
+  rules_ = {"sdb=name:vda"};
+  EXPECT_EQ(choice(), "sdb→vda");
+  doubts_ = {"no driver works for pci 0000:00:05.0"};
+  EXPECT_THAT(choice(), HasSubstr("there may be disks here that cannot be seen"));
 }
 
 TEST_F(TargetsTest, ARuleForOneOfTwoLeavesTheOtherBeyondDoubt) {

@@ -7,7 +7,9 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/text.h"
+#include "server/command/desc_command.h"
 #include "server/golden/lvm.h"
+#include "wire/group_desc.h"
 
 namespace ka::server {
 namespace {
@@ -124,6 +126,31 @@ TEST_F(GoldenLvm, AMirrorAndARaid10HaveCopies) {
   EXPECT_EQ(volume("two/m").stripes, 1u);
   EXPECT_EQ(why_strange("two"), "");
   EXPECT_EQ(why_strange("two/m"), "");
+}
+
+TEST_F(GoldenLvm, TheDescOfAGroupIsOneThatItTakes) {
+  read("lvm_report");
+  const std::string desc = group_desc(layers_, "my-vg");
+  EXPECT_TRUE(desc.starts_with("# my-vg as it is; sizes are MiB\n")) << desc;
+  EXPECT_THAT(desc, HasSubstr("\nroot 68\n"));
+  EXPECT_THAT(desc, HasSubstr("\npool "));
+  EXPECT_LT(desc.find("\npool "), desc.find("\nhome ")) << desc;
+  storage::Storage golden{layers_.nodes};
+  wire::apply_group_desc(wire::desc_of_group(desc, "desc"), "desc", "my-vg", golden);
+  EXPECT_EQ(golden.nodes, layers_.nodes);
+}
+
+TEST_F(GoldenLvm, ThereIsNoDescOfWhatIsNoGroupOrCannotBeCloned) {
+  read("lvm_report");
+  EXPECT_THROW(group_desc(layers_, "other"), Error);
+  EXPECT_THROW(group_desc(layers_, "my-vg/root"), Error);
+  layers_.strange["my-vg"] = "is shared by machines";
+  try {
+    group_desc(layers_, "my-vg");
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_STREQ(error.what(), "desc my-vg: is shared by machines");
+  }
 }
 
 TEST_F(GoldenLvm, ThinVolumesStandOnTheirPool) {

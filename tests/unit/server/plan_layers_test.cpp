@@ -105,6 +105,20 @@ TEST_F(LayeredPlan, AllThatIsMadeOfTheDrivesIsInIt) {
   EXPECT_THAT(plan_text(made, input_), HasSubstr("           md1: as on sda2\n"));
 }
 
+TEST_F(LayeredPlan, DegradedSaysWhichDrivesMayBeMissing) {
+  EXPECT_FALSE(plan().manifest.degraded);
+  EXPECT_THAT(plan_text(plan(), input_), Not(HasSubstr("may be missing")));
+  input_.options.degraded = true;
+  const Plan made = plan();
+  EXPECT_TRUE(made.manifest.degraded);
+  EXPECT_THAT(
+      plan_text(made, input_),
+      HasSubstr("+ Nodes with fewer drives :\n     sda may be missing: degraded then md0, md1, each completed on "
+                "the node by mdadm /dev/... --add DEVICE\n     sdb may be missing: "));
+  std::get<storage::Raid>(golden_.layers.nodes[1].what).level = "linear";
+  EXPECT_THAT(plan_text(plan(), input_), HasSubstr("     sdb must be there: md1 (linear"));
+}
+
 TEST_F(LayeredPlan, TheWholeFitsTheGoldenDisksAndLargerOnes) {
   const Plan made = plan();
   const storage::Storage& s = made.manifest.storage;

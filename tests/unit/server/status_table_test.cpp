@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "server/command/check_report.h"
+#include "server/job/degraded_text.h"
 #include "server/job/report.h"
 
 namespace ka::server {
@@ -192,6 +193,35 @@ TEST(ServerReport, ForPrograms) {
   EXPECT_EQ(nlohmann::json::parse(report_json(report))["result"], "done");
   report.error = "ports taken";
   EXPECT_EQ(nlohmann::json::parse(report_json(report))["result"], "failed");
+}
+
+wire::DiskOffer missing_disk(const std::string& golden, const std::string& arrays) {
+  wire::DiskOffer none;
+  none.golden = golden;
+  none.contents = arrays;
+  return none;
+}
+
+TEST(ServerReport, SaysWhichDisksACloneLacks) {
+  Report report;
+  report.result.nodes = {node("10.0.1.35", State::done)};
+  wire::DiskOffer there;
+  there.golden = "sda", there.name = "vda";
+  report.result.nodes[0].disks = {there, missing_disk("sdb", "md0, md1")};
+  auto json = nlohmann::json::parse(report_json(report));
+  EXPECT_EQ(json["nodes"][0]["missing_disks"],
+            (nlohmann::json::array({{{"golden", "sdb"}, {"degraded", "md0, md1"}}})));
+}
+
+TEST(DegradedText, NamesTheCloneItsArraysAndTheRemedy) {
+  NodeStatus clone = node("10.0.1.35", State::done);
+  EXPECT_EQ(degraded_text({clone}), "");
+  clone.disks = {missing_disk("sdb", "md0, md1"), missing_disk("sdc", "md1, md10")};
+  EXPECT_EQ(degraded_text({clone}),
+            "! 10.0.1.35 has no disk in the place of sdb, sdc: degraded are md0, md1, md10. To complete one: mdadm "
+            "/dev/md0 --add DEVICE\n");
+  clone.state = State::failed;
+  EXPECT_EQ(degraded_text({clone}), "");
 }
 
 TEST(ServerReport, HasTheIdentityOfEachClone) {
