@@ -58,6 +58,7 @@ Awaitable<void> BootableEnd::write() {
     co_await work_.staged.finish(work_.build.device(mount.fs), type, data, before, after);
     co_await file_systems_.check_unmounted(mount.fs);
   }
+  work_.build.check_whole();
   co_await work_.build.stop();
   write_boot_code();
 }

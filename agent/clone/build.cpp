@@ -225,6 +225,16 @@ Awaitable<void> Build::check_device(const Node& node) {
   co_await machine_.run(wipe);
 }
 
+void Build::check_whole() const {
+  for (const Node& node : storage_.nodes) {
+    if (!maker(node).lost) continue;
+    const std::string lost = maker(node).lost(job(node), sysfs_);
+    if (!lost.empty())
+      throw Error("write " + device(node.id),
+                  "it goes on without " + lost + ", which failed or was taken away; look after that disk");
+  }
+}
+
 Awaitable<void> Build::stop() {
   if (running_.empty()) co_return;
   std::string first;

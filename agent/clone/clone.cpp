@@ -113,6 +113,7 @@ Awaitable<void> steps(Work& work, FileSystems& file_systems, BootableEnd& end) {
   co_await end_of_files(work, file_systems);
   co_await read_back(work, file_systems);
   check_kernel_log(work);
+  work.build.check_whole();
   co_await end.write();
   show_passphrases(work);
   work.log.line("Installation finished. No error reported.");

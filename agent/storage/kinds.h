@@ -42,6 +42,8 @@ struct Maker {
   std::vector<Command> (*make)(const Job&) = nullptr;
   /// Of what runs after it was made: ends that, and leaves it whole on the disks.
   std::vector<Command> (*stop)(const Job&) = nullptr;
+  /// Of what runs: what it goes on without, of what it was made on ("sdb2"); "" if it is whole.
+  std::string (*lost)(const Job&, const std::string& sysfs) = nullptr;
   /// Kernel modules that a clone needs to find it again, by the node and not as a list: a RAID's level has its own.
   std::vector<std::string> (*needed_modules)(const storage::Node&) = nullptr;
   /// What can only be done to it when all files are there and it is unmounted; may be nothing.

@@ -1,6 +1,9 @@
+#include <unistd.h>
+
 #include <algorithm>
 
 #include "agent/storage/kinds.h"
+#include "base/files.h"
 #include "wire/storage/raid.h"
 
 namespace ka::agent {
@@ -99,6 +102,20 @@ std::vector<Command> stop(const Job& job) {
   return {command};
 }
 
+// Where a leg fails, or its disk is taken away, the kernel goes on with the others, and no write fails. One to which
+// nothing was written since is in its place as before, but its disk is not.
+std::string lost(const Job& job, const std::string& sysfs) {
+  const std::string array = sysfs + "/class/block/" + job.node.id + "/md/";
+  std::string names;
+  for (const std::string& leg : list_directory(array)) {
+    if (!leg.starts_with("dev-")) continue;
+    const bool faulty = read_file_if_any(array + leg + "/state").value_or("").find("faulty") != std::string::npos;
+    if (faulty || ::access((array + leg + "/block").c_str(), F_OK) != 0)
+      names += (names.empty() ? "" : ", ") + leg.substr(4);
+  }
+  return names;
+}
+
 // By the name that each kernel's modules.dep has; what it has built in is none.
 std::vector<std::string> needed_modules(const storage::Node& node) {
   const std::string& level = storage::as<Raid>(node).level;
@@ -112,6 +129,7 @@ const Maker raid_maker = {.programs = {"sh", "cat", "mdadm"},
                           .device = device,
                           .make = make,
                           .stop = stop,
+                          .lost = lost,
                           .needed_modules = needed_modules};
 
 }  // namespace ka::agent

@@ -4,6 +4,7 @@
 
 #include "agent/bootable/raid_files.h"
 #include "agent/storage/kinds.h"
+#include "tests/unit/scratch.h"
 
 namespace ka::agent {
 namespace {
@@ -140,6 +141,23 @@ TEST(RaidMaker, UnlikeStripesSayHowTheyGoOn) {
   EXPECT_THAT(commands(stripes, maker(stripes).make)[0], HasSubstr("--layout=original"));
   Node one = array("raid0", "1.2", 1);
   EXPECT_THAT(commands(one, maker(one).make)[0], HasSubstr("--layout=dangerous"));
+}
+
+TEST(RaidMaker, ALegThatFailedOrWentIsFound) {
+  Scratch sysfs;
+  const std::string md = "/class/block/md7/md/";
+  for (const char* leg : {"vda", "vdb"}) {
+    sysfs.file(md + "dev-" + leg + "/state", "in_sync\n");
+    sysfs.directory(md + "dev-" + leg + "/block");
+  }
+  sysfs.file(md + "array_state", "clean\n");
+  const Node mirror = array("raid1", "1.2", 2);
+  const Job job{mirror, "/dev/md7", {}};
+  EXPECT_EQ(maker(mirror).lost(job, sysfs.root()), "");
+  sysfs.file(md + "dev-vdb/state", "faulty,blocked\n");
+  EXPECT_EQ(maker(mirror).lost(job, sysfs.root()), "vdb");
+  std::filesystem::remove(sysfs.at(md + "dev-vda/block"));
+  EXPECT_EQ(maker(mirror).lost(job, sysfs.root()), "vda, vdb");
 }
 
 TEST(RaidMaker, ItsModuleIsThatOfItsLevel) {

@@ -58,12 +58,22 @@ class TarListenerTest : public CoroutineTest {
     EXPECT_EQ(heard.error, "");
     for (const std::string& name : names) {
       ASSERT_TRUE(heard.files.count(name)) << name;
+      const auto& [size, digest] = right(name);
+      EXPECT_EQ(heard.files.at(name).size, size) << name;
+      EXPECT_EQ(heard.files.at(name).digest, digest) << name;
+    }
+  }
+
+  // Size and digest, found once: under the sanitizers that takes its time.
+  const std::pair<std::size_t, ContentDigest::Value>& right(const std::string& name) {
+    const auto [found, fresh] = right_.try_emplace(name);
+    if (fresh) {
       const std::string content = read_file(tree_.at("/" + name));
       ContentDigest digest;
       digest.add(0, std::as_bytes(std::span(content)));
-      EXPECT_EQ(heard.files.at(name).size, content.size()) << name;
-      EXPECT_EQ(heard.files.at(name).digest, digest.value(content.size())) << name;
+      found->second = {content.size(), digest.value(content.size())};
     }
+    return found->second;
   }
 
   // Data at these places, each of 5000 bytes, and a hole everywhere else.
@@ -75,6 +85,7 @@ class TarListenerTest : public CoroutineTest {
   }
 
   Scratch tree_, out_;
+  std::map<std::string, std::pair<std::size_t, ContentDigest::Value>> right_;
 };
 
 TEST_F(TarListenerTest, NamesAndContentsInAllFormats) {

@@ -89,6 +89,7 @@ def bootstrap(tarball: Path, suite: str, include: list[str]) -> None:
         # Its helpers are Python: Debian's own, not one that is earlier in PATH and may take a second to start.
         run("env", "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
             "mmdebstrap", "--mode=root", "--variant=minbase", "--format=tar", "--skip=essential/unlink",
+            "--dpkgopt=force-unsafe-io",  # what a power cut would break is built anew
             *(f"--dpkgopt=path-exclude=/usr/share/{what}/*" for what in ("man", "locale", "doc", "info")),
             '--setup-hook=mkdir -p "$1/var/cache/apt/archives"',
             f"--setup-hook=sync-in {packages} /var/cache/apt/archives",

@@ -90,7 +90,8 @@ class LayeredRun(LayoutRun):
         return [line.strip() for line in console.command(command)[1].splitlines() if line.strip()]
 
     def _report(self, console: Console, program: str, columns: str) -> list[str]:
-        return sorted(self._lines(console, f"{program} --noheadings --units b --separator ' ' -o {columns}"))
+        # Of each segment, where a clone's volume may be in one piece and the golden one is not.
+        return sorted(set(self._lines(console, f"{program} --noheadings --units b --separator ' ' -o {columns}")))
 
     def _raid(self, console: Console, raid: Raid) -> list[str]:
         """What it is, that it is whole, and that nothing is being synced."""
