@@ -19,7 +19,8 @@ from rack.plain_run import PlainRun  # noqa: E402
 
 def run_of(name: str) -> unittest.TestCase:
     module = layouts.load(name)
-    return (LayeredRun if isinstance(module.LAYOUT, Layered) else PlainRun)(name, module)
+    kind = LayeredRun if isinstance(module.LAYOUT, Layered) else PlainRun
+    return getattr(module, "RUN", kind)(name, module)
 
 
 if __name__ == "__main__":

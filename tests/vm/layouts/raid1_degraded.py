@@ -1,8 +1,7 @@
 """The mirrors of raid1, cloned with --degraded onto a machine with one disk, which starts."""
 
 from rack.layered_run import LayeredRun
-from rack.layouts import Clone
-from rack.layouts import load
+from rack.layouts import Clone, load
 
 LONG = True
 LAYOUT = load("raid1").LAYOUT
@@ -25,5 +24,4 @@ class DegradedRun(LayeredRun):
         self.assertEqual(self._table(self.golden.machine.disks[0]), self._table(node.disks[0]))
 
 
-def prepare(run, console):
-    run.__class__ = DegradedRun
+RUN = DegradedRun

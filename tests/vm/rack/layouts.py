@@ -8,6 +8,7 @@
                 with layers: what is done on the golden machine first, and looked for on each clone
   SIZES_DIFFER = True
                 with layers: if the volumes of a clone need not be as large as the golden ones
+  RUN           a kind of run of its own, where a clone is not like the golden machine in all that others are
   check(run)    what must hold besides what holds for all of them (layout_run.py, layered_run.py)
 """
 
