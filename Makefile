@@ -14,7 +14,8 @@
 #                     writes docs/layouts.md
 #   make check-moments
 #                     servers and cables that go at twenty random moments before the first write  [KA_SEED=…]
-#   make check-disks  disks that refuse, lose or hold back what is written to them; earlier clones, two paths of one
+#   make check-disks  disks that refuse, lose or hold back what is written to them; earlier clones, two paths of one,
+#                     earlier lives of RAID, LVM and LUKS, disks that are pulled out, a passphrase that is typed
 #   make check-debian13
 #                     a Debian 13 of today (Secure Boot, NVMe, XFS, Btrfs) onto two machines  [WAY=isc|http|proxy|kea]
 #   make check-debian12-raid
@@ -147,9 +148,10 @@ check-debian12-raid: images pxe-packages rack-packages
 
 # Disks that refuse, lose or hold back what is written to them.
 check-disks: images pxe-packages rack-packages
-	@tests/vm/rack-tool golden tiny
+	@tests/vm/rack-tool golden tiny layers
 	@tests/vm/failure_test.py OddDisks
 	@tests/vm/disks_test.py
+	@tests/vm/layers_test.py
 
 format: check-packages
 	@tests/house/format.sh --fix .

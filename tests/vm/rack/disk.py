@@ -119,6 +119,21 @@ def fat_files(image: Path, number: int, folder: Path) -> Path:
     return folder
 
 
+def signatures(image: Path) -> list[str]:
+    """All that wipefs finds on the disk as a whole, and on each partition: "2 LVM2_member UUID"."""
+    places = [(0, 0, image.stat().st_size), *((part.number, part.offset, part.size) for part in partitions(image))]
+    found = []
+    for number, offset, size in places:
+        part = ["--offset", offset, "--sizelimit", size]
+        device = run("losetup", "--read-only", *part, "--find", "--show", image).strip()
+        try:
+            lines = run("wipefs", "--noheadings", "--output", "TYPE,UUID", device).splitlines()
+        finally:
+            _detach(device)
+        found += [" ".join([str(number), *line.split()]) for line in lines]
+    return found
+
+
 @contextlib.contextmanager
 def attached(image: Path) -> Iterator[str]:
     """The image as a block device whose partitions are devices too, as grub-install needs them: "/dev/loop0"."""

@@ -1,6 +1,7 @@
 """Layouts of RAID, LVM and LUKS, which the kernel here cannot look into: the machines themselves tell what they see."""
 
 import re
+import unittest
 
 from . import contents, disk, layered, layers
 from .console import Console
@@ -38,29 +39,10 @@ def unlock(machine: Machine, layout: layered.Layered) -> None:
         machine.console.type(layers.PASSPHRASE + "\n")
 
 
-class LayeredRun(LayoutRun):
+class LayeredLook(unittest.TestCase):
+    """What the machines of a layout see of themselves."""
     layout: layered.Layered
-
-    def make_golden(self) -> TinyGolden:
-        return LayeredGolden(self.rack, self.layout)
-
-    def blank_disks(self, clone: Clone, name: str) -> list[Disk]:
-        sizes = clone.disks or tuple(golden.mib + clone.grow for golden in self.layout.disks)
-        return [self.rack.blank_disk(f"{name}-{number}", mib, clone.controller)
-                for number, mib in enumerate(sizes, start=1)]
-
-    def prepare(self, console: Console) -> None:
-        self.keys = [self._volume_key(console, crypt) for crypt in self.layout.some(Crypt)]
-        getattr(self.module, "prepare", lambda run, console: None)(self, console)
-
-    @property
-    def entries(self) -> int:
-        """One for each leg of the mirror that the EFI system partition is."""
-        return len(self.layout.esps)
-
-    def wait_up(self, node: Machine) -> None:
-        unlock(node, self.layout)
-        node.wait_up()
+    sizes_differ = False  # of the volumes, on clones
 
     def seen(self, console: Console) -> dict[str, list[str]]:
         """All files, and all layers, each as its own programs show it."""
@@ -74,11 +56,6 @@ class LayeredRun(LayoutRun):
             found["groups"] = self._report(console, "vgs", "vg_name,vg_uuid,vg_extent_size,vg_tags,pv_count")
             found["physical"] = self._report(console, "pvs", "vg_name,pv_uuid")
         return found
-
-    @property
-    def sizes_differ(self) -> bool:
-        """Of the volumes, on clones."""
-        return getattr(self.module, "SIZES_DIFFER", False)
 
     def _files(self, console: Console, point: str) -> list[str]:
         lines = contents.listing(console, point, *([*KEPT_FOLDERS, "files"] if point == "/" else ["."]))
@@ -111,16 +88,44 @@ class LayeredRun(LayoutRun):
         kept = ("Version:", "UUID:", "cipher:", "Cipher:", "Cipher", "Key:", "PBKDF:", "MK bits:")
         return [line.strip() for line in dump.splitlines() if line.strip().startswith(kept)]
 
-    def _volume_key(self, console: Console, crypt: Crypt) -> str:
+    def volume_key(self, console: Console, crypt: Crypt) -> str:
         """The master key of LUKS, in hexadecimal."""
         status, dump = console.command(f"printf %s '{layers.PASSPHRASE}' | cryptsetup luksDump -q --dump-volume-key "
                                        f"--key-file - $(blkid -U {self.layout.uuid(crypt.name)})")
         self.assertEqual(status, 0, dump)
         return "".join(re.findall(r"\b[0-9a-f]{2}\b", dump.partition("MK dump:")[2]))
 
+
+class LayeredRun(LayeredLook, LayoutRun):
+    def make_golden(self) -> TinyGolden:
+        return LayeredGolden(self.rack, self.layout)
+
+    def blank_disks(self, clone: Clone, name: str) -> list[Disk]:
+        sizes = clone.disks or tuple(golden.mib + clone.grow for golden in self.layout.disks)
+        return [self.rack.blank_disk(f"{name}-{number}", mib, clone.controller)
+                for number, mib in enumerate(sizes, start=1)]
+
+    def prepare(self, console: Console) -> None:
+        self.keys = [self.volume_key(console, crypt) for crypt in self.layout.some(Crypt)]
+        getattr(self.module, "prepare", lambda run, console: None)(self, console)
+
+    @property
+    def entries(self) -> int:
+        """One for each leg of the mirror that the EFI system partition is."""
+        return len(self.layout.esps)
+
+    def wait_up(self, node: Machine) -> None:
+        unlock(node, self.layout)
+        node.wait_up()
+
+    @property
+    def sizes_differ(self) -> bool:
+        """Of the volumes, on clones."""
+        return getattr(self.module, "SIZES_DIFFER", False)
+
     def assert_started(self, clone: Clone, node: Machine) -> None:
         for crypt in self.layout.some(Crypt):
-            key = self._volume_key(node.console, crypt)
+            key = self.volume_key(node.console, crypt)
             self.assertGreaterEqual(len(key), 64)
             self.assertNotIn(key, self.keys)
             self.keys.append(key)

@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from . import monitor
 from .console import Console, ConsoleError
 from .firmware import FIRMWARES
 from .network import Network
@@ -104,8 +105,8 @@ class Machine:
         firmware = FIRMWARES[self.firmware]
         command = ["qemu-system-x86_64", "-name", self.name, "-accel", accelerator(),
                    *firmware.arguments(self.nvram),
-                   "-m", str(self.memory), "-smp", "1", "-display", "none", "-monitor", "none", "-no-user-config",
-                   "-nodefaults", "-vga", "std", "-rtc", "base=utc",
+                   "-m", str(self.memory), "-smp", "1", "-display", "none", "-no-user-config",
+                   "-nodefaults", "-qmp", f"unix:{self._monitor},server=on,wait=off", "-vga", "std", "-rtc", "base=utc",
                    "-chardev", f"socket,id=serial0,path={socket},server=on,wait=on,"
                                f"logfile={self.console.log},logappend=on",
                    "-serial", "chardev:serial0",
@@ -123,7 +124,7 @@ class Machine:
             command += ["-drive", f"if=none,id=d{n},format=raw,cache=unsafe,"
                                   f"read-only={'on' if disk.read_only else 'off'},file={file}"]
             *controllers, drive = CONTROLLERS[disk.controller]
-            for device in [*controllers, drive + disk.words() + firmware.disk(boot, n)]:
+            for device in [*controllers, f"{drive},id=disk{{n}}" + disk.words() + firmware.disk(boot, n)]:
                 command += ["-device", device.format(n=n)]
         errors = (self.directory / f"{self.name}.qemu").open("ab")
         Path(socket).unlink(missing_ok=True)
@@ -141,6 +142,14 @@ class Machine:
     def reset_nvram(self) -> None:
         """As a new battery does: the next start finds what the firmware came with."""
         self.nvram.unlink(missing_ok=True)
+
+    @property
+    def _monitor(self) -> str:
+        return f"/run/{self.name}.monitor"
+
+    def pull(self, disk: Disk) -> None:
+        """One of virtio-scsi, out of the running machine and without a word to it before: what is under way fails."""
+        monitor.execute(self._monitor, "device_del", id=f"disk{self.disks.index(disk)}")
 
     def _netdev(self) -> str:
         if self.cable:
