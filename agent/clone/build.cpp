@@ -230,7 +230,7 @@ void Build::check_whole() const {
     if (!maker(node).lost) continue;
     const std::string lost = maker(node).lost(job(node), sysfs_);
     if (!lost.empty())
-      throw Error("write " + device(node.id),
+      throw Error("write " + node.id,
                   "it goes on without " + lost + ", which failed or was taken away; look after that disk");
   }
 }

@@ -4,6 +4,8 @@
 // group of the same name.
 #include "wire/storage/lvm.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 
 #include "agent/storage/kinds.h"
@@ -208,6 +210,18 @@ std::vector<Command> make_group(const Job& job) { return GroupMaker(job).make();
 std::vector<Command> stop_group(const Job& job) { return GroupMaker(job).stop(); }
 std::vector<Command> finish_group(const Job& job) { return GroupMaker(job).finish(); }
 
+// A mirror in it goes on without, and what lies wholly elsewhere too. What of it is mapped or an array is asked by its
+// own kind, or has failed to be written to.
+std::string lost_physical(const Job& job, const std::string& sysfs) {
+  std::string names;
+  for (const Below& below : job.below) {
+    const std::string name = below.device.substr(below.device.rfind('/') + 1);
+    if (below.device == "/dev/" + name && ::access((sysfs + "/class/block/" + name).c_str(), F_OK) != 0)
+      names += (names.empty() ? "" : ", ") + name;
+  }
+  return names;
+}
+
 // With its group; it is only looked at, as all devices are.
 std::vector<Command> made_already(const Job&) { return {}; }
 
@@ -227,6 +241,7 @@ const Maker group_maker = {.programs = {"lvm", "sed", "sh"},
                            .longest_label = 0,
                            .make = make_group,
                            .stop = stop_group,
+                           .lost = lost_physical,
                            .needed_modules = group_modules,
                            .finish = finish_group};
 const Maker pool_maker = {.longest_label = 0, .needed_modules = pool_modules};

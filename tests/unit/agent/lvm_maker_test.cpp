@@ -4,6 +4,7 @@
 
 #include "agent/storage/kinds.h"
 #include "base/text.h"
+#include "tests/unit/scratch.h"
 
 namespace ka::agent {
 namespace {
@@ -120,6 +121,17 @@ TEST_F(LvmMaker, StripesAndMirrorsAreAsOnTheGoldenMachine) {
   EXPECT_THAT(making("safe"),
               HasSubstr("--type raid1 --extents 4 --zero n --wipesignatures n --mirrors 1 --nosync my-vg"));
   EXPECT_THAT(making("old"), HasSubstr("--mirrors 1 --mirrorlog core --nosync"));
+}
+
+TEST_F(LvmMaker, APhysicalVolumeThatWentIsFound) {
+  Scratch sysfs;
+  sysfs.directory("/class/block/vda");
+  sysfs.directory("/class/block/vdb2");
+  const storage::Node& node = graph_.at("my-vg");
+  const Job job{node, "", {}, {{"/dev/vda", {}}, {"/dev/vdb2", {}}, {"/dev/mapper/secret", {}}}};
+  EXPECT_EQ(maker(node).lost(job, sysfs.root()), "");
+  std::filesystem::remove(sysfs.at("/class/block/vdb2"));
+  EXPECT_EQ(maker(node).lost(job, sysfs.root()), "vdb2");
 }
 
 TEST_F(LvmMaker, WhatHasToBeSyncedWaitsUntilTheFilesAreThere) {
