@@ -169,7 +169,7 @@ class DebianClone:
         for node in self.nodes:
             node.machine.start("http" if self.boot_servers == "http" else "network")
         for node in self.nodes:
-            node.machine.console.wait(r"This clone will boot: ", 1500)
+            node.machine.console.wait(r"This clone will boot: ", 3600)
             node.machine.console.wait(r"This machine is cloned")
         for node in self.nodes:
             node.seconds["reboot"] = node.machine.wait_end(300)
