@@ -308,6 +308,7 @@ class FakeMachine final : public Machine {
       const std::string entry = blocks.at(device) + device.substr(device.rfind('/')) + number;
       sys_.file(entry + "/start", start + "\n");
       sys_.file(entry + "/size", size + "\n");
+      sys_.directory("/class/block" + device.substr(device.rfind('/')) + number);
       partitions += (partitions.empty() ? "" : ",") + std::string(R"({"node":")") + device + number + R"(","start":)" +
                     start + R"(,"size":)" + size + R"(,"type":")" + value(line, "type") + R"(","uuid":")" +
                     value(line, "uuid") + R"(","name":")" + value(line, "name") + R"(","attrs":")" +
