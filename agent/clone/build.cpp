@@ -225,14 +225,19 @@ Awaitable<void> Build::check_device(const Node& node) {
   co_await machine_.run(wipe);
 }
 
-void Build::check_whole() const {
+std::string Build::lost() const {
+  std::string text;
   for (const Node& node : storage_.nodes) {
-    if (!maker(node).lost) continue;
+    if (!running_.count(node.id) || !maker(node).lost) continue;
     const std::string lost = maker(node).lost(job(node), sysfs_);
     if (!lost.empty())
-      throw Error("write " + node.id,
-                  "it goes on without " + lost + ", which failed or was taken away; look after that disk");
+      text += (text.empty() ? "" : "; ") + node.id + " goes on without " + lost + ", which failed or was taken away";
   }
+  return text;
+}
+
+void Build::check_whole() const {
+  if (const std::string text = lost(); !text.empty()) throw Error("write the disks", text);
 }
 
 Awaitable<void> Build::stop() {

@@ -57,7 +57,9 @@ class Build {
   void let_programs_in(const Target& target);
   /// And reads its superblock back, which must say what the golden one does; a device has the size that it was to have.
   Awaitable<void> make(const storage::Node& node);
-  /// Throws Error if an array or a volume group has lost a disk since it was made.
+  /// Arrays and volume groups that have lost a disk since they were made, for people; "": none.
+  std::string lost() const;
+  /// Throws Error if there are such.
   void check_whole() const;
   /// Ends what runs of arrays, volume groups and mappings that were made, the upper ones first. Nothing of them may be
   /// mounted. Throws Error, in the end, if something does not stop.

@@ -76,18 +76,23 @@ void check_kernel_log(Work& work) {
     if (tells_of_lost_write(line)) throw Error("write the disk", "the kernel says: " + line);
 }
 
-std::exception_ptr with_words_of_kernel(Work& work, std::exception_ptr failure) {
+// Which disk it was, where that can be told.
+std::exception_ptr with_what_is_known(Work& work, std::exception_ptr failure) {
   std::string words;
   for (const std::string& line : work.kernel_log.errors_of(disk_names(work)))
     words += (words.empty() ? "" : "; ") + line;
-  if (words.empty()) return failure;
+  const std::string lost = work.build.lost();
+  if (words.empty() && lost.empty()) return failure;
   try {
     std::rethrow_exception(failure);
   } catch (const PutOut&) {
   } catch (const ServerLost&) {
   } catch (const Error& error) {
-    if (std::string(error.what()).find("the kernel says: ") == std::string::npos)
-      return std::make_exception_ptr(Error(std::string(error.what()) + " (the kernel says: " + words + ")"));
+    std::string text = error.what();
+    if (!lost.empty() && text.find(lost) == std::string::npos) text += " (" + lost + ")";
+    if (!words.empty() && text.find("the kernel says: ") == std::string::npos)
+      text += " (the kernel says: " + words + ")";
+    return std::make_exception_ptr(Error(text));
   } catch (...) {
   }
   return failure;
@@ -134,7 +139,7 @@ Awaitable<void> clone(CloneContext& context) {
   if (failure) {
     // What was stopped has to unmount all the same.
     co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
-    failure = with_words_of_kernel(work, failure);
+    failure = with_what_is_known(work, failure);
     co_await work.mounts.give_up();
     try {
       co_await work.build.stop();
