@@ -89,7 +89,8 @@ std::exception_ptr with_what_is_known(Work& work, std::exception_ptr failure) {
   } catch (const ServerLost&) {
   } catch (const Error& error) {
     std::string text = error.what();
-    if (!lost.empty() && text.find(lost) == std::string::npos) text += " (" + lost + ")";
+    // In front of it: what programs say of such a disk is long, and the server is told the beginning.
+    if (!lost.empty() && text.find(lost) == std::string::npos) text = lost + ": " + text;
     if (!words.empty() && text.find("the kernel says: ") == std::string::npos)
       text += " (the kernel says: " + words + ")";
     return std::make_exception_ptr(Error(text));
