@@ -141,6 +141,15 @@ std::string unescape_octal(std::string_view text) {
   return bytes;
 }
 
+std::string joined(std::span<const std::string> words, std::string_view separator) {
+  std::string text;
+  for (const std::string& word : words) {
+    if (&word != &words.front()) text += separator;
+    text += word;
+  }
+  return text;
+}
+
 std::string lowered(std::string_view text) {
   std::string result(text);
   for (char& c : result)

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,6 +15,9 @@ std::string_view trim(std::string_view text);
 std::vector<std::string_view> split(std::string_view text, char separator);
 /// Words between blanks and tabs; no empty ones.
 std::vector<std::string_view> words(std::string_view text);
+
+/// All of them, with the separator between each two: for people, and for programs that want a list.
+std::string joined(std::span<const std::string> words, std::string_view separator);
 
 /// The whole of `text` as a number, or nullopt (also on overflow, sign, blanks).
 std::optional<std::uint64_t> parse_unsigned(std::string_view text, int base = 10);

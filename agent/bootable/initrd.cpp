@@ -6,16 +6,11 @@
 #include "agent/bootable/initrd_content.h"
 #include "agent/bootable/initrd_tools.h"
 #include "base/error.h"
+#include "base/text.h"
 
 namespace ka::agent {
 
 namespace {
-
-std::string joined(const std::vector<std::string>& words) {
-  std::string text;
-  for (const std::string& word : words) text += (text.empty() ? "" : " ") + word;
-  return text;
-}
 
 // modprobe takes both for one.
 void with_underscores(std::vector<std::string>& modules) {
@@ -54,7 +49,7 @@ class Initrds {
     try {
       auto without = co_await missing(kernel, wanted);
       log_.line(" - " + kernel.initrd +
-                (without.empty() ? " has " + joined(wanted) + ": kept" : " lacks " + joined(without)));
+                (without.empty() ? " has " + joined(wanted, " ") + ": kept" : " lacks " + joined(without, " ")));
       co_return without.empty();
     } catch (const Error& error) {
       log_.line(" - Cannot look into " + kernel.initrd + ": " + error.what());
@@ -123,7 +118,7 @@ Awaitable<void> fit_initrds(Machine& machine, CloneTree& clone, const CloneTree&
   if (!tool || kernels.empty()) {
     log.line(" - WARNING: " + std::string(tool ? "no kernel with an initrd" : "no tool that builds initrds") +
              " in the clone: its initrd is kept as it is" + (need.old ? ", with the golden node's device names" : "") +
-             ". It must have: " + joined(modules));
+             ". It must have: " + joined(modules, " "));
     co_return;
   }
   drop_programs_if_built_in(modules, tool);
@@ -141,8 +136,8 @@ Awaitable<void> fit_initrds(Machine& machine, CloneTree& clone, const CloneTree&
     auto missing = co_await initrds.missing(kernel, modules);
     if (!missing.empty())
       throw Error("rebuild " + kernel.initrd,
-                  "it still lacks " + joined(missing) + ", without which this machine may not boot");
-    log.line(" - " + kernel.initrd + " has " + joined(modules));
+                  "it still lacks " + joined(missing, " ") + ", without which this machine may not boot");
+    log.line(" - " + kernel.initrd + " has " + joined(modules, " "));
   }
 }
 
@@ -157,7 +152,7 @@ Awaitable<void> prove_initrds(Machine& machine, const CloneTree& clone, const Cl
   paths.push_back(kernel);
   const auto kernels = installed_kernels(clone);
   const InstalledKernel* here = kernel_of(kernels, paths);
-  const std::string what = initrds.empty() ? kernel : joined(initrds);
+  const std::string what = initrds.empty() ? kernel : joined(initrds, " ");
   if (!here) {
     log.line(" - " + what + ": nothing in /lib/modules goes with it; its drivers were not looked for");
     co_return;
@@ -165,13 +160,13 @@ Awaitable<void> prove_initrds(Machine& machine, const CloneTree& clone, const Cl
   const auto missing = lacking(*here, held, modules);
   if (!missing.empty())
     throw Error("find this machine's drivers in " + what,
-                "it lacks " + joined(missing) + ", without which this machine may not start");
+                "it lacks " + joined(missing, " ") + ", without which this machine may not start");
   std::vector<std::string> found;
   for (const std::string& module : modules)
     if (held.count(module)) found.push_back(module);
   log.line("   " + what + ": " +
            (found.empty() ? "no driver of this machine's disks is a module of kernel " + here->version
-                          : "has " + joined(found)));
+                          : "has " + joined(found, " ")));
 }
 
 }  // namespace ka::agent

@@ -11,12 +11,6 @@ namespace {
 const char* const block_begin = "# KA: drivers of this machine's disks";
 const char* const block_end = "# KA: end";
 
-std::string joined(const std::vector<std::string>& words, const char* between) {
-  std::string text;
-  for (const std::string& word : words) text += (text.empty() ? "" : between) + word;
-  return text;
-}
-
 void rewrite(CloneTree& clone, const std::string& file, const std::string& block) {
   clone.write(file, with_block(clone.read(file).value_or(""), block));
 }

@@ -15,6 +15,7 @@
 #include "base/efi_variable.h"
 #include "base/error.h"
 #include "base/files.h"
+#include "base/text.h"
 #include "wire/degraded.h"
 
 namespace ka::agent {
@@ -177,7 +178,7 @@ Awaitable<std::vector<wire::DevicePassphrase>> ask_to_write(Work& work) {
   for (const MissingDisk& disk : work.missing) {
     wire::DiskOffer none;
     none.golden = disk.golden;
-    for (const std::string& array : disk.arrays) none.contents += (none.contents.empty() ? "" : ", ") + array;
+    none.contents = joined(disk.arrays, ", ");
     offers.push_back(std::move(none));
   }
   for (const std::string& line : work.build.text()) work.log.line("   " + line);

@@ -12,6 +12,7 @@
 #include "agent/machine/sink.h"
 #include "base/error.h"
 #include "base/files.h"
+#include "base/text.h"
 
 namespace ka::agent {
 
@@ -78,9 +79,7 @@ void check_kernel_log(Work& work) {
 
 // Which disk it was, where that can be told.
 std::exception_ptr with_what_is_known(Work& work, std::exception_ptr failure) {
-  std::string words;
-  for (const std::string& line : work.kernel_log.errors_of(disk_names(work)))
-    words += (words.empty() ? "" : "; ") + line;
+  const std::string words = joined(work.kernel_log.errors_of(disk_names(work)), "; ");
   const std::string lost = work.build.lost();
   if (words.empty() && lost.empty()) return failure;
   try {

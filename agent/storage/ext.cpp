@@ -3,18 +3,13 @@
 #include <algorithm>
 
 #include "agent/storage/kinds.h"
+#include "base/text.h"
 
 namespace ka::agent {
 
 namespace {
 
 using storage::Ext;
-
-std::string joined(const std::vector<std::string>& words, const char* separator) {
-  std::string text;
-  for (const std::string& word : words) text += (text.empty() ? "" : separator) + word;
-  return text;
-}
 
 // mke2fs -E.
 std::string extended_options(const Ext& e) {

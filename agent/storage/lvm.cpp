@@ -9,6 +9,7 @@
 #include <algorithm>
 
 #include "agent/storage/kinds.h"
+#include "base/text.h"
 
 namespace ka::agent {
 
@@ -213,13 +214,13 @@ std::vector<Command> finish_group(const Job& job) { return GroupMaker(job).finis
 // A mirror in it goes on without, and what lies wholly elsewhere too. What of it is mapped or an array is asked by its
 // own kind, or has failed to be written to.
 std::string lost_physical(const Job& job, const std::string& sysfs) {
-  std::string names;
+  std::vector<std::string> names;
   for (const Below& below : job.below) {
     const std::string name = below.device.substr(below.device.rfind('/') + 1);
     if (below.device == "/dev/" + name && ::access((sysfs + "/class/block/" + name).c_str(), F_OK) != 0)
-      names += (names.empty() ? "" : ", ") + name;
+      names.push_back(name);
   }
-  return names;
+  return joined(names, ", ");
 }
 
 // With its group; it is only looked at, as all devices are.

@@ -4,6 +4,7 @@
 
 #include "agent/storage/kinds.h"
 #include "base/files.h"
+#include "base/text.h"
 #include "wire/storage/raid.h"
 
 namespace ka::agent {
@@ -106,14 +107,13 @@ std::vector<Command> stop(const Job& job) {
 // nothing was written since is in its place as before, but its disk is not.
 std::string lost(const Job& job, const std::string& sysfs) {
   const std::string array = sysfs + "/class/block/" + job.node.id + "/md/";
-  std::string names;
+  std::vector<std::string> names;
   for (const std::string& leg : list_directory(array)) {
     if (!leg.starts_with("dev-")) continue;
     const bool faulty = read_file_if_any(array + leg + "/state").value_or("").find("faulty") != std::string::npos;
-    if (faulty || ::access((array + leg + "/block").c_str(), F_OK) != 0)
-      names += (names.empty() ? "" : ", ") + leg.substr(4);
+    if (faulty || ::access((array + leg + "/block").c_str(), F_OK) != 0) names.push_back(leg.substr(4));
   }
-  return names;
+  return joined(names, ", ");
 }
 
 // By the name that each kernel's modules.dep has; what it has built in is none.

@@ -162,12 +162,13 @@ class Chooser {
 
   // Of those without a rule, legs of arrays that no disk is left for: they are missing, or that is a refusal.
   std::set<std::string> too_many(const std::vector<const storage::Node*>& open) const {
-    std::set<std::string> arrays;
+    std::set<std::string> on_them;
     std::vector<std::string> ids;
     for (const storage::Node* golden : open) {
       ids.push_back(golden->id);
-      for (const std::string& array : wire::arrays_on(question_.manifest.storage, golden->id)) arrays.insert(array);
+      for (const std::string& array : wire::arrays_on(question_.manifest.storage, golden->id)) on_them.insert(array);
     }
+    const std::vector<std::string> arrays(on_them.begin(), on_them.end());
     if (open.size() <= free_.size() || arrays.empty()) return {};
     const std::size_t too_few = open.size() - free_.size();
     wire::MissingDisks missing = wire::choose_missing(question_.manifest, ids, too_few);
@@ -179,16 +180,9 @@ class Chooser {
     else
       for (const std::string& why : missing.why_not)
         remedy += (&why == &missing.why_not.front() ? "; what cannot be missing is " : "; ") + why;
-    refuse(open[0]->id, listed(ids) + (ids.size() == 1 ? " is" : " are") + " cloned, with legs of " + listed(arrays) +
-                            ", and this machine has " + std::to_string(free_.size()) + " of the " +
-                            std::to_string(ids.size()) + " disks that they need; " + remedy);
-  }
-
-  template <typename List>
-  static std::string listed(const List& words) {
-    std::string text;
-    for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
-    return text;
+    refuse(open[0]->id, joined(ids, ", ") + (ids.size() == 1 ? " is" : " are") + " cloned, with legs of " +
+                            joined(arrays, ", ") + ", and this machine has " + std::to_string(free_.size()) +
+                            " of the " + std::to_string(ids.size()) + " disks that they need; " + remedy);
   }
 
   // The largest to the largest.

@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 #include <memory>
+#include <optional>
 
 #include "base/error.h"
 #include "base/files.h"
@@ -37,18 +38,19 @@ struct Medium {
   storage::Disk disk;
 };
 
-// A drive by its name, or the image of one.
-Medium find_medium(const std::string& name) {
+// A drive by its name, or the image of one; nullopt: there is none.
+std::optional<Medium> find_medium(const std::string& name) {
   std::string drive = name.empty() ? root_drive() : name;
   auto devices = read_block_devices();
   if (const BlockDevice* device = find_device(devices, drive)) {
     if (device->partition != 0) throw Error("desc " + drive, "is a partition; name its drive, " + device->disk);
-    return {"/dev/" + device->name, {device->size, device->sector, ""}};
+    return Medium{"/dev/" + device->name, {device->size, device->sector, ""}};
   }
   struct stat status {};
-  if (::stat(drive.c_str(), &status) != 0 || !S_ISREG(status.st_mode))
+  if (::stat(drive.c_str(), &status) != 0) return std::nullopt;
+  if (!S_ISREG(status.st_mode))
     throw Error("desc " + drive, "is neither a drive, the image of one, nor a volume group");
-  return {drive, {static_cast<std::uint64_t>(status.st_size), 512, ""}};
+  return Medium{drive, {static_cast<std::uint64_t>(status.st_size), 512, ""}};
 }
 
 constexpr std::size_t boot_sector = 512;
@@ -60,27 +62,22 @@ Awaitable<void> print_group_desc(asio::io_context& io, std::string name) {
   write_all(STDOUT_FILENO, group_desc(layers, name), "standard output");
 }
 
-bool is_drive_or_image(const std::string& name) {
-  struct stat status {};
-  return name.empty() || find_device(read_block_devices(), name) || ::stat(name.c_str(), &status) == 0;
-}
-
 Awaitable<void> print_desc(asio::io_context& io, std::string name) {
   extend_path();
-  if (!is_drive_or_image(name)) {
+  const std::optional<Medium> medium = find_medium(name);
+  if (!medium) {
     co_await print_group_desc(io, name);
     co_return;
   }
-  Medium medium = find_medium(name);
   require_programs({"sfdisk"});
-  Command command({"sfdisk", "--json", medium.path});
+  Command command({"sfdisk", "--json", medium->path});
   std::string json = co_await output_of(io, command);
   const storage::ReadTable table = storage::read_sfdisk(json);
-  if (const std::string strange = strange_table(table, read_at(medium.path, 0, boot_sector)); !strange.empty())
-    throw Error("desc " + medium.path, "its partition table " + strange);
-  const auto partitions = desc_of(medium.path, table, medium.disk);
+  if (const std::string strange = strange_table(table, read_at(medium->path, 0, boot_sector)); !strange.empty())
+    throw Error("desc " + medium->path, "its partition table " + strange);
+  const auto partitions = desc_of(medium->path, table, medium->disk);
   write_all(STDOUT_FILENO,
-            "# " + medium.path + " as it is; sizes are MiB\n" + wire::format_desc(table.table.label, partitions),
+            "# " + medium->path + " as it is; sizes are MiB\n" + wire::format_desc(table.table.label, partitions),
             "standard output");
 }
 

@@ -14,12 +14,6 @@ void add(std::vector<std::string>& words, std::string_view word) {
   if (std::find(words.begin(), words.end(), word) == words.end()) words.emplace_back(word);
 }
 
-std::string listed(const std::vector<std::string>& words) {
-  std::string text;
-  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
-  return text;
-}
-
 std::string line(const NodeStatus& node) {
   std::vector<std::string> missing, arrays;
   for (const wire::DiskOffer& disk : node.disks) {
@@ -30,8 +24,9 @@ std::string line(const NodeStatus& node) {
   if (missing.empty()) return "";
   const std::string name = node.host_name.empty() ? "" : " (" + node.host_name + ")";
   const std::string first = arrays.front().substr(0, arrays.front().find(' '));
-  return escape_bytes("! " + node.address + name + " has no disk in the place of " + listed(missing) +
-                      ": degraded are " + listed(arrays) + ". To complete one: mdadm /dev/" + first + " --add DEVICE") +
+  return escape_bytes("! " + node.address + name + " has no disk in the place of " + joined(missing, ", ") +
+                      ": degraded are " + joined(arrays, ", ") + ". To complete one: mdadm /dev/" + first +
+                      " --add DEVICE") +
          "\n";
 }
 

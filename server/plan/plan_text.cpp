@@ -17,11 +17,7 @@ namespace {
 using storage::Node;
 using storage::Partition;
 
-std::string joined(const std::vector<std::string>& words) {
-  std::string text;
-  for (const std::string& word : words) text += (text.empty() ? "" : " ") + escape_bytes(word);
-  return text;
-}
+std::string listed(const std::vector<std::string>& words) { return escape_bytes(joined(words, " ")); }
 
 // Of a DOS table two digits; of a GPT a word, where there is one.
 std::string type_text(storage::Label label, const std::string& type) {
@@ -99,23 +95,18 @@ std::string tree(const storage::Storage& storage) {
   return text;
 }
 
-std::string listed(const std::vector<storage::Id>& words) {
-  std::string text;
-  for (const storage::Id& word : words) text += (text.empty() ? "" : ", ") + word;
-  return text;
-}
-
 // --degraded: of each drive, what it would be without it.
 std::string degraded_text(const wire::Manifest& manifest) {
   if (!manifest.degraded) return "";
   std::string text = "+ Nodes with fewer drives :\n";
   for (const Node* disk : storage::all<storage::Disk>(manifest.storage)) {
     const std::string why = wire::why_not_missing(manifest, {disk->id});
-    text += "     " + disk->id + " " +
-            (why.empty() ? "may be missing: degraded then " + listed(wire::arrays_on(manifest.storage, disk->id)) +
-                               ", each completed on the node by mdadm /dev/... --add DEVICE"
-                         : "must be there: " + escape_bytes(why)) +
-            "\n";
+    text +=
+        "     " + disk->id + " " +
+        (why.empty() ? "may be missing: degraded then " + joined(wire::arrays_on(manifest.storage, disk->id), ", ") +
+                           ", each completed on the node by mdadm /dev/... --add DEVICE"
+                     : "must be there: " + escape_bytes(why)) +
+        "\n";
   }
   return text;
 }
@@ -146,8 +137,8 @@ std::string plan_text(const Plan& plan, const PlanInput& input) {
       text += ", of which " + format_size(bytes->second) + " are sent";
     text += " (session " + stream.session + ")\n";
   }
-  text += "+ Included mount points : " + joined(included) + "\n";
-  if (!plan.excluded.empty()) text += "+ Excluded directories : " + joined(plan.excluded) + "\n";
+  text += "+ Included mount points : " + listed(included) + "\n";
+  if (!plan.excluded.empty()) text += "+ Excluded directories : " + listed(plan.excluded) + "\n";
   for (const Swap& swap : plan.swap_files)
     text += "+ Swap file made anew : " + escape_bytes(swap.path) + " (" + format_size(swap.size) + ")\n";
   if (!plan.not_cloned.empty()) text += "+ Not cloned :\n";
@@ -155,9 +146,9 @@ std::string plan_text(const Plan& plan, const PlanInput& input) {
     text += "     " + escape_bytes(item.what) + ": " + item.why + "\n";
   std::vector<std::string> hooks;
   for (const wire::Hook& hook : manifest.hooks) hooks.push_back(hook.name);
-  if (!hooks.empty()) text += "+ Hooks : " + joined(hooks) + "\n";
-  if (!manifest.identity.keep.empty()) text += "+ Kept of the identity : " + joined(manifest.identity.keep) + "\n";
-  if (!manifest.identity.renew.empty()) text += "+ Renewed besides : " + joined(manifest.identity.renew) + "\n";
+  if (!hooks.empty()) text += "+ Hooks : " + listed(hooks) + "\n";
+  if (!manifest.identity.keep.empty()) text += "+ Kept of the identity : " + listed(manifest.identity.keep) + "\n";
+  if (!manifest.identity.renew.empty()) text += "+ Renewed besides : " + listed(manifest.identity.renew) + "\n";
   if (const auto& uefi = manifest.boot.uefi)
     text += "+ Starts by UEFI : " + escape_bytes(uefi->entries.front().path) + " on /dev/" +
             manifest.storage.at(uefi->esps.front()).on.front() + " (\"" + printable(uefi->entries.front().label) +

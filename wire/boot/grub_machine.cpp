@@ -16,12 +16,6 @@ constexpr std::size_t most_steps = 200'000;
 constexpr int deepest = 24;
 constexpr std::size_t longest_value = 64 << 10;
 
-std::string joined(const std::vector<std::string>& words, std::size_t from) {
-  std::string text;
-  for (std::size_t i = from; i < words.size(); ++i) text += (text.empty() ? "" : " ") + words[i];
-  return text;
-}
-
 // Goes one level deeper for as long as it lives.
 class Deeper {
  public:
@@ -357,7 +351,7 @@ bool GrubMachine::search(const Words& words) {
     found = question_.find((kind == uuid ? "UUID=" : "LABEL=") + name);
   }
   if (found && sets) set(set_to, *found);
-  if (!found) trail_.doubt(here(), joined(words, 0), State::missing, "no clone has a file system like that");
+  if (!found) trail_.doubt(here(), joined(words, " "), State::missing, "no clone has a file system like that");
   return found.has_value();
 }
 

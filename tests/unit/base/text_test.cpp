@@ -32,6 +32,13 @@ TEST(TextTest, NumbersAreTheWholeTextOrNothing) {
     EXPECT_EQ(parse_unsigned(text), std::nullopt) << text;
 }
 
+TEST(TextTest, ASeparatorStandsBetweenEachTwo) {
+  const std::vector<std::string> words = {"sda", "", "sdb"};
+  EXPECT_EQ(joined(words, ", "), "sda, , sdb");
+  EXPECT_EQ(joined(std::span(words).first(1), ", "), "sda");
+  EXPECT_EQ(joined({}, ", "), "");
+}
+
 TEST(TextTest, WordsOfStrangersDriveNoTerminal) {
   EXPECT_EQ(printable("caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x90\xa7"), "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x90\xa7");
   EXPECT_EQ(printable("\x1b[2J\r\n\x7f"), "\\x1b[2J\\x0d\\x0a\\x7f");
