@@ -12,6 +12,8 @@ import time
 from pathlib import Path
 
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07]*\x07|[@-Z\\-_()][0-9A-Za-z]?)|[\r\x00\x07]")
+# The kernel writes past the terminal, so its lines come anywhere, also in the middle of one that a program prints.
+_KERNEL_LINE = re.compile(r"\[ *\d+\.\d{6}\] [^\n]*\n")
 _UNFINISHED = re.compile(r"\x1b[^@-Z\\^-~]{0,30}$")
 
 
@@ -108,11 +110,12 @@ class Console:
         self._socket.sendall(text.encode())
 
     def command(self, line: str, limit: float = 120) -> tuple[int, str]:
-        """Types a command at a shell's prompt; its exit status and what it printed. The marks are typed in two halves
-        so that the terminal's echo of them is never taken for what the shell printed."""
+        """Types a command at a shell's prompt; its exit status and what it printed, without what the kernel said
+        meanwhile. The marks are typed in two halves so that the terminal's echo of them is never taken for what the
+        shell printed."""
         self.type(f"echo 'ka-'begin; {line}; echo 'ka-'end $?\n")
         self.wait(r"^ka-begin\n", limit)
         start = self._seen
         end = self.wait(r"ka-end (\d+)\n", limit)
         output = self.text[start:end.start()]
-        return int(end.group(1)), output
+        return int(end.group(1)), _KERNEL_LINE.sub("", output)

@@ -129,7 +129,7 @@ class LayoutRun(unittest.TestCase):
                               r'starting Boot\w+ "UEFI ')
         self.wait_up(node)
         if node.firmware == "secure-boot":
-            self.assertIn("Secure boot enabled", node.console.command("dmesg | grep 'Secure boot'")[1])
+            self.assertIn("Secure boot enabled", node.console.command("dmesg | grep -o 'Secure boot.*'")[1])
 
     def _power_off(self, node: Machine) -> None:
         """In order: no kernel starts an array that was being written to and lacks a leg, where parity is in doubt."""
