@@ -20,6 +20,7 @@
 #                     a Debian 13 of today (Secure Boot, NVMe, XFS, Btrfs) onto two machines  [WAY=isc|http|proxy|kea]
 #   make check-debian12-raid
 #                     a Debian 12 on RAID1 and LVM (UEFI, a thin /home) onto two machines with other disks
+#   make check-dracut a Debian 12 with an initrd by dracut onto two machines, which both need other drivers in it
 #   make tidy         clang-tidy over all sources of the products: many minutes
 #   make format       all C++ as .clang-format has it
 #   make soak         simulated chains, seed after seed, until one goes wrong
@@ -29,8 +30,8 @@
 #   make clean        build/ is removed, with the packages that were fetched
 #   make help         this list
 .DEFAULT_GOAL := all
-.PHONY: all check check-matrix check-moments check-disks check-debian13 check-debian12-raid tidy format soak \
-  bench bench-clone demo initramfs stage2 update pxe-config install uninstall clean help
+.PHONY: all check check-matrix check-moments check-disks check-debian13 check-debian12-raid check-dracut tidy \
+  format soak bench bench-clone demo initramfs stage2 update pxe-config install uninstall clean help
 SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 
@@ -145,6 +146,9 @@ check-debian13: images pxe-packages rack-packages
 
 check-debian12-raid: images pxe-packages rack-packages
 	@tests/vm/debian12_raid_test.py
+
+check-dracut: images pxe-packages rack-packages
+	@tests/vm/main_test.py debian-dracut
 
 # Disks that refuse, lose or hold back what is written to them.
 check-disks: images pxe-packages rack-packages

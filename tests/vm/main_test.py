@@ -8,17 +8,19 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from rack import golden, machine, sandbox  # noqa: E402
-from rack.debian_clone import DebianClone  # noqa: E402
+from rack.debian_clone import DEBIAN12, DRACUT, DebianClone  # noqa: E402
 from rack.rack import Rack  # noqa: E402
 
 
 def main() -> None:
-    golden.prepare("debian")
+    which = sys.argv[1] if sys.argv[1:] else "debian"
+    golden.prepare(which)
     sandbox.enter()
     sandbox.need(*machine.programs())
     started = time.monotonic()
-    with Rack("main") as rack:
-        clone = DebianClone(rack, lambda text: print(f"[{time.monotonic() - started:5.0f} s] {text}", flush=True))
+    with Rack("main" if which == "debian" else which) as rack:
+        say = lambda text: print(f"[{time.monotonic() - started:5.0f} s] {text}", flush=True)  # noqa: E731
+        clone = DebianClone(rack, say, {"debian": DEBIAN12, "debian-dracut": DRACUT}[which])
         clone.build()
         clone.start_golden()
         clone.clone()

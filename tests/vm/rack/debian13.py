@@ -29,7 +29,7 @@ _ESP_ID = "13E5-B007"
 
 def debian13() -> Path:
     """The disk image."""
-    system = cached("debian13.tar", repr(PACKAGES), lambda tarball: golden.bootstrap(tarball, "trixie", PACKAGES))
+    system = cached("debian13.tar", repr(PACKAGES), lambda tarball: golden.bootstrap(tarball, "trixie", PACKAGES, {}))
     key = "".join(map(inspect.getsource, (inspect.getmodule(debian13), golden.configure, awkward)))
     key += str(system.stat().st_mtime_ns)
     return cached("debian13.img", key, lambda image: _disk(image, system))

@@ -1,5 +1,5 @@
-"""The main job, whole: a golden Debian machine clones itself onto two blank machines that PXE-boot. Two such machines
-are known, one as they were and one as they are today.
+"""The main job, whole: a golden Debian machine clones itself onto two blank machines that PXE-boot. Such machines are
+known as they were, with one initrd tool or the other, and as they are today.
 
 The stages are methods, called in their order by the main test (which only looks at the outcome) and by the demo (which
 shows what goes on). Each raises with a reason when something is not as it must be.
@@ -10,7 +10,7 @@ import json
 import re
 import shlex
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Callable
 
@@ -44,6 +44,7 @@ class System:
 
 DEBIAN12 = System(golden.debian, golden.SIZE_MIB, golden.MOUNTS, "-p sda /root/desc",
                   (("virtio-blk", "virtio-net-pci"), ("ahci", "e1000")), swap=5)
+DRACUT = replace(DEBIAN12, image=golden.debian_dracut)
 DEBIAN13 = System(debian13.debian13, debian13.SIZE_MIB, debian13.MOUNTS, "",
                   (("nvme", "virtio-net-pci"), ("ahci", "virtio-net-pci")), controller="nvme", firmware="secure-boot",
                   memory=1024, esp=debian13.ESP)
@@ -57,7 +58,8 @@ MAY_DIFFER = [
     (r"var/lib/systemd/random-seed", "", "a seed for one machine"),
     # Made to fit the clone's hardware.
     (r"boot/initrd\.img-.*", "", "made anew, with this machine's disk drivers"),
-    (r"etc/initramfs-tools/modules|etc/modprobe\.d/ka.*\.conf", "", "this machine's disk drivers"),
+    (r"etc/(initramfs-tools/modules|dracut\.conf\.d/ka\.conf|modprobe\.d/ka.*\.conf)", "",
+     "this machine's disk drivers"),
     (r"boot/grub/(i386-pc/.*|device\.map|fonts/.*|locale/.*|grubenv)", "", "what grub-install writes"),
     (r"var/cache/debconf/config\.dat", "", "the disk that grub-pc upgrades its boot sector on"),
     (r"var/log/ka(/.*)?", "", "the log of the clone's making"),
@@ -73,7 +75,7 @@ MAY_DIFFER = [
     (r"(var/)?lost\+found", "mtime", "mke2fs makes it"),
     (r"boot/efi", "", "the directory under what is mounted there is made anew"),
     # Directories in which something above was made, replaced or removed.
-    (r"boot|boot/grub(/.*)?|etc|etc/ssh|etc/initramfs-tools|etc/modprobe\.d|etc/mdadm|var/log|var/log/journal"
+    (r"boot|boot/grub(/.*)?|etc|etc/(ssh|initramfs-tools|dracut\.conf\.d|modprobe\.d|mdadm)|var/log|var/log/journal"
      r"|var/lib/systemd|var/lib/initramfs-tools|var/cache/debconf|dev|proc|sys|run", "mtime",
      "something in it is listed above"),
 ]

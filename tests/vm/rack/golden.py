@@ -1,14 +1,15 @@
 """The machines to be cloned, built once and kept under build/vm, each keyed by what it was made of.
 
-`debian()` is a real Debian 12 on the sample layout of the KA method, with the awkward files of rack.awkward in it.
-`tiny()` (rack.tiny) is for the quick tests. Neither has anything of KA in it yet: install() puts that into a copy, as
-`make install` does on a real golden node.
+`debian()` is a real Debian 12 on the sample layout of the KA method, with the awkward files of rack.awkward in it;
+`debian_dracut()` is the same with an initrd by dracut. `tiny()` (rack.tiny) is for the quick tests. None has anything
+of KA in it yet: install() puts that into a copy, as `make install` does on a real golden node.
 """
 
 import fcntl
 import hashlib
 import inspect
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -25,6 +26,8 @@ CACHE = ROOT / "build/vm"
 # network, ssh, and the tools ka-server asks about the system with.
 PACKAGES = ["linux-image-amd64", "grub-pc", "systemd-sysv", "udev", "kmod", "initramfs-tools", "zstd", "dbus", "login",
             "openssh-server", "iproute2", "iputils-ping", "acl", "attr", "libcap2-bin", "e2fsprogs", "fdisk", "tar"]
+# An initrd that drives this machine's disk and no other's.
+DRACUT = {"etc/dracut.conf.d/machine.conf": 'hostonly="no"\ndrivers=" virtio_pci virtio_scsi sd_mod ext4 "\n'}
 
 # linux 1800 / extended / logical swap 200 / logical linux for /var, as the desc file below says.
 SIZE_MIB = 2900
@@ -73,14 +76,25 @@ def prepare(*which: str) -> None:
 
 def debian() -> Path:
     """The disk image of the Debian golden machine."""
-    system = cached("debian.tar", repr(PACKAGES) + inspect.getsource(bootstrap),
-                    lambda tarball: bootstrap(tarball, "bookworm", PACKAGES))
+    return _debian("debian", PACKAGES, {})
+
+
+def debian_dracut() -> Path:
+    """The same, with dracut."""
+    packages = [{"initramfs-tools": "dracut"}.get(package, package) for package in PACKAGES]
+    return _debian("debian-dracut", packages, DRACUT)
+
+
+def _debian(name: str, packages: list[str], files: dict[str, str]) -> Path:
+    system = cached(f"{name}.tar", repr((packages, files)) + inspect.getsource(bootstrap),
+                    lambda tarball: bootstrap(tarball, "bookworm", packages, files))
     key = "".join(map(inspect.getsource, (_debian_disk, configure, awkward))) + TABLE + str(system.stat().st_mtime_ns)
-    return cached("debian.img", key, lambda image: _debian_disk(image, system))
+    return cached(f"{name}.img", key, lambda image: _debian_disk(image, system))
 
 
-def bootstrap(tarball: Path, suite: str, include: list[str]) -> None:
-    """Debian's packages, unpacked and configured; the packages themselves are kept for the next time."""
+def bootstrap(tarball: Path, suite: str, include: list[str], files: dict[str, str]) -> None:
+    """Debian's packages, unpacked and configured; the packages themselves are kept for the next time. The files (path
+    to text) are there before any package is configured that is not essential."""
     packages = CACHE / "packages"
     packages.mkdir(exist_ok=True)
     os.chmod(packages, 0o755)
@@ -93,6 +107,8 @@ def bootstrap(tarball: Path, suite: str, include: list[str]) -> None:
             *(f"--dpkgopt=path-exclude=/usr/share/{what}/*" for what in ("man", "locale", "doc", "info")),
             '--setup-hook=mkdir -p "$1/var/cache/apt/archives"',
             f"--setup-hook=sync-in {packages} /var/cache/apt/archives",
+            *(f'--essential-hook=printf %s {shlex.quote(text)} | install -D -m 644 /dev/stdin "$1"/{path}'
+              for path, text in files.items()),
             f"--customize-hook=sync-out /var/cache/apt/archives {packages}",
             f"--include={','.join(include)}", suite, tarball, *sources)
     finally:
