@@ -115,7 +115,9 @@ class DebianClone:
         self.rack = rack
         self.say = say
         self.system = system
-        self.boot_servers = boot_servers  # as Rack.serve calls them; "http": isc, from which UEFI boots by HTTP
+        self.boot_servers = boot_servers  # as Rack.serve calls them; "http": isc, with a web server
+        # Beside a DHCP server that knows nothing of PXE, UEFI boots by HTTP alone.
+        self.http = boot_servers == "http" or (boot_servers == "proxy" and system.esp > 0)
         self.nodes: list[Node] = []
 
     def build(self) -> None:
@@ -149,8 +151,7 @@ class DebianClone:
 
     def start_golden(self) -> None:
         """The golden machine boots; the operator logs in and types the command."""
-        http = self.boot_servers == "http"
-        self.rack.serve("isc" if http else self.boot_servers, http=http)
+        self.rack.serve("isc" if self.boot_servers == "http" else self.boot_servers, http=self.http)
         self.say("The golden machine boots from its disk")
         self.golden.start(self._from_disk)
         console = self.golden.console
@@ -169,7 +170,7 @@ class DebianClone:
         """Both nodes boot by PXE, are cloned, and reboot, which here ends them."""
         self.say("Two blank machines are switched on; they boot from the network")
         for node in self.nodes:
-            node.machine.start("http" if self.boot_servers == "http" else "network")
+            node.machine.start("http" if self.http else "network")
         for node in self.nodes:
             node.machine.console.wait(r"This clone will boot: ", 3600)
             node.machine.console.wait(r"This machine is cloned")
