@@ -29,7 +29,10 @@ check() {
   accepted tftpd-hpa sh -n "$out/tftpd-hpa"
   accepted isc-dhcp-server sh -n "$out/isc-dhcp-server"
   if command -v systemd-analyze > /dev/null; then
-    accepted ka-tftp.service systemd-analyze verify "$out/ka-tftp.service"
+    # It wants to see the program too, which may be unpacked only.
+    mkdir "$out/units"
+    sed "s|/usr/sbin/in.tftpd|$(command -v in.tftpd)|" "$out/ka-tftp.service" > "$out/units/ka-tftp.service"
+    accepted ka-tftp.service systemd-analyze verify "$out/units/ka-tftp.service"
     # It also ends well with a warning.
     ! grep ka-tftp.service "$folder/log" || fail "systemd-analyze warns of ka-tftp.service"
   fi
