@@ -3,6 +3,7 @@
 #include "agent/clone/before_write.h"
 #include "agent/clone/bootable_end.h"
 #include "agent/clone/data.h"
+#include "agent/clone/explained.h"
 #include "agent/clone/file_systems.h"
 #include "agent/clone/fit.h"
 #include "agent/clone/inodes.h"
@@ -64,38 +65,10 @@ Awaitable<void> end_of_files(Work& work, FileSystems& file_systems) {
   co_await file_systems.unmount_and_check();
 }
 
-// Disks that were written to: "vda".
-std::vector<std::string> disk_names(const Work& work) {
-  std::vector<std::string> names;
-  for (const std::string& device : work.changed) names.push_back(device.substr(device.rfind('/') + 1));
-  return names;
-}
-
 // A write that failed, and that no file system spoke of.
 void check_kernel_log(Work& work) {
-  for (const std::string& line : work.kernel_log.errors_of(disk_names(work)))
+  for (const std::string& line : kernel_words(work))
     if (tells_of_lost_write(line)) throw Error("write the disk", "the kernel says: " + line);
-}
-
-// Which disk it was, where that can be told.
-std::exception_ptr with_what_is_known(Work& work, std::exception_ptr failure) {
-  const std::string words = joined(work.kernel_log.errors_of(disk_names(work)), "; ");
-  const std::string lost = work.build.lost();
-  if (words.empty() && lost.empty()) return failure;
-  try {
-    std::rethrow_exception(failure);
-  } catch (const PutOut&) {
-  } catch (const ServerLost&) {
-  } catch (const Error& error) {
-    std::string text = error.what();
-    // In front of it: what programs say of such a disk is long, and the server is told the beginning.
-    if (!lost.empty() && text.find(lost) == std::string::npos) text = lost + ": " + text;
-    if (!words.empty() && text.find("the kernel says: ") == std::string::npos)
-      text += " (the kernel says: " + words + ")";
-    return std::make_exception_ptr(Error(text));
-  } catch (...) {
-  }
-  return failure;
 }
 
 // In their order; docs/design.md says why it is this one.

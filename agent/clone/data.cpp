@@ -4,6 +4,7 @@
 
 #include "agent/clone/before_write.h"
 #include "agent/clone/boot_proof.h"
+#include "agent/clone/explained.h"
 #include "agent/clone/inodes.h"
 #include "agent/clone/repeat.h"
 #include "agent/machine/sink.h"
@@ -51,7 +52,7 @@ Awaitable<void> copy_system(Work& work) {
     if (lost.empty() && line.find("Cannot ") != std::string_view::npos) lost = line;
   };
   work.proof = std::make_shared<Proof>(work.manifest.verify_all);
-  auto sink = work.proof->listen(work.machine.command_sink(tar, show));
+  auto sink = explained(work, work.proof->listen(work.machine.command_sink(tar, show)));
   std::string session = wire::system_session;
   ReceiveStats stats = co_await work.context.link.receive(session, *sink);
   work.proof->copied();
@@ -69,6 +70,7 @@ Awaitable<void> copy_blocks(Work& work, const wire::Stream& stream) {
   work.log.line(" - Copying " + device + ": " + storage::rule(content).text(content));
   auto sink = work.machine.device_sink(device, size);
   if (work.manifest.verify_all) sink = work.proof->listen_raw(std::move(sink), device, size);
+  sink = explained(work, std::move(sink));
   std::string session = stream.session;
   ReceiveStats stats = co_await work.context.link.receive(session, *sink);
   log_received(work, stats);

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 #include <map>
 #include <set>
 
@@ -381,8 +382,13 @@ class FakeLink final : public ServerLink {
                         : session == wire::system_session ? empty_archive
                                                           : "data";
     auto span = std::as_bytes(std::span(bytes));
-    co_await sink.write(span);
-    co_await sink.close();
+    try {
+      co_await sink.write(span);
+      co_await sink.close();
+    } catch (const Error& error) {
+      told_of_sink = error.what();
+      throw;
+    }
     ReceiveStats stats;
     stats.bytes = bytes.size();
     co_return stats;
@@ -401,6 +407,7 @@ class FakeLink final : public ServerLink {
   std::vector<std::string> sessions, stages;
   std::vector<wire::DiskOffer> offered;
   std::vector<wire::IdentityNote> identity;
+  std::string told_of_sink;   // why one failed, as the server is told at once
   std::exception_ptr answer;  // null: yes
   std::vector<wire::DevicePassphrase> passphrases;
   std::function<void()> on_yes;
@@ -1062,6 +1069,32 @@ TEST(CloneTest, NorByUefiFromXfs) { fail_at_each_call(with_esp_and_xfs()); }
 TEST(CloneTest, NorByUefiFromBtrfs) { fail_at_each_call(with_esp_and_btrfs()); }
 TEST(CloneTest, NorWithBlocks) { fail_at_each_call(with_blocks(4)); }
 TEST(CloneTest, NorWithLuks) { fail_at_each_call(with_luks(wire::Passphrases::sent)); }
+
+// A program whose disk fails says what it felt ("Read-only file system"); the server is told at once which disk it was.
+TEST(CloneTest, AFailedSinkNamesTheDiskInTheKernelsWords) {
+  Attempt whole(with_blocks(4));
+  ASSERT_EQ(whole.run(), "");
+  unsigned sinks = 0;
+  for (std::size_t k = 0; k < whole.machine.calls.size(); ++k) {
+    const std::string& call = whole.machine.calls[k];
+    if (!call.starts_with("write to ") && !call.starts_with("close tar") && !call.starts_with("close /dev/")) continue;
+    ++sinks;
+    Attempt attempt(with_blocks(4));
+    attempt.machine.fail_at = static_cast<int>(k);
+    const std::string log = attempt.log_file.at("/kmsg");
+    attempt.log_file.file("/kmsg", "");
+    attempt.context.kernel_log = log;
+    attempt.link.on_yes = [&attempt, log] {
+      attempt.machine.may_write = true;
+      std::ofstream(log, std::ios::app) << "3,7,9,-;I/O error, dev vda, sector 74242 op 0x1:(WRITE) flags 0x0\n";
+    };
+    const std::string why = attempt.run();
+    EXPECT_EQ(attempt.link.told_of_sink,
+              "injected: " + call + " (the kernel says: I/O error, dev vda, sector 74242 op 0x1:(WRITE) flags 0x0)");
+    EXPECT_EQ(why, attempt.link.told_of_sink) << "said twice";
+  }
+  EXPECT_EQ(sinks, 4u) << "tar and a partition, written and closed";
+}
 
 // Nothing that anybody can see while it runs, or read afterwards, has the passphrase.
 TEST(CloneTest, OnlyStandardInputHasThePassphrase) {

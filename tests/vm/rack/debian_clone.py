@@ -36,6 +36,7 @@ class System:
     memory: int = 512
     esp: int = 0  # the EFI system partition; 0: none
     swap: int = 0  # the swap space; 0: none
+    rebuilds: str = ""  # the program that each clone must make its initrd anew with; empty: none must
 
     @property
     def command(self) -> str:
@@ -44,7 +45,7 @@ class System:
 
 DEBIAN12 = System(golden.debian, golden.SIZE_MIB, golden.MOUNTS, "-p sda /root/desc",
                   (("virtio-blk", "virtio-net-pci"), ("ahci", "e1000")), swap=5)
-DRACUT = replace(DEBIAN12, image=golden.debian_dracut)
+DRACUT = replace(DEBIAN12, image=golden.debian_dracut, rebuilds="dracut")
 DEBIAN13 = System(debian13.debian13, debian13.SIZE_MIB, debian13.MOUNTS, "",
                   (("nvme", "virtio-net-pci"), ("ahci", "virtio-net-pci")), controller="nvme", firmware="secure-boot",
                   memory=1024, esp=debian13.ESP)
@@ -64,6 +65,7 @@ MAY_DIFFER = [
     (r"var/cache/debconf/config\.dat", "", "the disk that grub-pc upgrades its boot sector on"),
     (r"var/log/ka(/.*)?", "", "the log of the clone's making"),
     (r"etc/mdadm/mdadm\.conf", "", "the clone's own name in those of its arrays"),
+    (r"etc/lvm/(archive|backup)/vg0.*", "", "LVM's copies of metadata are of the clone's own groups"),
     (r"var/lib/initramfs-tools/.*", "", "written by update-initramfs"),
     # The golden machine goes on living while and after it sends.
     (r"var/log/(journal|private)/.*|var/log/(wtmp|btmp|lastlog)", "", "the golden node's own logs"),
@@ -75,7 +77,7 @@ MAY_DIFFER = [
     (r"(var/)?lost\+found", "mtime", "mke2fs makes it"),
     (r"boot/efi", "", "the directory under what is mounted there is made anew"),
     # Directories in which something above was made, replaced or removed.
-    (r"boot|boot/grub(/.*)?|etc|etc/(ssh|initramfs-tools|dracut\.conf\.d|modprobe\.d|mdadm)|var/log|var/log/journal"
+    (r"boot|boot/grub(/.*)?|etc|etc/(ssh|initramfs-tools|dracut\.conf\.d|modprobe\.d|mdadm|lvm/archive|lvm/backup)|var/log|var/log/journal"
      r"|var/lib/systemd|var/lib/initramfs-tools|var/cache/debconf|dev|proc|sys|run", "mtime",
      "something in it is listed above"),
 ]
@@ -174,6 +176,8 @@ class DebianClone:
         for node in self.nodes:
             node.machine.console.wait(r"This clone will boot: ", 3600)
             node.machine.console.wait(r"This machine is cloned")
+            if self.system.rebuilds and f" - Running {self.system.rebuilds}" not in node.machine.console.text:
+                raise Failed(f"{node.machine.name}: its initrd was not made anew by {self.system.rebuilds}")
         for node in self.nodes:
             node.seconds["reboot"] = node.machine.wait_end(300)
             for stage, line in STAGES.items():

@@ -16,7 +16,7 @@ from .sandbox import run
 # Each pair: on which controller, and its disks in MiB. KA comes to the golden machine on a disk, vda.
 PAIRS = (("ahci", (3300, 3700)), ("nvme", (4200, 3200)))
 SYSTEM = System(debian12_raid.debian12_raid, 0, {}, "-X vda", tuple((one, "virtio-net-pci") for one, _ in PAIRS),
-                firmware="uefi", memory=1024, esp=1)
+                firmware="uefi", memory=1024, esp=1, rebuilds="update-initramfs")
 
 
 class DebianRaidClone(DebianClone):

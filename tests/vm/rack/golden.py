@@ -27,7 +27,11 @@ CACHE = ROOT / "build/vm"
 PACKAGES = ["linux-image-amd64", "grub-pc", "systemd-sysv", "udev", "kmod", "initramfs-tools", "zstd", "dbus", "login",
             "openssh-server", "iproute2", "iputils-ping", "acl", "attr", "libcap2-bin", "e2fsprogs", "fdisk", "tar"]
 # An initrd that drives this machine's disk and no other's.
-DRACUT = {"etc/dracut.conf.d/machine.conf": 'hostonly="no"\ndrivers=" virtio_pci virtio_scsi sd_mod ext4 "\n'}
+DRACUT = {"etc/dracut.conf.d/machine.conf": """\
+hostonly="no"
+omit_dracutmodules+=" kernel-modules "
+add_drivers+=" virtio_pci virtio_scsi sd_mod ext4 "
+"""}
 
 # linux 1800 / extended / logical swap 200 / logical linux for /var, as the desc file below says.
 SIZE_MIB = 2900
