@@ -29,7 +29,7 @@ PACKAGES = ["linux-image-amd64", "grub-pc", "systemd-sysv", "udev", "kmod", "ini
 # An initrd that drives this machine's disk and no other's.
 DRACUT = {"etc/dracut.conf.d/machine.conf": """\
 hostonly="no"
-omit_dracutmodules+=" kernel-modules "
+omit_dracutmodules+=" kernel-modules qemu "
 add_drivers+=" virtio_pci virtio_scsi sd_mod ext4 "
 """}
 

@@ -25,6 +25,11 @@ class Network:
         # The DHCP clients' broadcasts come from and go to any address.
         run("ip", "route", "add", "255.255.255.255", "dev", BRIDGE)
 
+    def remove(self) -> None:
+        """For the next rack of the same program."""
+        for name in (*self._taps, BRIDGE):
+            run("ip", "link", "delete", name)
+
     def tap(self, name: str) -> str:
         """A port of the bridge for one machine; kept for its next start."""
         if name not in self._taps:
@@ -36,10 +41,12 @@ class Network:
 
 class Daemon:
     """A server in the foreground, its words in a file. Ends with the rack, or by stop()."""
+    _running: "list[Daemon]" = []
 
     def __init__(self, name: str, command: list, log: Path):
         self.name = name
         self.log = log
+        self._running.append(self)
         with log.open("ab") as out:
             self._process = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=out,
                                              stderr=subprocess.STDOUT)
@@ -53,6 +60,11 @@ class Daemon:
     def stop(self) -> None:
         self._process.terminate()
         self._process.wait()
+
+    @classmethod
+    def stop_all(cls) -> None:
+        while cls._running:
+            cls._running.pop().stop()
 
 
 def router_advertiser(directory: Path) -> Daemon:

@@ -33,6 +33,8 @@ class Rack:
         if error is not None:
             for machine in self.machines:
                 print(f"--- the end of {machine.console.log.relative_to(ROOT)}\n{machine.console.tail(40)}", flush=True)
+        network.Daemon.stop_all()
+        self.network.remove()
         for image in self.directory.glob("*.img"):
             image.unlink()
 
