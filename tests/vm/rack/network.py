@@ -46,10 +46,10 @@ class Daemon:
     def __init__(self, name: str, command: list, log: Path):
         self.name = name
         self.log = log
-        self._running.append(self)
         with log.open("ab") as out:
             self._process = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=out,
                                              stderr=subprocess.STDOUT)
+        self._running.append(self)
 
     def check(self) -> None:
         """CommandFailed if it has ended by itself."""
