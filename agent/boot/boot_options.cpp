@@ -78,10 +78,11 @@ class Parser {
     if (key == "kaserver") return server(word, value);
     if (key == "kasession") return session(word, value);
     if (key == "katarget") return target(word, value);
+    if (key == "kahostprefix") return host_prefix(word, value);
     if (word == "kashell") {
       options_.shell = true;
     } else if (key.starts_with("ka") && word != "kamethod" && key != "kaslr" && !key.starts_with("kasan")) {
-      warn(word, "not a word of KA; known are kamethod, kaserver=, kasession=, katarget=, kashell");
+      warn(word, "not a word of KA; known are kamethod, kaserver=, kasession=, katarget=, kahostprefix=, kashell");
     }
   }
 
@@ -186,6 +187,13 @@ class Parser {
       return fail(word, "should be katarget=DISK=name:…, or serial:, wwn:, path: in place of name:");
     }
     options_.target_rules.emplace_back(value);
+  }
+
+  void host_prefix(const std::string& word, std::string_view value) {
+    // With a number behind it, it is a label of the domain name system (RFC 1123 §2.1).
+    if (value.empty() || value.size() > 60 || !only_of(value, "-") || value.starts_with('-'))
+      return warn(word, "should be at most 60 letters, digits and hyphens");
+    options_.network.host_prefix = value;
   }
 
   void warn(const std::string& word, std::string_view why) {

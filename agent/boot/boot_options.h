@@ -4,7 +4,7 @@
 ///     automatic=method:ka,interface:eth0,network:dhcp          the KA method's own words
 ///     automatic=…,network:static,ip:…,netmask:…,gateway:…,dns:…
 ///     BOOTIF=01-52-54-00-12-34-56                              what pxelinux adds with IPAPPEND 2
-///     kaserver=ADDRESS[:PORT]  kasession=NAME  katarget=sda=serial:WD-123  kashell  kamethod
+///     kaserver=ADDRESS[:PORT]  kasession=NAME  katarget=sda=serial:WD-123  kahostprefix=node  kashell  kamethod
 
 #include <optional>
 #include <string>

@@ -108,8 +108,10 @@ void Network::carrier(Interface& interface) {
   }
 }
 
-void Network::set(int index, const Lease& lease) {
+void Network::set(int index, Lease lease) {
   Interface& interface = interfaces_.at(index);
+  if (lease.host_name.empty() && !options_.host_prefix.empty())
+    lease.host_name = options_.host_prefix + std::to_string(lease.address.to_uint() & 0xff);
   // A renewal that changes nothing but its times.
   const bool same = interface.lease && interface.lease->address == lease.address &&
                     interface.lease->prefix == lease.prefix && interface.lease->gateway == lease.gateway;

@@ -49,7 +49,7 @@ class Network {
   void changed(const Link& link, bool gone);
   void switch_on(Interface& interface);
   void carrier(Interface& interface);
-  void set(int index, const Lease& lease);
+  void set(int index, Lease lease);
   void unset(int index);
   void write_names(const Lease& lease);
   std::string state() const;

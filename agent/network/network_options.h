@@ -22,6 +22,8 @@ struct NetworkOptions {
   std::string interface;                          ///< "eth0"; empty: all with a carrier (interface:auto)
   std::optional<HardwareAddress> boot_interface;  ///< BOOTIF: the NIC that PXE used; goes before `interface`
   std::optional<StaticNetwork> static_network;    ///< nullopt: DHCP
+  /// kahostprefix=: this machine is called so, and by the last number of its address, if DHCP gives it no name.
+  std::string host_prefix;
 };
 
 }  // namespace ka::agent

@@ -207,6 +207,7 @@ PxeValues pxe_values(const PxeRequest& request, const std::optional<NetworkFacts
   if (prefix.size() > 60 || !made_of(prefix, "-") || prefix.starts_with('-'))
     refuse("host-prefix", prefix, "letters, digits and hyphens");
   values["HOST_PREFIX"] = prefix;
+  values["NAMES"] = prefix.empty() ? "" : " kahostprefix=" + prefix;
 
   values["TFTP_ROOT"] = path_value("tftp-root", request.tftp_root);
   const bool usual_root = request.tftp_root == PxeRequest().tftp_root;

@@ -75,6 +75,16 @@ TEST(BootOptions, ServerSessionTargetsAndShell) {
   EXPECT_TRUE(options.errors.empty());
 }
 
+TEST(BootOptions, WhatAMachineWithoutANameIsCalled) {
+  EXPECT_EQ(parse_boot_options("kahostprefix=rack2-node").network.host_prefix, "rack2-node");
+  for (const char* wrong : {"kahostprefix=", "kahostprefix=-a", "kahostprefix=a.b", "kahostprefix=a_b"}) {
+    const auto options = parse_boot_options(wrong);
+    EXPECT_EQ(options.network.host_prefix, "");
+    ASSERT_EQ(options.warnings.size(), 1u) << wrong;
+    EXPECT_TRUE(options.warnings[0].starts_with(wrong));
+  }
+}
+
 TEST(BootOptions, ServerWithoutAPortHasTheUsualOne) {
   auto options = parse_boot_options("kaserver=10.0.1.40");
   ASSERT_TRUE(options.server);

@@ -83,6 +83,7 @@ TEST(PxeValuesTest, NoneDoesWithoutWhatThisMachineHas) {
   EXPECT_EQ(v["DNS"], "");
   EXPECT_EQ(v["DOMAIN"], "");
   EXPECT_EQ(v["HOST_PREFIX"], "");
+  EXPECT_EQ(v["NAMES"], "");
 }
 
 TEST(PxeValuesTest, AGatewayOfAnotherNetworkIsNotHandedOut) {
