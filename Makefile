@@ -17,7 +17,8 @@
 #   make check-disks  disks that refuse, lose or hold back what is written to them; earlier clones, two paths of one,
 #                     earlier lives of RAID, LVM and LUKS, disks that are pulled out, a passphrase that is typed
 #   make check-debian13
-#                     a Debian 13 of today (Secure Boot, NVMe, XFS, Btrfs) onto two machines  [WAY=isc|http|proxy|kea]
+#                     a Debian 13 of today (Secure Boot, NVMe, XFS, Btrfs) onto two machines
+#                     [WAY=isc|http|proxy|kea|own]
 #   make check-debian12-raid
 #                     a Debian 12 on RAID1 and LVM (UEFI, a thin /home) onto two machines with other disks
 #   make check-dracut a Debian 12 with an initrd by dracut onto two machines, which both need other drivers in it

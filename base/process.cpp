@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -123,7 +124,9 @@ void close_others_at_exec() {
 
 // In the child, between fork and exec: only async-signal-safe calls. Returns errno's value of what failed, 0 if there
 // is a body to be run.
-int become(const Command& command, char* const* argv, char* const* environment, int in, int out, int err) {
+int become(const Command& command, pid_t parent, char* const* argv, char* const* environment, int in, int out,
+           int err) {
+  if (command.ends_with_parent && (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || ::getppid() != parent)) return ECHILD;
   if (command.new_session || !command.controlling_terminal.empty()) ::setsid();
   if (!command.root.empty() && (::chroot(command.root.c_str()) != 0 || ::chdir("/") != 0)) return errno;
   if (!command.controlling_terminal.empty()) {
@@ -214,12 +217,13 @@ Process::Process(asio::io_context& io, const Command& command, unsigned with) : 
   (void)has_path;
 
   Starting starting;
+  const pid_t parent = ::getpid();
   pid_t pid = ::fork();
   if (pid < 0) throw Error::from_errno("start " + command.argv.at(0));
   if (pid == 0) {
     int out_fd = out ? out->write.get() : -1;
     int err_fd = err ? err->write.get() : (with & err_with_out) ? out_fd : -1;
-    int why = become(command, argv.data(), envp.data(), in ? in->read.get() : -1, out_fd, err_fd);
+    int why = become(command, parent, argv.data(), envp.data(), in ? in->read.get() : -1, out_fd, err_fd);
     if (why == 0) {
       close_what_a_body_must_not_have(command.body_keeps);  // the end of the pipe for failures, too: it has begun
       ::_exit(status_of(command.body));

@@ -22,6 +22,7 @@ struct Command {
   std::vector<std::string> argv;         ///< argv[0] is looked up in PATH, inside `root` if that is set
   std::string root;                      ///< chroot(2) there first; empty: stay
   std::vector<std::string> environment;  ///< "NAME=value", added to PATH, LC_ALL=C and HOME=/
+  bool ends_with_parent = false;         ///< killed when the thread that has started it ends, whatever ends that
   bool new_session = false;              ///< setsid(2), so that a signal to the group reaches all it starts
   std::chrono::seconds limit{0};         ///< run() and the like end it then, with an Error; 0: none
   Secret input;                          ///< run() and the like feed it to standard input; small; empty: /dev/null

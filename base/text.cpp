@@ -55,6 +55,14 @@ std::optional<std::uint32_t> parse_address(std::string_view text) {
   return address;
 }
 
+std::optional<std::string> parse_hardware_address(std::string_view text) {
+  const std::vector<std::string_view> octets = split(text, ':');
+  if (octets.size() != 6) return std::nullopt;
+  for (std::string_view octet : octets)
+    if (octet.size() != 2 || !parse_unsigned(octet, 16)) return std::nullopt;
+  return lowered(text);
+}
+
 std::string escape_bytes(std::string_view bytes) {
   static const char digits[] = "0123456789abcdef";
   std::string text;

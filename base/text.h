@@ -26,6 +26,9 @@ std::optional<std::uint64_t> parse_unsigned(std::string_view text, int base = 10
 /// meant.
 std::optional<std::uint32_t> parse_address(std::string_view text);
 
+/// Six octets, "52:54:00:12:34:56", in small letters as a node tells its own.
+std::optional<std::string> parse_hardware_address(std::string_view text);
+
 /// Any bytes as printable ASCII: \xHH for what is not, and \\ for the backslash. unescape reverses it
 /// exactly; JSON carries file names in this form, since they need not be UTF-8.
 std::string escape_bytes(std::string_view bytes);

@@ -49,12 +49,7 @@ int run(int argc, char** argv) {
   std::string file;
   for (const ConfEntry& entry : apply_conf(line.app, conf_text(line.clone.conf, file), file))
     line.clone.from_file.insert({entry.key, std::string(words(entry.value).front())});
-  if (!line.clone.check && line.app["--nodes"]->count() == 0)
-    throw UsageError(
-        "-n N is needed: onto how many nodes shall this machine be cloned?\n"
-        "Usage: ka-server -n N [OPTIONS]\n"
-        "For example: ka-server -n 3 -X sdb --check  shows what would be cloned onto three nodes, without sdb;\n"
-        "without --check, it waits for them and clones. ka-server --help has all options");
+  line.clone.nobody_wanted = line.app["--nodes"]->count() == 0;
   return run_clone(line.clone);
 }
 

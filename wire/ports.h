@@ -8,6 +8,7 @@ namespace ka::wire {
 
 inline constexpr std::uint16_t control_port = 30765;  ///< UDP: discovery. TCP: one control connection per node
 inline constexpr std::uint16_t data_port = 30764;     ///< TCP: the hops of the chain
+inline constexpr std::uint16_t boot_port = 30780;     ///< TCP: boot files by HTTP, with --pxe
 inline constexpr std::uint16_t log_port = 12345;      ///< TCP on a node: its log, for whoever connects
 
 inline constexpr const char* stage2_session = "getstage2";     ///< rescue.sqfs

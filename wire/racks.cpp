@@ -10,25 +10,13 @@ namespace ka::wire {
 
 namespace {
 
-// As a node tells it: lower case, colons.
-std::optional<std::string> parse_card(std::string_view text) {
-  std::string card;
-  const std::vector<std::string_view> octets = split(text, ':');
-  if (octets.size() != 6) return std::nullopt;
-  for (std::string_view octet : octets) {
-    if (octet.size() != 2 || !parse_unsigned(octet, 16)) return std::nullopt;
-    card += (card.empty() ? "" : ":") + std::string(octet);
-  }
-  return lowered(card);
-}
-
 struct Span {
   std::uint32_t first = 0, last = 0;
 };
 
 // Whether a line begins with what stands in a rack, and not with the rack's name.
 bool is_place(std::string_view text) {
-  return parse_card(text) || parse_address(text.substr(0, std::min(text.find('/'), text.find('-'))));
+  return parse_hardware_address(text) || parse_address(text.substr(0, std::min(text.find('/'), text.find('-'))));
 }
 
 // An address, a network or a range. Throws Error with what is wrong.
@@ -78,7 +66,7 @@ void Racks::add(const std::vector<std::string_view>& fields) {
   for (std::size_t i = named ? 1 : 0; i < fields.size(); ++i) {
     const std::string what = escape_bytes(fields[i]);
     auto other = names_.size();
-    if (auto card = parse_card(fields[i])) {
+    if (auto card = parse_hardware_address(fields[i])) {
       other = cards_.emplace(*card, rack).first->second;
     } else {
       const Span span = parse_span(fields[i]);

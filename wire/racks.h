@@ -28,6 +28,10 @@ class Racks {
     return of(address, hardware_address) < names_.size();
   }
   bool empty() const { return names_.empty(); }
+  /// Each hardware address, and its rack's place.
+  const std::map<std::string, std::size_t>& cards() const { return cards_; }
+  /// No address, network or range beside them.
+  bool only_cards() const { return ranges_.empty(); }
 
  private:
   void add(const std::vector<std::string_view>& fields);

@@ -19,6 +19,8 @@ namespace ka::server {
 
 namespace {
 
+bool checks_only(const CloneOptions& options) { return options.check || options.nobody_wanted; }
+
 // All that this run needs of the machine's own programs.
 std::vector<std::string> programs_for(const CloneOptions& options) {
   std::vector<std::string> programs = {"sfdisk", "blkid", "dumpe2fs", "tar"};
@@ -34,6 +36,19 @@ void check_sources(const Prepared& ready) {
   for (const wire::Stream& stream : manifest.streams) check_file_source(source_of(manifest.storage, stream.of));
 }
 
+BootOptions boot_options(const CloneOptions& options, const JobPlan& job) {
+  if (parse_address(options.interface))
+    throw UsageError("--pxe", "with -i, the name of the interface is needed, not its address " + options.interface);
+  BootOptions boot;
+  boot.interface = options.interface;
+  boot.values_file = options.pxe_values;
+  boot.http_port = options.boot_port;
+  boot.control_port = options.control_port;
+  boot.tries = options.tries;
+  boot.only = job.only;
+  return boot;
+}
+
 Awaitable<Prepared> prepare(asio::io_context& io, const CloneOptions& options) {
   if (::geteuid() != 0) throw Error("ka-server must be run as root: it reads every file and every disk");
   extend_path();
@@ -41,7 +56,8 @@ Awaitable<Prepared> prepare(asio::io_context& io, const CloneOptions& options) {
   Prepared ready;
   ready.input = read_input(options);
   ready.job = job_plan(io, options);
-  if (options.confirm && !options.check) ready.confirm = std::make_unique<Confirm>(io);
+  if (options.pxe) ready.boot = std::make_unique<BootSide>(io, boot_options(options, ready.job));
+  if (options.confirm && !checks_only(options)) ready.confirm = std::make_unique<Confirm>(io);
   std::vector<std::string> drives;
   for (const auto& [drive, desc] : ready.input.descs) drives.push_back(drive);
   Golden golden = co_await inspect(io, drives);
@@ -74,11 +90,20 @@ Awaitable<void> clone(asio::io_context& io, const CloneOptions& options, Output&
   report.result.warnings.insert(report.result.warnings.begin(), ready.plan.warnings.begin(), ready.plan.warnings.end());
 }
 
+// Without -n, whoever types the name of the program learns what it would do, and nothing happens.
+const char* only_checked(const CloneOptions& options) {
+  if (options.check) return "This machine can be cloned. Nothing was sent (--check).\n";
+  return "This machine can be cloned. Nothing was sent: with -n N before the same options, ka-server waits for N "
+         "machines\n"
+         "that boot the label kamethod, and clones onto them; with --pxe they need no other boot server than it.\n"
+         "ka-server --help has all options.\n";
+}
+
 int run_check(const CloneOptions& options, Output& output, ReportFile& file, asio::io_context& io) {
   std::exception_ptr failure;
   auto check = [&]() -> Awaitable<void> {
     Prepared ready = co_await prepare(io, options);
-    output.write_for_sure(text_of(ready) + "This machine can be cloned. Nothing was sent (--check).\n");
+    output.write_for_sure(text_of(ready) + only_checked(options));
     file.write(check_json(options, ready));
   };
   auto ended = [&](std::exception_ptr error) {
@@ -104,7 +129,7 @@ int run_clone(const CloneOptions& options) {
   asio::io_context io;
   Output output(io, STDOUT_FILENO);
   reap_children(io);
-  if (options.check) return run_check(options, output, file, io);
+  if (checks_only(options)) return run_check(options, output, file, io);
   Report report;
   report.session = options.session;
   report.wanted = options.nodes;

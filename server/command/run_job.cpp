@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "server/job/observers.h"
 
 namespace ka::server {
 
@@ -90,9 +91,12 @@ JobPlan job_plan(asio::io_context& io, const JobOptions& options) {
   return plan;
 }
 
-Awaitable<JobResult> run_job(asio::io_context& io, JobPlan plan, Display& display) {
+Awaitable<JobResult> run_job(asio::io_context& io, JobPlan plan, Display& display, JobObserver* also) {
   display.knows(plan.sessions);
-  std::unique_ptr<Job> job = make_job(io, std::move(plan), display);
+  Observers observers;
+  observers.add(display);
+  if (also != nullptr) observers.add(*also);
+  std::unique_ptr<Job> job = make_job(io, std::move(plan), observers);
   asio::signal_set signals(io, SIGINT, SIGTERM, SIGHUP);
   JobResult result;
   std::exception_ptr trouble;  // kept: || would wait for the signals instead

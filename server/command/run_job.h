@@ -14,8 +14,8 @@ namespace ka::server {
 JobPlan job_plan(asio::io_context& io, const JobOptions& options);
 
 /// Runs the job to its end. A first SIGINT, SIGTERM or SIGHUP ends the running round in an orderly way; a second one
-/// stops `io`. Throws Error if it cannot begin.
-Awaitable<JobResult> run_job(asio::io_context& io, JobPlan plan, Display& display);
+/// stops `io`. `also` hears what the display hears; nullptr: nobody. Throws Error if it cannot begin.
+Awaitable<JobResult> run_job(asio::io_context& io, JobPlan plan, Display& display, JobObserver* also = nullptr);
 
 /// Runs `io` until `command` has ended, or until a second signal stopped it, and writes `report`, with the time it took
 /// and with the error, to `file`. Throws what `command` throws.

@@ -146,10 +146,15 @@ Awaitable<void> serve(asio::io_context& io, const CloneOptions& options, const P
   plan.passphrases = [&ready, &report](const NodeStatus& node) { return passphrases_for(ready, node, report); };
   std::exception_ptr failure;
   try {
-    report.result = co_await run_job(io, std::move(plan), display);
+    if (ready.boot) {
+      std::function<void(const std::string&)> say = [&display](const std::string& line) { display.event(line); };
+      co_await ready.boot->start(std::move(say));
+    }
+    report.result = co_await run_job(io, std::move(plan), display, ready.boot.get());
   } catch (...) {
     failure = std::current_exception();
   }
+  if (ready.boot) ready.boot->end();
   display.close();
   report.sessions = display.sessions();
   keep_warnings(*said, report);

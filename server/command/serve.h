@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "base/output.h"
+#include "server/boot/boot_side.h"
 #include "server/command/confirm.h"
 #include "server/command/stage2.h"
 #include "server/golden/golden_tree.h"
@@ -21,6 +22,7 @@ struct Prepared {
   Stage2 stage2;
   JobPlan job;                       ///< all but its sessions
   std::unique_ptr<Confirm> confirm;  ///< nullptr: nobody is asked
+  std::unique_ptr<BootSide> boot;    ///< nullptr: machines boot by other servers
 };
 
 /// Serves the sessions of a clone until as many nodes are done as were asked for, or until the operator ends it; shows

@@ -25,6 +25,8 @@ constexpr Packages packages[] = {
     {"zstd", "zstd", "zstd", "zstd"},
     {"mformat", "mtools", "mtools", "mtools"},
     {"mcopy", "mtools", "mtools", "mtools"},
+    {"dnsmasq", "dnsmasq-base", "dnsmasq", "dnsmasq"},
+    {"unshare", "util-linux", "util-linux", "util-linux"},
     {"lvm", "lvm2", "lvm2", "lvm2"},
     {"mdadm", "mdadm", "mdadm", "mdadm"},
     {"mksquashfs", "squashfs-tools", "squashfs-tools", "squashfs"},

@@ -98,6 +98,11 @@ void add_clone_options(CLI::App& app, CloneOptions& o) {
   table.text("--hooks", o.hooks, "DIR", "Scripts to run inside each clone");
   table.text("--log-directory", o.log_directory, "DIR", "Where a clone keeps the log of its making");
   table.flag("--confirm", o.confirm, "Show the nodes' disks and ask here, before the first of them is written to");
+  table.flag("--pxe", o.pxe, "Answer machines that boot by PXE, beside the DHCP server that is there");
+  table.text("--pxe-values", o.pxe_values, "FILE", "Values for --pxe, as ka-server pxe-config has them: NAME = VALUE");
+  table.number("--boot-port", o.boot_port, 1, 65535, "Boot files by HTTP (TCP), with --pxe");
+  table.number("--tries", o.tries, 1, 1000,
+               "With --pxe: a machine that has failed this often is shown why when it boots again, and waits");
   table.flag("--check", o.check, "Check this machine, print the plan, and end")->configurable(false);
 }
 

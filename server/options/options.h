@@ -64,6 +64,11 @@ struct CloneOptions : JobOptions {
   unsigned step_limit = 3600;                 ///< seconds; 0: none
   std::string verify = "boot";                ///< what a node reads back from its disk: boot, all
   bool confirm = false;                       ///< ask the operator before nodes write
+  bool pxe = false;                           ///< answer machines that boot by PXE, too
+  std::string pxe_values;                     ///< file, as pxe-config's --values; empty: none
+  std::uint16_t boot_port = wire::boot_port;  ///< of boot files, by HTTP
+  unsigned tries = 2;                         ///< how often a machine may fail and boot again
+  bool nobody_wanted = false;                 ///< no -n: as with --check, and how to start is said
   bool check = false;                         ///< print the plan and end
   std::string conf;                           ///< --config; empty: default_conf, if it is there
   /// What ka.conf gave: keys, and the first words of their values. What these name need not be there.

@@ -89,10 +89,9 @@ int run_pxe_config(CLI::App& app, Request& request) {
   PxeValues values = pxe_values(request.values, network_facts(request.values.interface));
   FileContents files = pxe_config_files(request.templates, request.output, values);
   if (request.with_boot_files) {
-    const std::string ramdisk = request.templates + "/grub-ramdisk.cfg";
     request.boot_files.uefi = request.values.efi_loader != "none";
     request.boot_files.http = !values["HTTP"].empty();
-    request.boot_files.ramdisk_config = fill_template(read_file(ramdisk), values, ramdisk);
+    request.boot_files.ramdisk_config = ramdisk_config(request.templates, values);
     FileContents boot = boot_files(request.boot_files, request.output + "/tftpboot");
     files.insert(files.end(), std::make_move_iterator(boot.begin()), std::make_move_iterator(boot.end()));
   }
@@ -148,6 +147,21 @@ FileContents pxe_config_files(const std::string& templates, const std::string& o
     files.emplace_back(output + "/" + std::string(file.output), std::move(content));
   }
   return files;
+}
+
+std::string ramdisk_config(const std::string& templates, const PxeValues& values) {
+  const std::string file = templates + "/grub-ramdisk.cfg";
+  return fill_template(read_file(file), values, file);
+}
+
+PxeRequest read_pxe_values(const std::string& file) {
+  PxeRequest request;
+  if (file.empty()) return request;
+  CLI::App app;
+  OptionTable table(app);
+  add_value_options(table, request);
+  apply_conf(app, read_file(file), file);
+  return request;
 }
 
 FileContents boot_files(const BootFiles& files, const std::string& tftp_root) {

@@ -25,6 +25,12 @@ using FileContents = std::vector<std::pair<std::string, std::string>>;
 /// Every template of `templates` (installed: share/ka/pxe-config), filled, for the folder `output`. Throws Error.
 FileContents pxe_config_files(const std::string& templates, const std::string& output, const PxeValues& values);
 
+/// What GRUB does first in the image for UEFI HTTP boot. Throws Error.
+std::string ramdisk_config(const std::string& templates, const PxeValues& values);
+
+/// The values of a file as --values takes it, over the defaults; "": the defaults. Throws UsageError "FILE:LINE: …".
+PxeRequest read_pxe_values(const std::string& file);
+
 /// Where boot files come from: loaders of Debian's packages, the kernel and all.rdz of `make initramfs`.
 struct BootFiles {
   std::string pxelinux = "/usr/lib/PXELINUX/pxelinux.0", lpxelinux = "/usr/lib/PXELINUX/lpxelinux.0";

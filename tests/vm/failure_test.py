@@ -12,7 +12,7 @@ from rack import compare, disk, golden, machine, sandbox, tiny  # noqa: E402
 from rack.odd_disk import OddDisk  # noqa: E402
 from rack.rack import Rack  # noqa: E402
 from rack.sandbox import run  # noqa: E402
-from rack.tiny_clone import OPTIONS, TinyGolden  # noqa: E402
+from rack.tiny_clone import AS_IT_IS, OPTIONS, TinyGolden  # noqa: E402
 from rack.wire import AlteringCable  # noqa: E402
 
 
@@ -88,6 +88,10 @@ class Refused(OnARack):
             self.assertRegex(rows[node.mac]["reason"], reason)
 
     def _desc_with_an_error(self, golden: TinyGolden):
+        status, output = golden.console.command(f"ka-server {AS_IT_IS}")
+        self.assertEqual(status, 0, output)
+        self.assertRegex(output, r"(?s)sda.*can be cloned\. Nothing was sent: with -n N")
+        self.assertNotIn("Listening", output)
         golden.console.command("printf 'linux 50\\nswap lots\\n' > /tmp/bad")
         status, output = golden.console.command("ka-server -n 1 -p sda /tmp/bad -X vda")
         self.assertNotEqual(status, 0)

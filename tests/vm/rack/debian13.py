@@ -12,7 +12,8 @@ from .sandbox import run
 
 PACKAGES = ["linux-image-amd64", "grub-efi-amd64-signed", "shim-signed", "systemd-sysv", "udev", "kmod",
             "initramfs-tools", "zstd", "dbus", "login", "openssh-server", "iproute2", "acl", "attr", "libcap2-bin",
-            "e2fsprogs", "xfsprogs", "btrfs-progs", "dosfstools", "efibootmgr", "fdisk", "tar"]
+            "e2fsprogs", "xfsprogs", "btrfs-progs", "dosfstools", "efibootmgr", "fdisk", "tar",
+            "dnsmasq-base", "pxelinux", "syslinux-common", "mtools"]
 SIZE_MIB = 2700
 TABLE = """\
 start=1MiB, size=100MiB, type=U, name="EFI System Partition"

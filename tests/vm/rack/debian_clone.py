@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Callable
 
-from . import compare, debian13, disk, golden
+from . import compare, debian13, disk, golden, own_boot
 from .firmware import FIRMWARES
 from .machine import Disk, Machine
 from .nvram import Nvram
@@ -117,7 +117,11 @@ class DebianClone:
         self.rack = rack
         self.say = say
         self.system = system
-        self.boot_servers = boot_servers  # as Rack.serve calls them; "http": isc, with a web server
+        # As Rack.serve calls them; "http": isc, with a web server; "own": ka-server's, by --pxe.
+        self.boot_servers = boot_servers
+        self.command = system.command
+        if boot_servers == "own":
+            self.command += " --pxe --pxe-values /root/pxe.conf"
         # Beside a DHCP server that knows nothing of PXE, UEFI boots by HTTP alone.
         self.http = boot_servers == "http" or (boot_servers == "proxy" and system.esp > 0)
         self.nodes: list[Node] = []
@@ -129,6 +133,8 @@ class DebianClone:
         image = disk.copy(system.image(), self.rack.directory / "golden.img")
         with disk.mounted(image, system.mounts, self.rack.directory / "mnt", read_only=False) as root:
             golden.install(root)
+            if self.boot_servers == "own":
+                (root / "root/pxe.conf").write_text(own_boot.VALUES)
         parts = {"memory": system.memory, "firmware": system.firmware}
         self.golden = self.rack.machine("golden", 9, disks=[Disk(image, system.controller)], **parts)
         if system.esp:
@@ -153,16 +159,16 @@ class DebianClone:
 
     def start_golden(self) -> None:
         """The golden machine boots; the operator logs in and types the command."""
-        self.rack.serve("isc" if self.boot_servers == "http" else self.boot_servers, http=self.http)
+        self.rack.serve({"http": "isc", "own": "plain"}.get(self.boot_servers, self.boot_servers), http=self.http)
         self.say("The golden machine boots from its disk")
         self.golden.start(self._from_disk)
         console = self.golden.console
         console.wait(r"root@golden:~# ", 900)
         self._install()
-        self.say(f"The operator types: {self.system.command}")
+        self.say(f"The operator types: {self.command}")
         # What is compared later is what is on the disk now.
         console.command("systemctl is-system-running --wait; sync", 300)
-        console.type(f"{self.system.command}; echo 'ka-server: exit' status $?\n")
+        console.type(f"{self.command}; echo 'ka-server: exit' status $?\n")
         console.wait(r"Listening on TCP|^ka-server: ", 120)
 
     def _install(self) -> None:

@@ -19,7 +19,7 @@ class Bios:
         return ",romfile=" if boot == "disk" else ""
 
     def boot_order(self, boot: str) -> list[str]:
-        return ["-boot", "n" if boot == "network" else "c"]
+        return ["-boot", {"network": "n", "network-first": "nc"}.get(boot, "c")]
 
     def disk(self, boot: str, number: int) -> str:
         return ""

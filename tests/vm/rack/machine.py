@@ -98,9 +98,10 @@ class Machine:
         return f"52:54:00:77:00:{self.number:02x}"
 
     def start(self, boot: str = "network", reboots: bool = False) -> "Machine":
-        """boot: "network" (PXE, as the firmware finds it) or "disk" (no boot ROM on the NIC at all); of a UEFI machine
-        also "http" (UEFI HTTP boot), and "nvram": in the order of its own boot entries, without PXE. With reboots=False
-        a reboot of the guest ends the machine, so that its disks stand still."""
+        """boot: "network" (PXE, as the firmware finds it), "disk" (no boot ROM on the NIC at all), of a BIOS machine
+        also "network-first" (PXE, then the disk), of a UEFI machine also "http" (UEFI HTTP boot), and "nvram": in the
+        order of its own boot entries, without PXE. With reboots=False a reboot of the guest ends the machine, so that
+        its disks stand still."""
         socket = f"/run/{self.name}.console"
         firmware = FIRMWARES[self.firmware]
         command = ["qemu-system-x86_64", "-name", self.name, "-accel", accelerator(),

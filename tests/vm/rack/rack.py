@@ -40,7 +40,8 @@ class Rack:
 
     def serve(self, programs: str = "isc", label: str = "kamethod", append: str = "", http: bool = False) -> None:
         """Boot servers with the configuration that `ka-server pxe-config` writes: "isc" (dhcpd and tftpd-hpa), "kea"
-        (with tftpd-hpa), "dnsmasq", or "proxy" (dnsmasq beside a dhcpd that knows nothing of PXE). label: what boots;
+        (with tftpd-hpa), "dnsmasq", "proxy" (dnsmasq beside a dhcpd that knows nothing of PXE), or "plain" (that dhcpd
+        alone). label: what boots;
         append: words for the kernel's command line; http: with a web server. no_timer_check: a guest whose host is busy
         would give up before it has begun."""
         pxe = self.directory / "pxe"
@@ -64,7 +65,8 @@ class Rack:
             plain = self.directory / "plain-dhcpd.conf"
             plain.write_text("subnet 10.77.0.0 netmask 255.255.255.0 { range 10.77.0.100 10.77.0.200; }\n")
             self.dhcp_configuration = plain
-            self.tftp = network.dnsmasq(pxe / "dnsmasq-proxy.conf", self.directory)
+            if programs == "proxy":
+                self.tftp = network.dnsmasq(pxe / "dnsmasq-proxy.conf", self.directory)
             self.start_dhcp()
 
     @property

@@ -1,0 +1,47 @@
+#pragma once
+/// What each machine is told at its next PXE boot while a job runs, by its hardware address: made of what the job says
+/// of its nodes. No I/O.
+///
+/// A machine that nobody knows yet becomes a clone. One that is one gets no answer: its firmware goes on with its own
+/// disk, whatever comes first in its order, and nobody has to change a default before and after. One that fails comes
+/// again, so many times; then it is shown why, and waits for somebody.
+
+#include <map>
+#include <string>
+
+#include "server/job/job.h"
+
+namespace ka::server {
+
+class BootBook {
+ public:
+  enum class Next {
+    clone,     ///< the label kamethod
+    own_disk,  ///< silence
+    stopped,   ///< a screen with the reason
+  };
+
+  struct Entry {
+    Next next = Next::clone;
+    unsigned failures = 0;  ///< how often it has failed
+    std::string host_name, address, reason;
+  };
+
+  /// `tries`: how often a machine may fail before it is stopped; at least 1.
+  explicit BootBook(unsigned tries) : tries_(tries) {}
+
+  /// What the job says of a node. The entry of its machine if what it is told has changed, else nullptr; it stays where
+  /// it is.
+  const Entry* heard(const NodeStatus& node);
+
+ private:
+  struct Machine {
+    Entry entry;
+    bool failed = false;  ///< when it was last heard of
+  };
+
+  unsigned tries_;
+  std::map<std::string, Machine> machines_;  // by hardware address
+};
+
+}  // namespace ka::server

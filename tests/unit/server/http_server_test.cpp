@@ -1,0 +1,118 @@
+// Boot files by HTTP, as curl and firmware ask for them, and what strangers send.
+
+#include "server/boot/http_server.h"
+
+#include <gmock/gmock.h>
+
+#include "tests/unit/run_coroutine.h"
+
+namespace ka::server {
+namespace {
+
+using asio::ip::tcp;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+class HttpServerTest : public CoroutineTest {
+ protected:
+  tcp::socket connect() {
+    tcp::socket socket(io_);
+    socket.connect(tcp::endpoint(asio::ip::address_v4::loopback(), server_.port()));
+    return socket;
+  }
+
+  // All that the server says until it closes the connection.
+  Awaitable<std::string> told(std::string request) {
+    tcp::socket socket = connect();
+    auto bytes = asio::buffer(request);
+    co_await asio::async_write(socket, bytes, asio::as_tuple(asio::use_awaitable));
+    std::string answer;
+    auto room = asio::dynamic_buffer(answer);
+    co_await asio::async_read(socket, room, asio::as_tuple(asio::use_awaitable));
+    co_return answer;
+  }
+
+  const std::string image_ = std::string(3 << 20, 'i');
+  HttpServer server_{io_, asio::ip::address_v4::loopback(), 0, {{"/all.rdz", image_}, {"/empty", ""}}};
+};
+
+TEST_F(HttpServerTest, GivesAFileWhole) {
+  const std::string answer = get(told("GET /all.rdz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"));
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 200 OK\r\n"));
+  EXPECT_THAT(answer.substr(0, 500), HasSubstr("Content-Length: 3145728\r\n"));
+  EXPECT_TRUE(answer.ends_with("\r\n\r\n" + image_));
+}
+
+TEST_F(HttpServerTest, TellsTheSizeAlone) {
+  const std::string answer = get(told("HEAD /all.rdz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"));
+  EXPECT_THAT(answer, HasSubstr("Content-Length: 3145728\r\n"));
+  EXPECT_TRUE(answer.ends_with("\r\n\r\n"));
+}
+
+TEST_F(HttpServerTest, AnswersSeveralQuestionsOfOneConnectionInTheirOrder) {
+  const std::string answer =
+      get(told("HEAD /all.rdz HTTP/1.1\r\nHost: x\r\n\r\nGET /empty HTTP/1.1\r\nHost: x\r\n\r\n"
+               "GET /none HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"));
+  const std::size_t first = answer.find("Content-Length: 3145728"), second = answer.find("Content-Length: 0");
+  ASSERT_NE(second, std::string::npos);
+  EXPECT_LT(first, second);
+  EXPECT_LT(second, answer.find("HTTP/1.1 404 Not Found"));
+}
+
+TEST_F(HttpServerTest, AnOldClientIsAnsweredAndLeft) {
+  EXPECT_TRUE(get(told("GET /all.rdz HTTP/1.0\r\n\r\n")).ends_with("\r\n\r\n" + image_));
+}
+
+TEST_F(HttpServerTest, HasNothingButItsFiles) {
+  for (const char* path : {"/", "/../etc/passwd", "/all.rdz/", "/ALL.RDZ", "//all.rdz", "*", "/all.rdz%00"}) {
+    const std::string question = "GET " + std::string(path) + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    EXPECT_THAT(get(told(question)), StartsWith("HTTP/1.1 404 Not Found\r\n")) << path;
+  }
+  EXPECT_THAT(get(told("DELETE /all.rdz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")),
+              StartsWith("HTTP/1.1 405 Method Not Allowed\r\n"));
+}
+
+TEST_F(HttpServerTest, NonsenseEndsTheConnectionAndNoOther) {
+  const std::string nonsense[] = {std::string("\0\1\2\3\r\n\r\n", 8), "GET\r\n\r\n",
+                                  "GET / HTTP/1.1\r\n" + std::string(20'000, 'x'),
+                                  "GET / HTTP/1.1\r\nContent-Length: 999999999999\r\n\r\n",
+                                  "GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzzzz\r\n"};
+  for (const std::string& text : nonsense) {
+    EXPECT_EQ(get(told(text)).find("200 OK"), std::string::npos);
+    EXPECT_THAT(get(told("HEAD /empty HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")),
+                StartsWith("HTTP/1.1 200 OK"));
+  }
+}
+
+// The rest of what one address may have at once is turned away; another address is served.
+TEST_F(HttpServerTest, OneAddressCannotTakeAllPlaces) {
+  auto many = [this]() -> Awaitable<std::string> {
+    std::vector<tcp::socket> idle;
+    for (int i = 0; i < 24; ++i) {
+      idle.push_back(connect());
+      asio::steady_timer soon(io_, std::chrono::milliseconds(1));
+      co_await soon.async_wait(asio::as_tuple(asio::use_awaitable));
+    }
+    tcp::socket other(io_);
+    other.open(tcp::v4());
+    other.bind(tcp::endpoint(asio::ip::make_address_v4("127.0.0.9"), 0));
+    other.connect(tcp::endpoint(asio::ip::address_v4::loopback(), server_.port()));
+    const std::string question = "HEAD /empty HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    auto bytes = asio::buffer(question);
+    co_await asio::async_write(other, bytes, asio::as_tuple(asio::use_awaitable));
+    std::string answer;
+    auto room = asio::dynamic_buffer(answer);
+    co_await asio::async_read(other, room, asio::as_tuple(asio::use_awaitable));
+    // The first ones are still heard, the last ones are not.
+    char byte = 0;
+    auto place = asio::buffer(&byte, 1);
+    auto [error, size] = co_await idle.back().async_read_some(place, asio::as_tuple(asio::use_awaitable));
+    (void)size;
+    EXPECT_TRUE(error);
+    co_return answer;
+  };
+  EXPECT_THAT(get(many()), StartsWith("HTTP/1.1 200 OK"));
+}
+
+}  // namespace
+}  // namespace ka::server

@@ -1,0 +1,85 @@
+#!/usr/bin/env python3
+"""`ka-server --pxe` alone, on a network with a DHCP server that knows nothing of PXE: what each machine is told follows
+from its state, and nobody is told anything when the job is over, however it ended.
+"""
+
+import sys
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from rack import golden, machine, sandbox  # noqa: E402
+from rack.own_boot import COMMAND, OwnBootGolden  # noqa: E402
+from rack.rack import Rack  # noqa: E402
+
+NO_ANSWER = r"No boot filename|Nothing to boot|No more network devices"
+
+
+class OwnBoot(unittest.TestCase):
+    def setUp(self):
+        self.rack = self.enterContext(Rack("OwnBoot"))
+
+    def test(self):
+        self.rack.serve("plain")
+        server = OwnBootGolden(self.rack)
+        server.start()
+        server.serve(2, f"{COMMAND} --start-after 0")
+        self.assertRegex(server.console.text, r"Machines that boot by PXE on \S+ are told to become clones")
+        self.assertIn("Those with UEFI get no boot file: this machine has no shim-signed", server.console.text)
+        clone, small = self._node(1, 128), self._node(2, 32)
+        self._clone_and_boot_again(clone)
+        self._fails_twice_and_is_shown_why(server, small)
+        server.interrupt()
+        server.exit_status()
+        rows = server.outcome()
+        self.assertEqual((rows[clone.mac]["result"], rows[small.mac]["result"]), ("done", "failed"))
+        self._killed_server_leaves_nothing(server, small)
+
+    def _node(self, number: int, mib: int) -> machine.Machine:
+        name = f"node{number}"
+        return self.rack.machine(name, number, disks=[self.rack.blank_disk(name, mib, "virtio-blk")])
+
+    def _clone_and_boot_again(self, node: machine.Machine):
+        """The network comes first in its boot order all the time."""
+        node.start("network-first")
+        node.console.wait(r"This machine is cloned")
+        node.wait_end()
+        node.start("network-first")
+        node.console.wait(NO_ANSWER)
+        node.wait_up()
+        node.cut_power()
+
+    def _fails_twice_and_is_shown_why(self, server: OwnBootGolden, node: machine.Machine):
+        for _ in range(2):
+            node.start("network-first")
+            node.console.wait(r"This machine was not cloned")
+            node.wait_end()
+        server.console.wait(rf"When it boots again, \S*,? ?{node.mac} is shown why it failed")
+        node.start("network-first")
+        node.console.wait(r"KA: THIS MACHINE IS NOT CLONED")
+        node.console.wait(r"they need \d+ MiB, there are 31")
+        node.console.wait(r"It has failed 2 times")
+        node.console.wait(r"boot:")
+        # Somebody has looked at it, and lets it try once more.
+        node.console.type("\n")
+        node.console.wait(r"This machine was not cloned")
+        node.wait_end()
+        self.assertTrue(node.disks[0].is_all_zeros())
+
+    def _killed_server_leaves_nothing(self, server: OwnBootGolden, node: machine.Machine):
+        server.serve(1, COMMAND)
+        server.console.type("\x1a")
+        server.exit_status()  # of the stopped job
+        self.assertEqual(server.console.command("pidof dnsmasq")[0], 0)
+        server.console.command("kill -9 %1; wait")
+        self.assertEqual(server.console.command("pidof dnsmasq")[0], 1)
+        node.start("network-first")
+        node.console.wait(NO_ANSWER)
+        node.cut_power()
+
+
+if __name__ == "__main__":
+    golden.prepare("tiny-pxe")
+    sandbox.enter()
+    sandbox.need(*machine.programs())
+    unittest.main(verbosity=2)
