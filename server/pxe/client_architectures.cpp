@@ -128,8 +128,11 @@ std::string dnsmasq_proxy_lines(const Loaders& all) {
     const std::string service = "pxe-service=" + std::to_string(architecture.code) + ",";
     if (architecture.protocol == Protocol::http) {
       if (file.empty()) continue;  // without an answer its firmware goes on by itself
+      // No pxe-service: dnsmasq names the file of one only at port 4011, and HTTP boot asks nobody there.
+      const std::string tag = text_of(architecture.name);
       text += "dhcp-pxe-vendor=PXEClient,HTTPClient\n";
-      text += service + "\"KA\"," + file + "\n";
+      text += "dhcp-match=set:" + tag + ",option:client-arch," + std::to_string(architecture.code) + "\n";
+      text += "dhcp-boot=tag:" + tag + "," + file + "\n";
     } else if (file.empty()) {
       text += service + "\"KA has no boot file for a machine of this kind (" + text_of(architecture.name) + ")\",0\n";
     } else {

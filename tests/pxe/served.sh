@@ -4,6 +4,7 @@
 #   served.sh KA_SERVER TEMPLATES
 set -euo pipefail
 ka_server=$1 templates=$2
+offered=$(realpath "$(dirname "$0")/offered.py")
 PATH=$PATH:/usr/sbin:$(realpath "$(dirname "$0")/../../build")/unpacked/usr/sbin  # scripts/need puts servers there
 server=ka-pxe-s$$ client=ka-pxe-c$$
 folder=$(mktemp -d)
@@ -112,6 +113,24 @@ stop
 serve dnsmasq -k --user=root -C "$folder/out/dnsmasq.conf" --log-facility=- --dhcp-leasefile="$folder/leases.dnsmasq" \
   --pid-file="$folder/pid.dnsmasq"
 kinds
+
+# Beside somebody else's DHCP server: HTTP boot has to be told the file in the first answer, it asks nobody for more.
+stop
+ip -n $client addr add 10.88.0.201/24 dev eth0
+serve dnsmasq -k --user=root -C "$folder/out/dnsmasq-proxy.conf" --log-facility=- \
+  --dhcp-leasefile="$folder/leases.proxy" --pid-file="$folder/pid.proxy"
+offered() {  # VENDOR-CLASS ARCHITECTURE FILE
+  for _ in $(seq 20); do
+    got=$(ip netns exec $client "$offered" eth0 "$1" "$2") && break
+  done
+  [ "$got" = "$3" ] || fail "a proxyDHCP server offers '$got' to $1"
+}
+offered HTTPClient:Arch:00016:UNDI:003000 16 http://10.88.0.1:8080/uefi.img
+offered PXEClient:Arch:00000:UNDI:002001 0 ""
+stop
+ip -n $client addr del 10.88.0.201/24 dev eth0
+serve dnsmasq -k --user=root -C "$folder/out/dnsmasq.conf" --log-facility=- --dhcp-leasefile="$folder/leases.dnsmasq" \
+  --pid-file="$folder/pid.dnsmasq"
 
 # The same file names below the root of either TFTP server.
 ip -n $client addr add 10.88.0.200/24 dev eth0
