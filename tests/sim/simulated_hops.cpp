@@ -86,7 +86,9 @@ void Simulation::feed(std::shared_ptr<Hop> hop) {
   while (hop->under_way.size() < socket_buffer) {
     if (!ring->can_serve(hop->next)) {
       const bool lied = nodes_[hop->receiver]->lies || (hop->upstream != server && nodes_[hop->upstream]->lies);
-      if (lied) return break_hop(hop);
+      // One that the server has put out, and that has not heard of it yet, is owed nothing any more.
+      const bool put_out = !machine_->chain() || machine_->chain()->order_of(nodes_[hop->receiver]->connection) == 0;
+      if (lied || put_out) return break_hop(hop);
       violation("a hop cannot go on: its bytes are gone");
       return;
     }

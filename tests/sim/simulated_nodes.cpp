@@ -123,12 +123,7 @@ void Simulation::session_received(Node& node) {
   const bool was_stage2 = scenario_.clone && node.session == 0;
   if (++node.session == sessions_.size()) {
     if (!scenario_.clone) return fail(node, "");
-    after(scenario_.works_for[node.index], [this, &node, id = node.connection] {
-      if (!node.running || node.connection != id || node.frozen || node.session != sessions_.size()) return;
-      node.said_done = true;
-      ++node.times_done;
-      to_server(node, Done{});
-    });
+    after(scenario_.works_for[node.index], [this, &node, id = node.connection] { say_done(node, id); });
     return;
   }
   node.has_stage2 = node.has_stage2 || was_stage2;
@@ -144,6 +139,17 @@ void Simulation::begin_anew(Node& node) {
   node.question.reset();
   node.session = node.has_stage2 ? 1 : 0;
   to_server(node, Join{sessions_[node.session]});
+}
+
+void Simulation::say_done(Node& node, NodeId connection) {
+  if (!node.running || node.connection != connection || node.session != sessions_.size()) return;
+  if (node.frozen) {  // it goes on when it wakes up
+    after(report_every, [this, &node, connection] { say_done(node, connection); });
+    return;
+  }
+  node.said_done = true;
+  ++node.times_done;
+  to_server(node, Done{});
 }
 
 void Simulation::ask_to_write(Node& node) {

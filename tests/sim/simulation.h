@@ -130,6 +130,7 @@ class Simulation final : private wire::JobOutput {
   void leave_stream(Node& node);
   void session_received(Node& node);
   void begin_anew(Node& node);
+  void say_done(Node& node, wire::NodeId connection);
   void ask_to_write(Node& node);
   void may_write(Node& node, std::uint64_t question);
   void lose_server(Node& node);
