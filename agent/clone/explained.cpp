@@ -13,23 +13,19 @@ class ExplainedSink final : public Sink {
   ExplainedSink(Work& work, std::unique_ptr<Sink> sink) : work_(work), sink_(std::move(sink)) {}
 
   Awaitable<void> write(std::span<const std::byte> bytes) override {
-    std::exception_ptr failure;
     try {
       co_await sink_->write(bytes);
     } catch (...) {
-      failure = std::current_exception();
+      std::rethrow_exception(with_what_is_known(work_, std::current_exception()));
     }
-    if (failure) std::rethrow_exception(with_what_is_known(work_, failure));
   }
 
   Awaitable<void> close() override {
-    std::exception_ptr failure;
     try {
       co_await sink_->close();
     } catch (...) {
-      failure = std::current_exception();
+      std::rethrow_exception(with_what_is_known(work_, std::current_exception()));
     }
-    if (failure) std::rethrow_exception(with_what_is_known(work_, failure));
   }
 
   void abort() noexcept override { sink_->abort(); }

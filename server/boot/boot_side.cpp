@@ -4,12 +4,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <filesystem>
 
 #include "base/error.h"
 #include "base/files.h"
 #include "base/process.h"
+#include "base/temporary_folder.h"
 #include "base/text.h"
 #include "net/signal.h"
 #include "server/boot/boot_book.h"
@@ -35,25 +35,10 @@ void remove_left_folders() {
   }
 }
 
-/// For dnsmasq to read, which is nobody by then.
-class RunFolder {
- public:
-  RunFolder() {
-    remove_left_folders();
-    if (::mkdtemp(path_.data()) == nullptr) throw Error::from_errno("make a folder in /run");
-    ::chmod(path_.c_str(), 0755);
-  }
-  ~RunFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  RunFolder(const RunFolder&) = delete;
-  RunFolder& operator=(const RunFolder&) = delete;
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_ = run_folder + std::to_string(::getpid()) + ".XXXXXX";
-};
+std::string fresh_folder() {
+  remove_left_folders();
+  return run_folder + std::to_string(::getpid()) + ".XXXXXX";
+}
 
 /// While it lives, files can be read by everybody, whatever root's umask is.
 class ReadableFiles {
@@ -97,7 +82,7 @@ struct BootSide::State {
 
   asio::io_context& io;
   BootOptions options;
-  RunFolder folder;
+  TemporaryFolder folder{fresh_folder()};
   BootTree tree;
   BootBook book;
   net::Signal moved;
@@ -152,6 +137,7 @@ BootSide::BootSide(asio::io_context& io, const BootOptions& options) : state_(st
   require_programs({"dnsmasq", "unshare"});
   const ReadableFiles readable;
   State& state = *state_;
+  ::chmod(state.folder.path().c_str(), 0755);  // for dnsmasq to read, which is nobody by then
   BootRequest request;
   request.interface = options.interface;
   request.values_file = options.values_file;

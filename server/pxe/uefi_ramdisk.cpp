@@ -1,6 +1,5 @@
 #include "server/pxe/uefi_ramdisk.h"
 
-#include <cstdlib>
 #include <exception>
 #include <filesystem>
 #include <set>
@@ -8,6 +7,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/process.h"
+#include "base/temporary_folder.h"
 #include "server/golden/programs.h"
 
 namespace ka::server {
@@ -15,25 +15,6 @@ namespace ka::server {
 namespace {
 
 constexpr std::size_t mebibyte = std::size_t{1} << 20;
-
-/// A folder in the one for temporary files; gone with all that is in it.
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    if (::mkdtemp(path_.data()) == nullptr) throw Error::from_errno("make a folder in /tmp");
-  }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_ = "/tmp/ka-uefi.XXXXXX";
-};
 
 /// `files` and folders, with all in them, go to the top of the file system that is made on `image`.
 Awaitable<void> fill(asio::io_context& io, std::string image, std::set<std::string> files) {
@@ -51,7 +32,7 @@ Awaitable<void> fill(asio::io_context& io, std::string image, std::set<std::stri
 std::string uefi_ramdisk(const std::vector<std::pair<std::string, std::string>>& files) {
   extend_path();
   require_programs({"mformat", "mcopy"});
-  const TemporaryFolder folder;
+  const TemporaryFolder folder("/tmp/ka-uefi.XXXXXX");
   const std::string tree = folder.path() + "/tree", image = folder.path() + "/image";
   std::size_t size = 0;
   std::set<std::string> tops;

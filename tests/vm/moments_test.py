@@ -77,6 +77,7 @@ class Moments(unittest.TestCase):
             self.golden.exit_status()
 
     def _kill_the_server(self) -> None:
+        self.golden.stop()
         self.golden.kill()
 
     def _interrupt_the_server(self) -> None:

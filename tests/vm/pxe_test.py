@@ -68,10 +68,9 @@ class OwnBoot(unittest.TestCase):
 
     def _killed_server_leaves_nothing(self, server: OwnBootGolden, node: machine.Machine):
         server.serve(1, COMMAND)
-        server.console.type("\x1a")
-        server.exit_status()  # of the stopped job
+        server.stop()
         self.assertEqual(server.console.command("pidof dnsmasq")[0], 0)
-        server.console.command("kill -9 %1; wait")
+        server.kill()
         self.assertEqual(server.console.command("pidof dnsmasq")[0], 1)
         node.start("network-first")
         node.console.wait(NO_ANSWER)

@@ -81,10 +81,13 @@ class TinyGolden:
     def interrupt(self) -> None:
         self.console.type("\x03")
 
-    def kill(self) -> None:
-        """SIGKILL: stopped at the terminal, then killed by the shell."""
+    def stop(self) -> None:
+        """At the terminal: the shell has its prompt again."""
         self.console.type("\x1a")
         self.exit_status()  # of the stopped job
+
+    def kill(self) -> None:
+        """SIGKILL, where it was stopped."""
         self.console.command("kill -9 %1; wait")
 
     def exit_status(self, limit: float = 300) -> int:
