@@ -333,6 +333,13 @@ bool JobMachine::serves(std::string_view session) const {
                                    [&](const JobRules::Session& s) { return s.name == session; });
 }
 
+std::optional<std::size_t> JobMachine::held_up_row() const {
+  if (!chain_ || chain_->empty()) return std::nullopt;
+  const Limit limit = chain_->limit();
+  auto found = nodes_.find(limit.node);
+  return limit.kind == Limit::Kind::source || found == nodes_.end() ? std::nullopt : found->second.row;
+}
+
 std::string JobMachine::held_up_by() const {
   if (!chain_ || chain_->empty()) return "";
   const Limit limit = chain_->limit();

@@ -78,6 +78,10 @@ class JobOutput {
   virtual void close(NodeId node) = 0;
   virtual void event(const std::string& text) = 0;
   virtual void changed(const NodeRow& row) = 0;
+  /// While its stream runs, a member gets its data from another one than before; nullptr: from the server.
+  virtual void healed(const NodeRow&, const NodeRow* upstream) { (void)upstream; }
+  /// A node has told its disks, and asks whether it may write to them.
+  virtual void offered(const NodeRow&) {}
   /// What a node that is given the yes needs to know besides.
   virtual std::vector<DevicePassphrase> passphrases(const NodeRow&) { return {}; }
   /// A number that cannot be guessed, to name a stream.
@@ -107,6 +111,8 @@ class JobMachine final : private ChainOutput {
   Chain* chain() { return chain_.get(); }
   /// What holds it up: "the sink of 10.0.1.35 (node35)"; empty: no stream runs.
   std::string held_up_by() const;
+  /// The row of the node that this names, if it does.
+  std::optional<std::size_t> held_up_row() const;
   static constexpr const char* source_itself = "the source";
   /// What its bytes must be packed with: "" or "zstd".
   const std::string& packing() const { return packing_; }
@@ -132,7 +138,8 @@ class JobMachine final : private ChainOutput {
 
   struct Node {
     Endpoint from;
-    Endpoint data;  ///< where it serves the next one
+    Endpoint data;      ///< where it serves the next one
+    Endpoint upstream;  ///< where it was last told to get its data
     Phase phase = Phase::greeting;
     bool clones = false;
     std::uint64_t ring = 0;
@@ -192,6 +199,7 @@ class JobMachine final : private ChainOutput {
   unsigned waiting() const;
   unsigned missing() const;
   bool find_row(NodeId id, Node& node);
+  const NodeRow* row_at(const Endpoint& data) const;
   std::optional<std::size_t> known_row(const Node& node) const;
   NodeRow& row(const Node& node) { return rows_[*node.row]; }  ///< of one that has joined once
   void set(Node& node, Phase phase, NodeRow::State state, const std::string& stage);

@@ -169,7 +169,23 @@ void JobMachine::start_session(std::size_t session, Time now) {
 
 // The stream.
 
-void JobMachine::link(NodeId node, const Link& link) { output_.send(node, link); }
+void JobMachine::link(NodeId id, const Link& link) {
+  output_.send(id, link);
+  auto found = nodes_.find(id);
+  if (found == nodes_.end()) return;
+  Node& node = found->second;
+  // While the chain is made there is none yet, and its first links heal nothing.
+  const bool healed = chain_ && !(node.upstream == link.upstream);
+  node.upstream = link.upstream;
+  if (healed) output_.healed(row(node), row_at(link.upstream));
+}
+
+// Who serves the next one there; nullptr: the server.
+const NodeRow* JobMachine::row_at(const Endpoint& data) const {
+  for (const auto& [id, node] : nodes_)
+    if (node.row && node.data == data) return &rows_[*node.row];
+  return nullptr;
+}
 
 void JobMachine::source_ended(Time now) {
   now_ = now;

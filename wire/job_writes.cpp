@@ -31,6 +31,7 @@ void JobMachine::asks_to_write(NodeId id, Node& node, const Ready& ready) {
   row(node).disks = ready.disks;
   last_ready_ = now_;
   set(node, Phase::ready, NodeRow::State::running, "ready to write");
+  output_.offered(row(node));
   if (!rules_.confirm) permit(id, node);
 }
 

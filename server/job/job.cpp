@@ -88,6 +88,8 @@ class JobRunner final : public Job, private wire::JobOutput, public std::enable_
   void close(wire::NodeId node) override;
   void event(const std::string& text) override;
   void changed(const wire::NodeRow& row) override { observer_.node(status_of(row)); }
+  void offered(const wire::NodeRow& row) override;
+  void healed(const wire::NodeRow& row, const wire::NodeRow* upstream) override;
   std::vector<wire::DevicePassphrase> passphrases(const wire::NodeRow& row) override {
     return plan_.passphrases ? plan_.passphrases(status_of(row)) : std::vector<wire::DevicePassphrase>();
   }
@@ -390,6 +392,10 @@ void JobRunner::tell_progress() {
     progress.packed_out = source_->packed_out();
   }
   progress.held_up_by = machine_->held_up_by();
+  progress.held_up_node = machine_->held_up_row();
+  const wire::Chain& chain = *machine_->chain();
+  progress.window = chain.window();
+  progress.held = chain.ring().end() - chain.floor();
   if (source_ && source_->packs() && progress.held_up_by == wire::JobMachine::source_itself)
     progress.held_up_by += " and its packing";
   observer_.session_progress(plan_.sessions[session_], progress);
@@ -403,6 +409,19 @@ void JobRunner::event(const std::string& text) {
     log_.line(*speaker_, text, now());
   else
     observer_.event(text);
+}
+
+void JobRunner::offered(const wire::NodeRow& row) {
+  NodeStatus status = status_of(row);
+  status.disks = row.disks;
+  observer_.offered(status);
+}
+
+void JobRunner::healed(const wire::NodeRow& row, const wire::NodeRow* upstream) {
+  const NodeStatus status = status_of(row);
+  if (upstream == nullptr) return observer_.healed(status, nullptr);
+  const NodeStatus from = status_of(*upstream);
+  observer_.healed(status, &from);
 }
 
 void JobRunner::send(wire::NodeId node, const wire::Message& message) {

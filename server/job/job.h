@@ -43,7 +43,7 @@ struct NodeStatus {
   unsigned round = 0;
   unsigned order = 0;                        ///< place in the chain, 1 is next to the server; 0: not in it
   std::vector<wire::IdentityNote> identity;  ///< what it said of its clone; only in JobResult
-  std::vector<wire::DiskOffer> disks;        ///< that it last asked to write to; only in JobResult
+  std::vector<wire::DiskOffer> disks;        ///< that it last asked to write to; only in JobResult and offered()
 };
 
 struct JobPlan {
@@ -73,6 +73,8 @@ struct Progress {
   std::uint64_t bytes = 0;                      ///< read from the source
   std::uint64_t packed_in = 0, packed_out = 0;  ///< how many of them were packed, and into how many
   std::string held_up_by;                       ///< "the source", "the sink of 10.0.1.35"; empty: not known
+  std::optional<std::size_t> held_up_node;      ///< its NodeStatus::number, if it is one
+  std::uint64_t window = 0, held = 0;           ///< bytes that the server may hold for nodes behind, and holds now
 };
 
 /// Hears what happens; called on the io_context's thread, must not block for long.
@@ -83,6 +85,10 @@ class JobObserver {
   virtual void event(const std::string& text) = 0;
   /// Something about this node changed. Called at most a few times a second per node while bytes flow.
   virtual void node(const NodeStatus& status) = 0;
+  /// It has told the disks that it is about to write to, in `status`.
+  virtual void offered(const NodeStatus& status) { (void)status; }
+  /// While a session runs, it gets its data from another node than before; nullptr: from the server.
+  virtual void healed(const NodeStatus& status, const NodeStatus* upstream) { (void)status, (void)upstream; }
   virtual void session_started(const Session& session, unsigned round, unsigned members) = 0;
   virtual void session_progress(const Session& session, const Progress& progress) = 0;
   virtual void session_ended(const Session& session, std::uint64_t bytes, std::chrono::duration<double> elapsed,

@@ -18,6 +18,12 @@ class Observers final : public JobObserver {
   void node(const NodeStatus& status) override {
     for (JobObserver* one : all_) one->node(status);
   }
+  void offered(const NodeStatus& status) override {
+    for (JobObserver* one : all_) one->offered(status);
+  }
+  void healed(const NodeStatus& status, const NodeStatus* upstream) override {
+    for (JobObserver* one : all_) one->healed(status, upstream);
+  }
   void session_started(const Session& session, unsigned round, unsigned members) override {
     for (JobObserver* one : all_) one->session_started(session, round, members);
   }

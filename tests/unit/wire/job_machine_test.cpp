@@ -134,12 +134,18 @@ class JobMachineTest : public testing::Test, protected JobOutput {
   bool ended_well_ = false;
   std::vector<std::string> events_;
   std::vector<std::vector<WriteRequest>> asked_;
+  std::vector<std::pair<unsigned, unsigned>> heals_;  // whose upstream is whose now; 0: the server's
+  std::vector<std::string> offers_;
 
  private:
   void send(NodeId node, const Message& message) override { sent_[node].push_back(message); }
   void close(NodeId node) override { closed_.insert(node); }
   void event(const std::string& text) override { events_.push_back(text); }
   void changed(const NodeRow&) override {}
+  void healed(const NodeRow& row, const NodeRow* upstream) override {
+    heals_.emplace_back(row.at.address, upstream ? upstream->at.address : 0);
+  }
+  void offered(const NodeRow& row) override { offers_.push_back(row.disks.at(0).name); }
   std::uint64_t random() override { return ++streams_; }
   void stream_started(std::size_t session, unsigned, unsigned) override { session_ = session; }
   void stream_moved() override {}
@@ -184,6 +190,24 @@ TEST_F(JobMachineTest, TheChainFollowsRacksThenAddresses) {
   }
   const std::map<unsigned, unsigned> order{{1, 1}, {4, 2}, {2, 3}, {3, 4}};
   for (const auto& [host, place] : order) EXPECT_EQ(machine_->chain()->order_of(ids[host]), place) << host;
+}
+
+TEST_F(JobMachineTest, AHealIsANewUpstreamAndNotTheFirstOne) {
+  rules_.nodes = 3;
+  begin();
+  const NodeId a = come(1), b = come(2);
+  come(3);
+  EXPECT_TRUE(heals_.empty());
+  machine_->disconnected(b, "reset", now_);
+  machine_->disconnected(a, "reset", now_);
+  EXPECT_THAT(heals_, testing::ElementsAre(std::pair(3u, 1u), std::pair(3u, 0u)));
+}
+
+TEST_F(JobMachineTest, TheDisksOfANodeAreToldWhenItOffersThem) {
+  const NodeId a = two_before_the_first_write().first;
+  EXPECT_TRUE(offers_.empty());
+  ask(a, 7);
+  EXPECT_THAT(offers_, testing::ElementsAre("vda"));
 }
 
 TEST_F(JobMachineTest, ReleasesAreSpaced) {
