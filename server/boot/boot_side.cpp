@@ -160,7 +160,9 @@ BootSide::BootSide(asio::io_context& io, const BootOptions& options) : state_(st
 Awaitable<void> BootSide::start(std::function<void(const std::string&)> say) {
   auto state = state_;
   state->say = std::move(say);
-  state->http.emplace(state->io, state->tree.server, state->options.http_port, std::move(state->tree.http));
+  // A rack that is switched on at once loads two or three files a machine, each by a connection of its own.
+  state->http.emplace(state->io, "serve boot files", state->tree.server, state->options.http_port, HttpServer::Limits(),
+                      answer_files(std::move(state->tree.http)));
   state->dnsmasq.emplace(state->io, dnsmasq_command(state->tree.dnsmasq), Process::err_pipe);
   asio::co_spawn(state->io, State::hear(state), asio::detached);
   while (!state->serves && !state->ended) co_await state->moved.wait();

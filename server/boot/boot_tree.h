@@ -6,7 +6,7 @@
 #include <string>
 
 #include "server/boot/boot_book.h"
-#include "server/boot/http_server.h"
+#include "server/http/http_server.h"
 #include "server/pxe/pxe_config.h"
 
 namespace ka::server {
@@ -24,7 +24,7 @@ struct BootTree {
   asio::ip::address_v4 server;  ///< on that interface
   FileContents tftp;            ///< for request.folder, dnsmasq's own configuration too
   std::string dnsmasq;          ///< the path of that one
-  HttpServer::Files http;
+  HttpFiles http;
   std::vector<std::string> missing_for_uefi;  ///< packages, without which machines with UEFI get no boot file
   std::string pxelinux_labels, pxelinux_serial, grub_terminal;  ///< what a machine's own file has of the common one
 };

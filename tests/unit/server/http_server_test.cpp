@@ -1,6 +1,6 @@
 // Boot files by HTTP, as curl and firmware ask for them, and what strangers send.
 
-#include "server/boot/http_server.h"
+#include "server/http/http_server.h"
 
 #include <gmock/gmock.h>
 
@@ -33,7 +33,8 @@ class HttpServerTest : public CoroutineTest {
   }
 
   const std::string image_ = std::string(3 << 20, 'i');
-  HttpServer server_{io_, asio::ip::address_v4::loopback(), 0, {{"/all.rdz", image_}, {"/empty", ""}}};
+  HttpServer server_{io_, "serve boot files",   asio::ip::address_v4::loopback(),
+                     0,   HttpServer::Limits(), answer_files({{"/all.rdz", image_}, {"/empty", ""}})};
 };
 
 TEST_F(HttpServerTest, GivesAFileWhole) {
