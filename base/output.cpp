@@ -35,7 +35,7 @@ struct Pipe {
   }
 };
 
-// Waiting as long as it takes. False: nobody will ever read it.
+// Waiting as long as it takes. False: nobody will ever take it; errno says why.
 bool write_all(int fd, std::string_view text) {
   while (!text.empty()) {
     const ssize_t size = ::write(fd, text.data(), text.size());
@@ -70,7 +70,11 @@ void keep_only(int a, int b, int c) {
   for (;;) {
     const ssize_t size = ::read(from, room, sizeof room);
     if (size < 0 && errno == EINTR) continue;
-    if (size <= 0 || !write_all(to, {room, static_cast<std::size_t>(size)})) ::_exit(0);
+    if (size <= 0) ::_exit(0);
+    if (write_all(to, {room, static_cast<std::size_t>(size)})) continue;
+    const int why = errno;
+    (void)!::write(end, &why, sizeof why);
+    ::_exit(0);
   }
 }
 
@@ -90,7 +94,8 @@ struct Output::State : std::enable_shared_from_this<State> {
   explicit State(asio::io_context& io) : pipe(io) {}
 
   asio::posix::stream_descriptor pipe;  // to the child
-  UniqueFd end;                         // the child holds the other end, and nothing is ever written there
+  UniqueFd end;                         // the child holds the other end, and writes there why it can write no more
+  int failure = 0;
   pid_t child = -1;
   std::string pending;
   std::uint64_t dropped = 0;
@@ -98,6 +103,7 @@ struct Output::State : std::enable_shared_from_this<State> {
 
   // As much as the pipe takes now; the rest when it takes more.
   void push();
+  void ask_why();
   void tell_dropped();
 };
 
@@ -125,8 +131,15 @@ void Output::State::push() {
     } else if (errno != EINTR) {
       broken = true;
       pending.clear();
+      ask_why();
     }
   }
+}
+
+// The child has closed the pipe, and said so before.
+void Output::State::ask_why() {
+  int why = 0;
+  if (end.valid() && ::read(end.get(), &why, sizeof why) == static_cast<ssize_t>(sizeof why)) failure = why;
 }
 
 Output::Output(asio::io_context& io, int fd) : fd_(fd), state_(std::make_shared<State>(io)) {
@@ -140,6 +153,7 @@ Output::Output(asio::io_context& io, int fd) : fd_(fd), state_(std::make_shared<
   if (state_->child == 0) be_the_writer(text.read.get(), fd, end.write.get());
   ::fcntl(text.write.get(), F_SETPIPE_SZ, pipe_size);
   ::fcntl(text.write.get(), F_SETFL, O_NONBLOCK);
+  ::fcntl(end.read.get(), F_SETFL, O_NONBLOCK);
   state_->pipe.assign(text.write.release());
   state_->end = std::move(end.read);
 }
@@ -162,6 +176,8 @@ void Output::write_for_sure(std::string_view text) {
 
 bool Output::idle() const { return state_->pending.empty(); }
 bool Output::closed() const { return state_->broken; }
+std::size_t Output::pending() const { return state_->pending.size(); }
+int Output::failure() const { return state_->failure; }
 
 void Output::finish() {
   State& state = *state_;
@@ -183,7 +199,7 @@ void Output::finish() {
     ::_exit(0);
   }
   state.pipe.close(ignored);
-  wait_for(state.end.get(), POLLIN, deadline);
+  if (wait_for(state.end.get(), POLLIN, deadline)) state.ask_why();
   state.end.reset();
   ::waitpid(state.child, nullptr, WNOHANG);
 }

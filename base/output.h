@@ -29,6 +29,10 @@ class Output {
   bool idle() const;
   /// Nobody reads it any more, and nobody will.
   bool closed() const;
+  /// Bytes that were written and not taken yet.
+  std::size_t pending() const;
+  /// Why nothing is taken any more, an errno ("No space left on device"); 0: that is not so, or nobody can tell.
+  int failure() const;
   /// Waits a second at most until all is taken. What is left then is written by a child that may outlive this process.
   void finish();
 
