@@ -143,6 +143,20 @@ std::vector<const NodeStatus*> by_urgency(const std::vector<NodeStatus>& nodes) 
   return order;
 }
 
+// "... and 94 more: 12 running, 82 done".
+std::string rest_text(const std::vector<const NodeStatus*>& rest) {
+  std::string text = "... and " + std::to_string(rest.size()) + " more";
+  const char* separator = ": ";
+  for (std::size_t i = 0; i < rest.size();) {  // by urgency, so those of one state stand together
+    const State state = rest[i]->state;
+    const std::size_t first = i;
+    while (i < rest.size() && rest[i]->state == state) ++i;
+    text += separator + std::to_string(i - first) + " " + state_name(state);
+    separator = ", ";
+  }
+  return text;
+}
+
 std::size_t name_width(const std::vector<NodeStatus>& nodes) {
   std::size_t width = 0;
   for (const NodeStatus& node : nodes) width = std::max(width, name_of(node).size());
@@ -178,10 +192,14 @@ std::vector<std::string> live_table(const SessionView& session, const std::vecto
   std::size_t room = height > lines.size() + 1 ? height - lines.size() - 1 : 1;
   bool all_fit = nodes.size() <= room;
   std::vector<const NodeStatus*> order = by_urgency(nodes);
-  if (!all_fit) order.resize(room - 1);
+  std::vector<const NodeStatus*> rest;
+  if (!all_fit) {
+    rest.assign(order.begin() + static_cast<std::ptrdiff_t>(room) - 1, order.end());
+    order.resize(room - 1);
+  }
   std::size_t column = name_width(nodes);
   for (const NodeStatus* node : order) lines.push_back(node_line(*node, session, column));
-  if (!all_fit) lines.push_back("... and " + std::to_string(nodes.size() - order.size()) + " more");
+  if (!all_fit) lines.push_back(rest_text(rest));
   for (std::string& line : lines) line = cut(std::move(line), width);
   return lines;
 }

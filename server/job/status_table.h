@@ -28,7 +28,8 @@ std::vector<std::string> session_lines(const SessionView& session, const std::ve
                                        unsigned wanted, std::size_t width);
 
 /// Lines for a terminal so wide and high: the session's, then a row for each node: those in trouble first, then in the
-/// order of the chain. If they are more than fit, the last line counts the rest. No line is longer than `width`.
+/// order of the chain. If they are more than fit, the last line counts the rest by state. No line is
+/// longer than `width`.
 std::vector<std::string> live_table(const SessionView& session, const std::vector<NodeStatus>& nodes, unsigned wanted,
                                     unsigned width, unsigned height);
 

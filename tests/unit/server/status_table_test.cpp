@@ -132,7 +132,7 @@ TEST(StatusTable, NothingIsWiderOrHigherThanTheTerminal) {
   EXPECT_LT(lines.size(), 10u);
   for (const std::string& line : lines) EXPECT_LE(line.size(), 40u);
   EXPECT_THAT(lines[2], testing::HasSubstr("10.0.1.99"));
-  EXPECT_EQ(lines.back(), "... and 94 more");
+  EXPECT_EQ(lines.back(), "... and 94 more: 94 done");
 }
 
 TEST(StatusTable, AHostNameCannotPaintTheTerminal) {
