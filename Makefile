@@ -22,17 +22,20 @@
 #   make check-debian12-raid
 #                     a Debian 12 on RAID1 and LVM (UEFI, a thin /home) onto two machines with other disks
 #   make check-dracut a Debian 12 with an initrd by dracut onto two machines, which both need other drivers in it
+#   make check-web    the page of --web in headless Chromium; makes the pictures of docs/
 #   make tidy         clang-tidy over all sources of the products: many minutes
 #   make format       all C++ as .clang-format has it
 #   make soak         simulated chains, seed after seed, until one goes wrong
 #   make bench        the chain beside netcat and udpcast: docs/performance.md
+#   make bench-web    what --web costs with a thousand nodes
 #   make bench-clone  a clone beside a script written by hand: docs/clone-times.md
 #   make demo         a virtual rack: a Debian clones itself onto two blank machines
 #   make clean        build/ is removed, with the packages that were fetched
 #   make help         this list
 .DEFAULT_GOAL := all
-.PHONY: all check check-matrix check-moments check-disks check-debian13 check-debian12-raid check-dracut tidy \
-  format soak bench bench-clone demo initramfs stage2 update pxe-config install uninstall clean help
+.PHONY: all check check-matrix check-moments check-disks check-debian13 check-debian12-raid check-dracut \
+  check-web tidy format soak bench bench-web bench-clone demo initramfs stage2 update pxe-config install uninstall \
+  clean help
 SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 
@@ -151,6 +154,11 @@ check-debian12-raid: images pxe-packages rack-packages
 check-dracut: images pxe-packages rack-packages
 	@tests/vm/main_test.py debian-dracut
 
+# With real programs in network namespaces, and a browser.
+check-web: all
+	@scripts/need web
+	@KA_BIN=build/musl-static tests/net/web_test.py docs
+
 # Disks that refuse, lose or hold back what is written to them.
 check-disks: images pxe-packages rack-packages
 	@tests/vm/rack-tool golden tiny layers
@@ -175,6 +183,10 @@ bench: all build/host/build.ninja
 	@scripts/need bench
 	@cmake --build --preset host --target ka_thousand
 	@KA_BIN=build/musl-static bench/bench.py
+
+bench-web: build/host/build.ninja
+	@cmake --build --preset host --target ka_watched
+	@build/host/bench/ka_watched
 
 # On the rack, power-on to reboot, beside busybox; writes docs/clone-times.md.
 bench-clone: images pxe-packages rack-packages

@@ -14,6 +14,7 @@
 #include "server/job/identity_text.h"
 #include "server/job/status_table.h"
 #include "server/plan/plan_input.h"
+#include "wire/ports.h"
 
 namespace ka::server {
 
@@ -57,6 +58,7 @@ Awaitable<Prepared> prepare(asio::io_context& io, const CloneOptions& options) {
   ready.input = read_input(options);
   ready.job = job_plan(io, options);
   if (options.pxe) ready.boot = std::make_unique<BootSide>(io, boot_options(options, ready.job));
+  if (!checks_only(options)) ready.watch = make_watch(io, options, options.session, ready.job.listen);
   if (options.confirm && !checks_only(options)) ready.confirm = std::make_unique<Confirm>(io);
   std::vector<std::string> drives;
   for (const auto& [drive, desc] : ready.input.descs) drives.push_back(drive);
@@ -83,9 +85,23 @@ std::string text_of(const Prepared& ready) {
          format_size(ready.stage2.size) + "\n+ To send : about " + format_size(ready.plan.expected) + "\n";
 }
 
+// For those who watch.
+ViewPlan view_plan(const CloneOptions& options, const Prepared& ready, const std::string& text) {
+  ViewPlan plan;
+  plan.session = options.session;
+  plan.wanted = options.nodes;
+  for (std::string_view line : split(trim(text), '\n')) plan.text.emplace_back(line);
+  plan.tree = plan_tree(ready.plan);
+  plan.sessions = {wire::stage2_session, wire::manifest_session, wire::system_session};
+  for (const wire::Stream& stream : ready.plan.manifest.streams) plan.sessions.push_back(stream.session);
+  return plan;
+}
+
 Awaitable<void> clone(asio::io_context& io, const CloneOptions& options, Output& output, Report& report) {
   Prepared ready = co_await prepare(io, options);
-  output.write_for_sure(text_of(ready));
+  const std::string text = text_of(ready);
+  output.write_for_sure(text);
+  ready.watch->plan(view_plan(options, ready, text));
   co_await serve(io, options, ready, output, report);
   report.result.warnings.insert(report.result.warnings.begin(), ready.plan.warnings.begin(), ready.plan.warnings.end());
 }
@@ -127,7 +143,8 @@ int run_clone(const CloneOptions& options) {
   const bool secret = options.luks_keys == std::vector<std::string>{"generate"};
   ReportFile file(options.json, secret);
   asio::io_context io;
-  Output output(io, STDOUT_FILENO);
+  // Events on standard output are for a program: people read the other stream.
+  Output output(io, options.events == "-" ? STDERR_FILENO : STDOUT_FILENO);
   reap_children(io);
   if (checks_only(options)) return run_check(options, output, file, io);
   Report report;

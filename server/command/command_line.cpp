@@ -2,6 +2,7 @@
 
 #include "server/command/desc_command.h"
 #include "server/command/send_command.h"
+#include "server/command/status_command.h"
 #include "server/options/option_table.h"
 #include "server/pxe/pxe_config.h"
 
@@ -17,6 +18,7 @@ CommandLine::CommandLine()
   add_clone_options(app, clone);
   add_desc_command(app, chosen);
   add_send_command(app, chosen);
+  add_status_command(app, chosen);
   add_pxe_config_command(app, chosen);
 }
 

@@ -10,12 +10,15 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "server/job/observers.h"
+#include "server/options/web_address.h"
 
 namespace ka::server {
 
 namespace {
 
-Awaitable<void> watch_signals(asio::io_context& io, asio::signal_set& signals, Job& job, Display& display) {
+// `over`: the job has ended, and only those who watch are still told.
+Awaitable<void> watch_signals(asio::io_context& io, asio::signal_set& signals, Job& job, Display& display, Watch& watch,
+                              const bool& over) {
   for (bool first = true;; first = false) {
     auto [error, number] = co_await signals.async_wait(asio::as_tuple(asio::use_awaitable));
     (void)number;
@@ -24,8 +27,20 @@ Awaitable<void> watch_signals(asio::io_context& io, asio::signal_set& signals, J
       io.stop();
       continue;
     }
+    if (over) {
+      watch.hurry();
+      continue;
+    }
     display.event("Ending the round in an orderly way: the nodes are told. Once more ends it at once");
     job.stop();
+  }
+}
+
+std::string words_of(const std::exception_ptr& failure) {
+  try {
+    std::rethrow_exception(failure);
+  } catch (const std::exception& error) {
+    return ka::words_of(error);
   }
 }
 
@@ -65,7 +80,7 @@ void check_ports(asio::io_context& io, const JobPlan& plan) {
     } catch (const boost::system::system_error& error) {
       const std::string why = error.code() == asio::error::address_in_use
                                   ? "it is taken: does another ka-server run here?"
-                                  : words_of(error);
+                                  : ka::words_of(error);
       throw Error("listen on TCP port " + std::to_string(port), why + " (--control-port and --data-port change it)");
     }
   }
@@ -91,26 +106,49 @@ JobPlan job_plan(asio::io_context& io, const JobOptions& options) {
   return plan;
 }
 
-Awaitable<JobResult> run_job(asio::io_context& io, JobPlan plan, Display& display, JobObserver* also) {
+std::unique_ptr<Watch> make_watch(asio::io_context& io, const JobOptions& options, const std::string& name,
+                                  asio::ip::address_v4 listen) {
+  WatchOptions watch;
+  watch.session = name;
+  watch.wanted = options.nodes;
+  watch.events = options.events;
+  watch.on_event = options.on_event;
+  if (!options.web.empty()) {
+    const WebAddress web = *parse_web_address(options.web);
+    watch.web_port = web.port;
+    watch.web_address = web.address ? asio::ip::address_v4(*web.address) : listen;
+  }
+  return std::make_unique<Watch>(io, watch);
+}
+
+Awaitable<void> run_job(asio::io_context& io, JobPlan plan, Display& display, Watch& watch, Report& report,
+                        JobObserver* also) {
   display.knows(plan.sessions);
   Observers observers;
   observers.add(display);
   if (also != nullptr) observers.add(*also);
+  watch.begin(observers);
+  if (!watch.link().empty()) display.event("Whoever has this link can watch: " + watch.link());
   std::unique_ptr<Job> job = make_job(io, std::move(plan), observers);
   asio::signal_set signals(io, SIGINT, SIGTERM, SIGHUP);
-  JobResult result;
   std::exception_ptr trouble;  // kept: || would wait for the signals instead
+  bool over = false;
   auto run = [&]() -> Awaitable<void> {
+    Report told = report;
+    told.error.clear();
     try {
-      result = co_await job->run();
+      told.result = report.result = co_await job->run();
     } catch (...) {
       trouble = std::current_exception();
+      told.result.interrupted = false;
     }
+    if (trouble) told.error = words_of(trouble);
+    over = true;
+    co_await watch.finish(told);
   };
   using namespace asio::experimental::awaitable_operators;
-  co_await (run() || watch_signals(io, signals, *job, display));
+  co_await (run() || watch_signals(io, signals, *job, display, watch, over));
   if (trouble) std::rethrow_exception(trouble);
-  co_return result;
 }
 
 void run_reported(asio::io_context& io, Awaitable<void> command, Report& report, ReportFile& file) {
@@ -128,13 +166,7 @@ void run_reported(asio::io_context& io, Awaitable<void> command, Report& report,
   asio::co_spawn(io, std::move(command), ended);
   io.run();
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
-  if (failure) {
-    try {
-      std::rethrow_exception(failure);
-    } catch (const std::exception& error) {
-      report.error = words_of(error);
-    }
-  }
+  if (failure) report.error = words_of(failure);
   file.write(report_json(report));
   if (failure) std::rethrow_exception(failure);
 }

@@ -6,6 +6,7 @@
 #include "server/job/job.h"
 #include "server/job/report.h"
 #include "server/options/options.h"
+#include "server/view/watch.h"
 
 namespace ka::server {
 
@@ -13,9 +14,15 @@ namespace ka::server {
 /// before anybody waits; UsageError if the options contradict each other.
 JobPlan job_plan(asio::io_context& io, const JobOptions& options);
 
-/// Runs the job to its end. A first SIGINT, SIGTERM or SIGHUP ends the running round in an orderly way; a second one
-/// stops `io`. `also` hears what the display hears; nullptr: nobody. Throws Error if it cannot begin.
-Awaitable<JobResult> run_job(asio::io_context& io, JobPlan plan, Display& display, JobObserver* also = nullptr);
+/// Who watches besides the display, as the options have it; `name` is the job's in what they are told. Throws Error.
+std::unique_ptr<Watch> make_watch(asio::io_context& io, const JobOptions& options, const std::string& name,
+                                  asio::ip::address_v4 listen);
+
+/// Runs the job to its end, and until all who watch know of it. A first SIGINT, SIGTERM or SIGHUP ends the running
+/// round in an orderly way; a second one stops `io`. `also` hears what the display hears; nullptr: nobody. `report`
+/// gets the result. Throws Error if it cannot begin.
+Awaitable<void> run_job(asio::io_context& io, JobPlan plan, Display& display, Watch& watch, Report& report,
+                        JobObserver* also = nullptr);
 
 /// Runs `io` until `command` has ended, or until a second signal stopped it, and writes `report`, with the time it took
 /// and with the error, to `file`. Throws what `command` throws.

@@ -150,7 +150,7 @@ Awaitable<void> serve(asio::io_context& io, const CloneOptions& options, const P
       std::function<void(const std::string&)> say = [&display](const std::string& line) { display.event(line); };
       co_await ready.boot->start(std::move(say));
     }
-    report.result = co_await run_job(io, std::move(plan), display, ready.boot.get());
+    co_await run_job(io, std::move(plan), display, *ready.watch, report, ready.boot.get());
   } catch (...) {
     failure = std::current_exception();
   }

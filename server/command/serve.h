@@ -11,6 +11,7 @@
 #include "server/job/job.h"
 #include "server/job/report.h"
 #include "server/plan/plan.h"
+#include "server/view/watch.h"
 
 namespace ka::server {
 
@@ -23,6 +24,7 @@ struct Prepared {
   JobPlan job;                       ///< all but its sessions
   std::unique_ptr<Confirm> confirm;  ///< nullptr: nobody is asked
   std::unique_ptr<BootSide> boot;    ///< nullptr: machines boot by other servers
+  std::unique_ptr<Watch> watch;
 };
 
 /// Serves the sessions of a clone until as many nodes are done as were asked for, or until the operator ends it; shows

@@ -68,14 +68,9 @@ void Display::resize() {
 }
 
 void Display::measure_rate() {
-  auto now = Clock::now();
-  std::chrono::duration<double> passed = now - measured_at_;
-  if (session_.name.empty() || passed.count() < 1) return;
-  const std::uint64_t bytes = written_on_average(session_, nodes());
-  const double rate = bytes > measured_bytes_ ? static_cast<double>(bytes - measured_bytes_) / passed.count() : 0;
-  session_.rate = session_.rate == 0 ? rate : session_.rate * 0.7 + rate * 0.3;
-  measured_at_ = now;
-  measured_bytes_ = bytes;
+  const auto now = Clock::now();
+  if (session_.name.empty() || !rate_.is_due(now)) return;
+  session_.rate = rate_.measure(written_on_average(session_, nodes()), now);
   changed_ = true;
 }
 
@@ -181,8 +176,8 @@ void Display::session_started(const Session& session, unsigned round, unsigned m
   session_.round = round;
   session_.members = members;
   session_.expected = session.expected;
-  measured_at_ = last_progress_ = Clock::now();
-  measured_bytes_ = 0;
+  last_progress_ = Clock::now();
+  rate_.restart(last_progress_);
   event("+++ Sending " + session.name + " to " + std::to_string(members) + (members == 1 ? " node" : " nodes") +
         (round > 1 ? ", round " + std::to_string(round) : "") + " +++");
 }

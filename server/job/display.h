@@ -12,6 +12,7 @@
 #include "base/output.h"
 #include "server/job/job.h"
 #include "server/job/report.h"
+#include "server/job/session_rate.h"
 #include "server/job/status_table.h"
 
 namespace ka::server {
@@ -70,8 +71,8 @@ class Display final : public JobObserver {
   std::map<std::size_t, NodeStatus> nodes_;  // as they came
   std::vector<SessionRecord> records_;
   std::set<std::string> named_;
-  Clock::time_point last_progress_, measured_at_;
-  std::uint64_t measured_bytes_ = 0;  // written by a node on the average then
+  Clock::time_point last_progress_;
+  SessionRate rate_;
   asio::steady_timer timer_;
   asio::signal_set resized_;
 };

@@ -70,12 +70,16 @@ json session_json(const SessionRecord& record) {
 
 bool succeeded(const Report& report) { return report.error.empty() && report.result.done >= report.wanted; }
 
+std::string result_word(const Report& report) {
+  return succeeded(report) ? "done" : report.result.interrupted ? "interrupted" : "failed";
+}
+
 std::string report_json(const Report& report) {
   json out;
   out["version"] = 1;
   out["program"] = "ka-server " KA_VERSION;
   out["session"] = report.session;
-  out["result"] = succeeded(report) ? "done" : report.result.interrupted ? "interrupted" : "failed";
+  out["result"] = result_word(report);
   out["nodes_wanted"] = report.wanted;
   out["nodes_done"] = report.result.done;
   out["seconds"] = report.seconds;

@@ -32,6 +32,8 @@ struct Report {
 
 /// Are as many nodes done as were asked for?
 bool succeeded(const Report& report);
+/// "done", "interrupted", "failed".
+std::string result_word(const Report& report);
 
 std::string report_json(const Report& report);
 

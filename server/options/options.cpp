@@ -8,6 +8,7 @@
 #include "server/job/chunk_source.h"
 #include "server/options/conf.h"
 #include "server/options/option_table.h"
+#include "server/options/web_address.h"
 #include "wire/boot/boot_plan.h"
 #include "wire/identity.h"
 
@@ -56,6 +57,10 @@ void add_job_options(CLI::App& app, JobOptions& o) {
   table.number("--control-port", o.control_port, 1, 65535, "Discovery (UDP) and control (TCP)");
   table.number("--data-port", o.data_port, 1, 65535, "Data (TCP)");
   table.text("--json", o.json, "FILE", "Write the result to FILE, for programs");
+  table.text("--events", o.events, "FILE|-", "Write what happens to FILE, or to standard output, a JSON object a line");
+  table.text("--on-event", o.on_event, "PROGRAM", "Run PROGRAM for what happens, with its JSON on standard input");
+  table.text("--web", o.web, "[ADDRESS:]PORT", "Show the job to browsers at this port; 0: any that is free",
+             check_web_address);
 }
 
 void add_clone_options(CLI::App& app, CloneOptions& o) {

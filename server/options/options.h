@@ -32,7 +32,10 @@ struct JobOptions {
   std::string compression;                      ///< -z
   std::string interface;                        ///< its name, or an address of this machine; empty: all
   std::uint16_t control_port = wire::control_port, data_port = wire::data_port;
-  std::string json;  ///< file for the report; empty: none
+  std::string json;      ///< file for the report; empty: none
+  std::string events;    ///< file for events, or "-"; empty: none
+  std::string on_event;  ///< program; empty: none
+  std::string web;       ///< [ADDRESS:]PORT of the page; empty: none
 };
 
 /// A clone as asked for; nothing in it was compared with the machine yet (server/plan/plan.h does).

@@ -78,6 +78,9 @@ Survey survey_of(const Plan& plan, const std::string& root, const std::string& a
 /// What tar has to leave out: absolute paths.
 std::vector<std::string> left_out_of_stream(const Plan& plan);
 
+/// What the clones' storage is, as lsblk has it.
+std::vector<std::string> plan_tree(const Plan& plan);
+
 /// The plan as the KA method prints it.
 std::string plan_text(const Plan& plan, const PlanInput& input);
 

@@ -78,20 +78,15 @@ std::string drives_text(const Plan& plan, const PlanInput& input) {
   return text;
 }
 
-// As lsblk has it, in the places that it has on the golden disks; where partitions are all, the lines above say it.
-std::string tree(const storage::Storage& storage) {
-  const auto& nodes = storage.nodes;
+// As lsblk has it; where partitions are all, the lines above say it.
+std::string tree(const Plan& plan) {
+  const auto& nodes = plan.manifest.storage.nodes;
   auto is_layer = [](const Node& node) {
     return storage::rule(node).joined != nullptr || storage::rule(node).least_below != nullptr;
   };
   if (std::none_of(nodes.begin(), nodes.end(), is_layer)) return "";
-  storage::Places places;
-  try {
-    places = storage::place(storage, storage::golden_disks(storage));
-  } catch (const Error&) {  // by a desc, for larger disks than these
-  }
   std::string text = "+ Storage :\n";
-  for (const std::string& line : storage::tree_text(storage, places)) text += "     " + line + "\n";
+  for (const std::string& line : plan_tree(plan)) text += "     " + line + "\n";
   return text;
 }
 
@@ -120,6 +115,17 @@ std::string boot_loader_text(const wire::BootLoader& loader) {
 
 }  // namespace
 
+// In the places that it has on the golden disks.
+std::vector<std::string> plan_tree(const Plan& plan) {
+  const storage::Storage& storage = plan.manifest.storage;
+  storage::Places places;
+  try {
+    places = storage::place(storage, storage::golden_disks(storage));
+  } catch (const Error&) {  // by a desc, for larger disks than these
+  }
+  return storage::tree_text(storage, places);
+}
+
 std::string plan_text(const Plan& plan, const PlanInput& input) {
   const wire::Manifest& manifest = plan.manifest;
   std::string text = "+ Mount points :\n";
@@ -128,7 +134,7 @@ std::string plan_text(const Plan& plan, const PlanInput& input) {
     if (!mount.apart) included.push_back(mount.point);
   text += contents_text(manifest);
   text += drives_text(plan, input);
-  text += tree(manifest.storage);
+  text += tree(plan);
   text += degraded_text(manifest);
   for (const wire::Stream& stream : manifest.streams) {
     const Node& content = manifest.storage.at(stream.of);

@@ -128,6 +128,37 @@ def silent_fifo_is_waited_for():
         check(status == 0 and "dropped" not in said, f"the server ended with {status}: {said}")
 
 
+def a_program_that_hangs_holds_up_nobody():
+    """It is waited for when all is over, and Ctrl-C ends that; the result is what it was."""
+    with Rack(1) as here:
+        source, whole = here.source(4)
+        hook, events = here.path("hook"), here.path("events")
+        with open(hook, "w") as file:
+            file.write("#!/bin/sh\nexec sleep 1000\n")
+        os.chmod(hook, 0o755)
+        server = here.server("-n", "1", "-f", source, "--on-event", hook, "--events", events)
+        status, said = finish(here.client("n1"))
+        check(status == 0 and digest(here.path("n1")) == whole, f"the client ended with {status}: {said}")
+        wait_until(lambda: "job_ended" in open(events).read(), 60, "the end is told")
+        server.send_signal(signal.SIGINT)
+        status, said = finish(server)
+        check(status == 0 and "it still runs" in said and "1 of 1 nodes done" in said, f"{status}: {said}")
+
+
+def events_tell_of_every_end():
+    """Of a server that is ended at once, too; standard output has them and nothing else."""
+    with Rack(1) as here:
+        server = here.start("s", rack.program("ka-server"), "send", "-s", rack.SESSION, "-n", "2", "-f", "/etc/passwd",
+                            "--events", "-", stdout=subprocess.PIPE)
+        here.wait_for_listener("s", 30765)
+        server.send_signal(signal.SIGTERM)
+        told, said = server.communicate(timeout=60)
+        events = [json.loads(line) for line in told.splitlines()]
+        check(events[0]["event"] == "job_began", told)
+        check(events[-1]["event"] == "job_ended" and events[-1]["result"] == "interrupted", told)
+        check("0 of 2 nodes done" in said, said)
+
+
 def each_failure_is_told_once_and_in_the_summary():
     commands = {"n2": "head -c 1000000 > /dev/null; echo no space left >&2; exit 4"}
     with Run(3, size=16, commands=commands) as run:
@@ -215,6 +246,7 @@ def interrupted_is_130():
 
 
 TESTS = [stopped_terminal_stops_nobody, unread_pipe_stops_nobody, closed_pipe_stops_nobody, silent_fifo_is_waited_for,
+         a_program_that_hangs_holds_up_nobody, events_tell_of_every_end,
          each_failure_is_told_once_and_in_the_summary, what_is_wrong_is_said_first,
          nothing_on_the_command_line_serves_nobody, help_and_version_go_to_standard_output,
          a_report_leaves_the_file_until_it_is_there, interrupted_is_130]

@@ -1,0 +1,48 @@
+#pragma once
+/// All that watches a job besides the terminal, as the options have it: --events, --on-event, --web.
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/asio.h"
+#include "server/job/observers.h"
+#include "server/view/job_state.h"
+
+namespace ka::server {
+
+struct WatchOptions {
+  std::string session;   ///< the job's name
+  unsigned wanted = 0;   ///< -n
+  std::string events;    ///< file, or "-"; empty: none
+  std::string on_event;  ///< program; empty: none
+  std::optional<std::uint16_t> web_port;
+  asio::ip::address_v4 web_address;
+};
+
+class Watch {
+ public:
+  /// Opens what has to be opened: before anybody waits. Throws Error.
+  Watch(asio::io_context& io, const WatchOptions& options);
+  /// Whoever reads events is told of an end that finish() was not called for.
+  ~Watch();
+  Watch(const Watch&) = delete;
+  Watch& operator=(const Watch&) = delete;
+
+  /// What the page shows of what will be done.
+  void plan(ViewPlan plan);
+  /// From now on. Their troubles are lines of the log, which all of `observers` hear. Both must live until finish().
+  void begin(Observers& observers);
+  /// Where the page is; empty: there is none. Whoever reads it can watch.
+  std::string link() const;
+  /// The job has ended. Until all who watch know it; some seconds at most, with --on-event 30.
+  Awaitable<void> finish(const Report& report);
+  /// The operator does not want to wait for that.
+  void hurry();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace ka::server

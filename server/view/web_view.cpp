@@ -1,0 +1,146 @@
+#include "server/view/web_view.h"
+
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/random.h"
+#include "server/http/http_server.h"
+#include "server/view/feed.h"
+#include "server/view/link_file.h"
+#include "server/view/metrics.h"
+#include "server/view/page.h"
+#include "server/view/status_json.h"
+
+namespace ka::server {
+
+namespace {
+
+constexpr auto farewell = std::chrono::seconds(2);
+
+// Browsers take six connections each; nobody needs a thousand of them.
+HttpServer::Limits limits() {
+  HttpServer::Limits limits;
+  limits.connections = 256;
+  limits.of_address = 16;
+  return limits;
+}
+
+// By which others reach this machine: that of the first interface which has one.
+asio::ip::address_v4 own_address() {
+  ifaddrs* list = nullptr;
+  if (::getifaddrs(&list) != 0) return asio::ip::address_v4::loopback();
+  std::unique_ptr<ifaddrs, void (*)(ifaddrs*)> guard(list, ::freeifaddrs);
+  for (const ifaddrs* entry = list; entry != nullptr; entry = entry->ifa_next) {
+    const bool is_up = (entry->ifa_flags & IFF_UP) != 0 && (entry->ifa_flags & IFF_LOOPBACK) == 0;
+    if (is_up && entry->ifa_addr != nullptr && entry->ifa_addr->sa_family == AF_INET)
+      return asio::ip::address_v4(ntohl(reinterpret_cast<const sockaddr_in*>(entry->ifa_addr)->sin_addr.s_addr));
+  }
+  return asio::ip::address_v4::loopback();
+}
+
+// How long it takes tells nothing of where they differ.
+bool same_secret(std::string_view a, std::string_view b) {
+  unsigned char difference = a.size() != b.size();
+  for (std::size_t i = 0; i < a.size() && i < b.size(); ++i) difference |= static_cast<unsigned char>(a[i] ^ b[i]);
+  return difference == 0;
+}
+
+HttpAnswer found(const std::string& type, std::shared_ptr<const std::string> content) {
+  HttpAnswer answer;
+  answer.status = 200;
+  answer.type = type;
+  answer.content = std::move(content);
+  // The address is a secret: it goes into no cache, and to no other site.
+  answer.fields = {{"Cache-Control", "no-store"},
+                   {"Referrer-Policy", "no-referrer"},
+                   {"X-Content-Type-Options", "nosniff"},
+                   {"Content-Security-Policy",
+                    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; "
+                    "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"}};
+  return answer;
+}
+
+HttpAnswer found(const std::string& type, std::string content) {
+  return found(type, std::make_shared<const std::string>(std::move(content)));
+}
+
+}  // namespace
+
+struct WebView::State {
+  State(asio::io_context& io, const JobState& job)
+      : io(io),
+        job(job),
+        token(random_token()),
+        feed(std::make_shared<Feed>(io, job)),
+        page(std::make_shared<const std::string>(page_html)) {}
+
+  HttpAnswer answer(const HttpRequest& request) const;
+  HttpAnswer shown(std::string_view path) const;
+
+  asio::io_context& io;
+  const JobState& job;
+  const std::string token;
+  std::shared_ptr<Feed> feed;
+  std::shared_ptr<const std::string> page;
+  std::string link;
+  std::optional<HttpServer> server;
+  std::optional<LinkFile> file;
+};
+
+HttpAnswer WebView::State::answer(const HttpRequest& request) const {
+  constexpr std::string_view bearer = "Bearer ";
+  const std::string_view path = request.target.substr(0, request.target.find('?'));
+  if (request.authorization.starts_with(bearer) && same_secret(request.authorization.substr(bearer.size()), token))
+    return shown(path);
+  const std::size_t end = 1 + token.size();
+  if (path.size() < end || path.front() != '/' || !same_secret(path.substr(1, token.size()), token)) return {};
+  if (path.size() > end) return shown(path.substr(end));
+  HttpAnswer moved;  // a link that lost its last character on the way
+  moved.status = 308;
+  moved.fields = {{"Location", "/" + token + "/"}};
+  return moved;
+}
+
+HttpAnswer WebView::State::shown(std::string_view path) const {
+  if (path == "/") return found("text/html; charset=utf-8", page);
+  if (path == "/status.json") return found("application/json", status_json(job).dump() + "\n");
+  if (path == "/metrics") return found("text/plain; version=0.0.4", metrics_text(job));
+  if (path != "/events") return {};
+  HttpAnswer answer = found("text/event-stream", std::shared_ptr<const std::string>());
+  answer.stream = feed->watch();
+  return answer;
+}
+
+WebView::WebView(asio::io_context& io, asio::ip::address_v4 address, std::uint16_t port, const JobState& state)
+    : state_(std::make_shared<State>(io, state)) {
+  auto answer = [self = state_.get()](const HttpRequest& request) { return self->answer(request); };
+  state_->server.emplace(io, "show the job (--web)", address, port, limits(), answer);
+  const asio::ip::address_v4 reached = address.is_unspecified() ? own_address() : address;
+  state_->link =
+      "http://" + reached.to_string() + ":" + std::to_string(state_->server->port()) + "/" + state_->token + "/";
+  state_->file.emplace(state_->link);
+}
+
+WebView::~WebView() {
+  state_->feed->end();
+  state_->server.reset();
+}
+
+const std::string& WebView::link() const { return state_->link; }
+
+Awaitable<void> WebView::finish() {
+  auto state = state_;
+  state->feed->end();
+  const auto deadline = std::chrono::steady_clock::now() + farewell;
+  asio::steady_timer timer(state->io);
+  while (state->server->busy() && std::chrono::steady_clock::now() < deadline) {
+    timer.expires_after(std::chrono::milliseconds(10));
+    co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+  }
+}
+
+}  // namespace ka::server
