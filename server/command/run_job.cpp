@@ -128,7 +128,8 @@ Awaitable<void> run_job(asio::io_context& io, JobPlan plan, Display& display, Wa
   observers.add(display);
   if (also != nullptr) observers.add(*also);
   watch.begin(observers);
-  if (!watch.link().empty()) display.event("Whoever has this link can watch: " + watch.link());
+  // Also where little is said: it was asked for. Not to the others: the log is for more people than the link is.
+  if (!watch.link().empty()) display.line("Whoever has this link can watch: " + watch.link());
   std::unique_ptr<Job> job = make_job(io, std::move(plan), observers);
   asio::signal_set signals(io, SIGINT, SIGTERM, SIGHUP);
   std::exception_ptr trouble;  // kept: || would wait for the signals instead
