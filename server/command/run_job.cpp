@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "server/job/observers.h"
+#include "server/job/service_notice.h"
 
 namespace ka::server {
 
@@ -96,6 +97,8 @@ Awaitable<JobResult> run_job(asio::io_context& io, JobPlan plan, Display& displa
   Observers observers;
   observers.add(display);
   if (also != nullptr) observers.add(*also);
+  ServiceNotice notice(io, plan.nodes);
+  observers.add(notice);
   std::unique_ptr<Job> job = make_job(io, std::move(plan), observers);
   asio::signal_set signals(io, SIGINT, SIGTERM, SIGHUP);
   JobResult result;
