@@ -20,7 +20,7 @@
 #                     earlier lives of RAID, LVM and LUKS, disks that are pulled out, a passphrase that is typed
 #   make check-debian13
 #                     a Debian 13 of today (Secure Boot, NVMe, XFS, Btrfs) onto two machines
-#                     [WAY=isc|http|proxy|kea|own]
+#                     [WAY=isc|http|proxy|kea|own|service]
 #   make check-debian12-raid
 #                     a Debian 12 on RAID1 and LVM (UEFI, a thin /home) onto two machines with other disks
 #   make check-dracut a Debian 12 with an initrd by dracut onto two machines, which both need other drivers in it
@@ -104,24 +104,22 @@ pxe-config: initramfs pxe-packages
 PREFIX = /usr
 DESTDIR =
 where = --prefix '$(PREFIX)' --destdir '$(DESTDIR)'
-.PHONY: tree
-tree: images
-	@packaging/tree build build/packages/tree
-
-install: tree
-	@packaging/install --from build/packages/tree $(where)
+# Each lays out what is installed in a folder of its own: two may run at once.
+with_tree = tree=$$(mktemp -d) && trap 'rm -rf "$$tree"' EXIT && packaging/tree build "$$tree" &&
+install: images
+	@$(with_tree) packaging/install --from "$$tree" $(where)
 
 uninstall:
 	@packaging/install --uninstall $(where)
 
-deb: tree
-	@packaging/deb build/packages/tree build/packages
+deb: images
+	@$(with_tree) packaging/deb "$$tree" build/packages
 
-tarball: tree
-	@packaging/tarball build/packages/tree build/packages
+tarball: images
+	@$(with_tree) packaging/tarball "$$tree" build/packages
 
 check-deb: deb deb-packages
-	@tests/packages/packages_test.py build/packages
+	@tests/packages/packages_test.py build
 
 # The programs' build has long steps on one processor, and downloads: the tests' own build goes on meanwhile.
 check:
@@ -144,7 +142,7 @@ check-moments: images pxe-packages rack-packages
 
 # WAY: the boot servers, as tests/vm/debian13_test.py has them.
 WAY = isc
-check-debian13: images pxe-packages rack-packages
+check-debian13: images $(if $(filter own service,$(WAY)),deb) pxe-packages rack-packages
 	@tests/vm/debian13_test.py $(WAY)
 
 check-debian12-raid: images pxe-packages rack-packages

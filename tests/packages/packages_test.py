@@ -2,7 +2,7 @@
 """The Debian packages in bare Debian 12 and 13: installed with what they depend on and nothing else, upgraded beside an
 edited ka.conf, removed and purged; nothing is left behind, nothing is enabled. lintian finds no error. As root.
 
-    packages_test.py FOLDER     which holds ka_*.deb and ka-boot_*.deb, and tree/
+    packages_test.py BUILD     BUILD/packages holds ka_*.deb and ka-boot_*.deb
 """
 import os
 import re
@@ -134,7 +134,8 @@ def lintian(folder: Path) -> None:
 
 
 def main() -> None:
-    folder = Path(sys.argv[1]).resolve()
+    build = Path(sys.argv[1]).resolve()
+    folder = build / "packages"
     lintian(folder)
     depends = field(the_deb(folder, "ka"), "Depends").split(", ")
     with tempfile.TemporaryDirectory(prefix="ka-packages.", dir=folder) as name:
@@ -142,8 +143,8 @@ def main() -> None:
         os.chmod(work, 0o755)
         now = subprocess.run([SOURCE / "packaging/version", "--epoch"], check=True, capture_output=True, text=True)
         earlier, later = (str(int(now.stdout) + days * 86400) for days in (-2, 2))
-        old = make(folder / "tree", work / "old", earlier)
-        shutil.copytree(folder / "tree", work / "tree")
+        subprocess.run([SOURCE / "packaging/tree", build, work / "tree"], check=True)
+        old = make(work / "tree", work / "old", earlier)
         conf = work / "tree/etc/ka/ka.conf"
         conf.write_text("# of another version\n" + conf.read_text())
         other = make(work / "tree", work / "other", later)
