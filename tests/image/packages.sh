@@ -66,6 +66,23 @@ left=$(cd "$root" && find . ! -type d ! -path './tmp/ka/*' ! -path ./etc/ka/ka.c
 ! inside 'ka/install --uninstall' 2> "$folder/said" || fail "a second --uninstall had something to do"
 grep 'nothing was installed' "$folder/said" > /dev/null || fail "it does not say why: $(cat "$folder/said")"
 
+# A disk that is full: it fails, names the file, leaves nothing half written, and what it wrote can be uninstalled.
+cat > "$folder/in-a-small-one" << 'SH'
+mount -t tmpfs -o size=4m none "$1"
+"$2" --from "$3" --destdir "$1"
+status=$?
+find "$1" -name '*.new' ! -path '*/installed.new'
+"$2" --uninstall --destdir "$1" > /dev/null || exit 3
+find "$1" ! -type d ! -path "$1/etc/*" -exec echo left: {} \;
+exit $status
+SH
+status=0
+unshare -m sh "$folder/in-a-small-one" "$root/tmp" "$source/packaging/install" "$folder/one.tree" \
+  > "$folder/said" 2>&1 || status=$?
+[ $status = 1 ] || fail "a full disk is no failure: status $status"
+grep '^install: .*all.rdz could not be written' "$folder/said" > /dev/null || fail "it does not say why"
+! grep -e '\.new$' -e '^left: ' "$folder/said" || fail "it leaves half of it"
+
 # Not root: nothing is written, and it says why.
 if command -v setpriv > /dev/null; then
   ! setpriv --reuid=65534 --clear-groups "$source/packaging/install" --from "$folder/one.tree" 2> "$folder/said" ||
