@@ -9,6 +9,8 @@
 #   make pxe-config   build/pxe-config, for the boot servers              [INTERFACE=… SERVER=… RANGE=… …, VALUES=FILE]
 #   make install      all of it, on a golden node or a boot server        [DESTDIR=… PREFIX=/usr]
 #   make uninstall    takes that away again; /etc/ka stays                [DESTDIR=… PREFIX=/usr]
+#   make deb          build/packages/ka_*.deb and ka-boot_*.deb, of the same files, for Debian 12 and 13
+#   make tarball      build/packages/ka-*-x86_64.tar.gz, with an install script, for every other distribution
 #   make check        every test, one summary at the end
 #   make check-matrix golden disks of every layout, of which make check has those that have something no other has;
 #                     writes docs/layouts.md
@@ -18,11 +20,12 @@
 #                     earlier lives of RAID, LVM and LUKS, disks that are pulled out, a passphrase that is typed
 #   make check-debian13
 #                     a Debian 13 of today (Secure Boot, NVMe, XFS, Btrfs) onto two machines
-#                     [WAY=isc|http|proxy|kea|own]
+#                     [WAY=isc|http|proxy|kea|own|service]
 #   make check-debian12-raid
 #                     a Debian 12 on RAID1 and LVM (UEFI, a thin /home) onto two machines with other disks
 #   make check-dracut a Debian 12 with an initrd by dracut onto two machines, which both need other drivers in it
 #   make check-web    the page of --web in headless Chromium; makes the pictures of docs/
+#   make check-deb    installs, upgrades, removes and purges the packages in bare Debian 12 and 13; asks lintian
 #   make tidy         clang-tidy over all sources of the products: many minutes
 #   make format       all C++ as .clang-format has it
 #   make soak         simulated chains, seed after seed, until one goes wrong
@@ -34,8 +37,8 @@
 #   make help         this list
 .DEFAULT_GOAL := all
 .PHONY: all check check-matrix check-moments check-disks check-debian13 check-debian12-raid check-dracut \
-  check-web tidy format soak bench bench-web bench-clone demo initramfs stage2 update pxe-config install uninstall \
-  clean help
+  check-web check-deb deb tarball tidy format soak bench bench-web bench-clone demo initramfs stage2 update pxe-config \
+  install uninstall clean help
 SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 
@@ -44,8 +47,8 @@ all: build-packages build/musl-static/build.ninja
 
 # Debian packages, by the groups of packages.txt.
 package_groups = build-packages check-packages image-packages pxe-packages rack-packages
-.PHONY: $(package_groups)
-$(package_groups): %-packages:
+.PHONY: $(package_groups) deb-packages
+$(package_groups) deb-packages: %-packages:
 	@scripts/need $*
 
 # Ninja configures again by itself when that is needed.
@@ -102,27 +105,23 @@ pxe-config: initramfs pxe-packages
 # is. Whoever installs may have a umask of 077; nodes and boot servers must read what is installed all the same.
 PREFIX = /usr
 DESTDIR =
+where = --prefix '$(PREFIX)' --destdir '$(DESTDIR)'
+# Each lays out what is installed in a folder of its own: two may run at once.
+with_tree = tree=$$(mktemp -d) && trap 'rm -rf "$$tree"' EXIT && packaging/tree build "$$tree" &&
 install: images
-	@to='$(DESTDIR)$(PREFIX)' etc='$(DESTDIR)/etc/ka'; set -e; umask 022; \
-	install -d -m 755 "$$to"/{sbin,bin,lib/ka/boot,share/ka/pxe-config} "$$etc/hooks.d"; \
-	install -m 755 build/musl-static/server/ka-server "$$to/sbin/ka-server"; \
-	install -m 755 build/musl-static/agent/ka-init "$$to/bin/ka-client"; \
-	install -m 644 build/rescue.sqfs "$$to/lib/ka/rescue.sqfs"; \
-	install -m 644 build/vmlinuz build/all.rdz "$$to/lib/ka/boot/"; \
-	install -m 644 pxe-config/* "$$to/share/ka/pxe-config/"; \
-	for page in $(manual_pages); do \
-	  install -D -m 644 "$$page" "$$to/share/man/man$${page##*.}/$${page##*/}"; \
-	done; \
-	[ -e "$$etc/ka.conf" ] || install -m 644 server/ka.conf "$$etc/ka.conf"; \
-	echo "Installed ka-server, ka-client, stage2, the boot files and the templates in $$to, ka.conf in $$etc"
+	@$(with_tree) packaging/install --from "$$tree" $(where)
 
-# What install put there, and the folders that are KA's alone. /etc/ka is the operator's, and stays.
-manual_pages = $(wildcard docs/*.[1-8])
 uninstall:
-	@to='$(DESTDIR)$(PREFIX)'; \
-	rm -rf "$$to"/{sbin/ka-server,bin/ka-client,lib/ka,share/ka}; \
-	for page in $(manual_pages); do rm -f "$$to/share/man/man$${page##*.}/$${page##*/}"; done; \
-	echo "Removed KA from $$to; '$(DESTDIR)/etc/ka' stays, with what you wrote there"
+	@packaging/install --uninstall $(where)
+
+deb: images
+	@$(with_tree) packaging/deb "$$tree" build/packages
+
+tarball: images
+	@$(with_tree) packaging/tarball "$$tree" build/packages
+
+check-deb: deb deb-packages
+	@tests/packages/packages_test.py build
 
 # The programs' build has long steps on one processor, and downloads: the tests' own build goes on meanwhile.
 check:
@@ -145,7 +144,7 @@ check-moments: images pxe-packages rack-packages
 
 # WAY: the boot servers, as tests/vm/debian13_test.py has them.
 WAY = isc
-check-debian13: images pxe-packages rack-packages
+check-debian13: images $(if $(filter own service,$(WAY)),deb) pxe-packages rack-packages
 	@tests/vm/debian13_test.py $(WAY)
 
 check-debian12-raid: images pxe-packages rack-packages

@@ -8,6 +8,7 @@
 #include "base/files.h"
 #include "base/output.h"
 #include "base/text.h"
+#include "server/built_from.h"
 #include "server/command/clone_command.h"
 #include "server/command/command_line.h"
 
@@ -40,6 +41,7 @@ std::string printable(std::string_view text) {
 
 int run(int argc, char** argv) {
   CommandLine line;
+  line.app.set_version_flag("-V,--version", version_text(), "Print the version, what it was built from, and end");
   try {
     line.app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

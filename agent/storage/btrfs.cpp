@@ -96,9 +96,12 @@ std::vector<Command> finish(const Job& job) {
   return for_paths(job.device, "for path; do btrfs property set -t subvol \"$top/$path\" ro true; done", paths);
 }
 
-// In RAM, on a file that has the size and no content.
+// In RAM, on a file that has the size and no content. Without the UUID: mkfs.btrfs makes no second file system with one
+// that it finds on any device, and the disk that is to be overwritten may have it, from an earlier clone or round.
 Command dry_run(const Job& job, const std::string& file) {
-  auto argv = options(storage::as<Btrfs>(job.node));
+  Btrfs fs = storage::as<Btrfs>(job.node);
+  fs.uuid.clear();
+  auto argv = options(fs);
   argv.push_back(file);
   std::vector<std::string> all = {
       "sh", "-c", "truncate -s \"$0\" \"$1\"; file=$1; shift; \"$@\"; status=$?; truncate -s 0 \"$file\"; exit $status",

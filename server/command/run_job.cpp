@@ -11,6 +11,7 @@
 #include "base/files.h"
 #include "server/job/observers.h"
 #include "server/options/web_address.h"
+#include "server/job/service_notice.h"
 
 namespace ka::server {
 
@@ -130,6 +131,8 @@ Awaitable<void> run_job(asio::io_context& io, JobPlan plan, Display& display, Wa
   watch.begin(observers);
   // Also where little is said: it was asked for. Not to the others: the log is for more people than the link is.
   if (!watch.link().empty()) display.line("Whoever has this link can watch: " + watch.link());
+  ServiceNotice notice(io, plan.nodes);
+  observers.add(notice);
   std::unique_ptr<Job> job = make_job(io, std::move(plan), observers);
   asio::signal_set signals(io, SIGINT, SIGTERM, SIGHUP);
   std::exception_ptr trouble;  // kept: || would wait for the signals instead

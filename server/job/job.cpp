@@ -133,6 +133,7 @@ Awaitable<JobResult> JobRunner::run() {
   listen();
   co_await refuse_to_be_second();
   asio::co_spawn(io_, accept(self), asio::detached);
+  observer_.listens();
   asio::co_spawn(io_, keep_time(self), asio::detached);
   while (!machine_->finished()) co_await ended_.wait();
   over_ = true;

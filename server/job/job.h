@@ -81,6 +81,8 @@ struct Progress {
 class JobObserver {
  public:
   virtual ~JobObserver() = default;
+  /// Nodes can come from now on.
+  virtual void listens() {}
   /// A line for the log: "Accepting connection from 10.0.1.35".
   virtual void event(const std::string& text) = 0;
   /// Something about this node changed. Called at most a few times a second per node while bytes flow.

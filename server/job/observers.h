@@ -12,6 +12,9 @@ class Observers final : public JobObserver {
   /// It must outlive this.
   void add(JobObserver& observer) { all_.push_back(&observer); }
 
+  void listens() override {
+    for (JobObserver* one : all_) one->listens();
+  }
   void event(const std::string& text) override {
     for (JobObserver* one : all_) one->event(text);
   }

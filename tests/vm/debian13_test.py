@@ -3,9 +3,10 @@
 that boot by UEFI under Secure Boot; every file is equal, and both start by their own entries in NVRAM, then again when
 NVRAM was lost.
 
-  debian13_test.py [isc | http | proxy | kea | own]
+  debian13_test.py [isc | http | proxy | kea | own | service]
                    what the blank machines boot from: isc is dhcpd and tftpd, by TFTP; http, and proxy (dnsmasq beside a
-                   plain DHCP server), by UEFI HTTP boot; own is ka-server --pxe beside a plain DHCP server
+                   plain DHCP server), by UEFI HTTP boot; own is ka-server --pxe beside a plain DHCP server, with KA
+                   installed from its Debian packages, and service the same as the packages' service
 """
 
 import sys

@@ -8,6 +8,7 @@
 namespace ka::agent {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -84,6 +85,17 @@ TEST(FormatTest, TheDryRunAsksTheSameOfAFile) {
   const storage::Node ext = node(file_system("ext4"));
   EXPECT_EQ(maker(ext).dry_run({ext, "/dev/sda5", {10 * gib}}, "/tmp/empty").text(),
             "mke2fs -n -q -F -t ext4 -U 0f2a2a5c-2a7c-4a53-9f0e-6f0a5f6f0a5f /tmp/empty 10485760k");
+}
+
+// mkfs.btrfs refuses a UUID that it finds on any device: on the disk that an earlier clone is on, say.
+TEST(FormatTest, TheDryRunOfBtrfsIsNotInTheWayOfAnEarlierClone) {
+  storage::Btrfs fs;
+  fs.uuid = "0f2a2a5c-2a7c-4a53-9f0e-6f0a5f6f0a5f";
+  fs.label = "home";
+  const storage::Node btrfs = node(fs);
+  const Job job{btrfs, "/dev/sda5", {gib}};
+  EXPECT_THAT(maker(btrfs).dry_run(job, "/tmp/empty").text(), AllOf(HasSubstr("-L home"), Not(HasSubstr("-U "))));
+  EXPECT_THAT(maker(btrfs).make(job)[0].text(), HasSubstr("-U " + fs.uuid));
 }
 
 TEST(FormatTest, SwapKeepsItsUuidAndLabel) {

@@ -22,6 +22,14 @@ from .rack import Rack
 
 COMMAND = "ka-server -n 2 {} -x /srv/excluded -r grub --json /run/ka.json"
 
+# The same as lines of ka.conf, for the service; and what is typed then: what the journal has at the moment at which the
+# service says that it is ready, and at its end its exit status.
+_SETTINGS = "".join(f"{line}\\n" for line in ("nodes = 2", "pxe = true", "pxe-values = /root/pxe.conf",
+                                              "exclude = /srv/excluded", "boot-loader = grub", "json = /run/ka.json"))
+_SERVICE = ("systemctl start ka-server; journalctl -u ka-server -o cat --no-pager; "
+            "while systemctl -q is-active ka-server; do sleep 1; done; journalctl -u ka-server -o cat --no-pager; "
+            "(exit $(systemctl show -P ExecMainStatus ka-server))")
+
 
 @dataclass(frozen=True)
 class System:
@@ -117,24 +125,27 @@ class DebianClone:
         self.rack = rack
         self.say = say
         self.system = system
-        # As Rack.serve calls them; "http": isc, with a web server; "own": ka-server's, by --pxe.
+        # As Rack.serve calls them; "http": isc, with a web server; "own": ka-server's, by --pxe, from the Debian
+        # packages; "service": the same as a service of systemd.
         self.boot_servers = boot_servers
-        self.command = system.command
-        if boot_servers == "own":
-            self.command += " --pxe --pxe-values /root/pxe.conf"
+        self.packaged = boot_servers in ("own", "service")
+        self.command = {"own": f"{system.command} --pxe --pxe-values /root/pxe.conf",
+                        "service": _SERVICE}.get(boot_servers, system.command)
         # Beside a DHCP server that knows nothing of PXE, UEFI boots by HTTP alone.
         self.http = boot_servers == "http" or (boot_servers == "proxy" and system.esp > 0)
         self.nodes: list[Node] = []
 
     def build(self) -> None:
         """The golden machine's disk, and the two blank ones."""
-        self.say("Putting KA into a copy of the golden Debian's disk (make install)")
+        self.say("Putting KA into a copy of the golden Debian's disk" + ("" if self.packaged else " (make install)"))
         system = self.system
         image = disk.copy(system.image(), self.rack.directory / "golden.img")
         with disk.mounted(image, system.mounts, self.rack.directory / "mnt", read_only=False) as root:
-            golden.install(root)
-            if self.boot_servers == "own":
+            if self.packaged:
+                golden.copy_packages(root / "root")
                 (root / "root/pxe.conf").write_text(own_boot.VALUES)
+            else:
+                golden.install(root)
         parts = {"memory": system.memory, "firmware": system.firmware}
         self.golden = self.rack.machine("golden", 9, disks=[Disk(image, system.controller)], **parts)
         if system.esp:
@@ -159,7 +170,8 @@ class DebianClone:
 
     def start_golden(self) -> None:
         """The golden machine boots; the operator logs in and types the command."""
-        self.rack.serve({"http": "isc", "own": "plain"}.get(self.boot_servers, self.boot_servers), http=self.http)
+        self.rack.serve({"http": "isc", "own": "plain", "service": "plain"}.get(self.boot_servers, self.boot_servers),
+                        http=self.http)
         self.say("The golden machine boots from its disk")
         self.golden.start(self._from_disk)
         console = self.golden.console
@@ -173,6 +185,16 @@ class DebianClone:
 
     def _install(self) -> None:
         """KA on the golden machine that is up, where it was not put onto its disk."""
+        if not self.packaged:
+            return
+        self.say("The operator types: apt install ./ka_*.deb ./ka-boot_*.deb")
+        commands = ["cd /root && DEBIAN_FRONTEND=noninteractive apt-get install -y ./ka_*.deb ./ka-boot_*.deb && cd /"]
+        if self.boot_servers == "service":
+            commands.append(f"printf '%b' {shlex.quote(_SETTINGS)} >> /etc/ka/ka.conf")
+        for command in commands:
+            status, output = self.golden.console.command(command, 600)
+            if status:
+                raise Failed(f"{command} ended with {status}:\n{output}")
 
     def clone(self) -> None:
         """Both nodes boot by PXE, are cloned, and reboot, which here ends them."""

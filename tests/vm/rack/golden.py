@@ -193,6 +193,13 @@ def configure(root: Path, fstab: str) -> None:
     run("chroot", root, "systemctl", "mask", "apt-daily.timer", "apt-daily-upgrade.timer")
 
 
+def copy_packages(folder: Path) -> None:
+    """Puts the Debian packages of `make deb` into a folder of a golden machine, where apt will find them."""
+    for package in ("ka", "ka-boot"):
+        (deb,) = (ROOT / "build/packages").glob(f"{package}_*_amd64.deb")
+        shutil.copy(deb, folder)
+
+
 def install(root: Path) -> None:
     """Puts KA into a golden machine's tree, as on a real one."""
     run("env", "-u", "MAKEFLAGS", "-u", "MAKELEVEL", "make", "-C", ROOT, "install", f"DESTDIR={root}")
