@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "server/command/clone_command.h"
 #include "server/command/command_line.h"
+#include "server/logs/log_store.h"
 
 namespace ka::server {
 
@@ -42,6 +43,7 @@ int run(int argc, char** argv) {
   CommandLine line;
   try {
     line.app.parse(argc, argv);
+    hide_store_url(argc, argv);
   } catch (const CLI::ParseError& error) {
     return line.app.exit(error) == 0 ? 0 : exit_usage;
   }

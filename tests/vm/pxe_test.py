@@ -3,6 +3,7 @@
 from its state, and nobody is told anything when the job is over, however it ended.
 """
 
+import re
 import sys
 import unittest
 from pathlib import Path
@@ -33,6 +34,7 @@ class OwnBoot(unittest.TestCase):
         server.exit_status()
         rows = server.outcome()
         self.assertEqual((rows[clone.mac]["result"], rows[small.mac]["result"]), ("done", "failed"))
+        self._its_log_is_kept(server, clone, small)
         self._killed_server_leaves_nothing(server, small)
 
     def _node(self, number: int, mib: int) -> machine.Machine:
@@ -65,6 +67,19 @@ class OwnBoot(unittest.TestCase):
         node.console.wait(r"This machine was not cloned")
         node.wait_end()
         self.assertTrue(node.disks[0].is_all_zeros())
+
+    def _its_log_is_kept(self, server: OwnBootGolden, clone: machine.Machine, small: machine.Machine):
+        """All its starts, of which it can tell nobody any more."""
+        address, name = re.search(r"Address ([\d.]+)/.* host name (\S+),", small.console.text).groups()
+        for node in small.mac, address, name:
+            status, log = server.console.command(f"ka-server log {node}")
+            self.assertEqual(status, 0, log)
+            for line in r"This machine was not cloned.*they need \d+ MiB, there are 31", r"^=== failed: ":
+                self.assertEqual(len(re.findall(line, log, re.MULTILINE)), 3, log)
+        status, log = server.console.command(f"ka-server log {clone.mac}")
+        self.assertEqual(status, 0, log)
+        self.assertRegex(log, r"Rebooting from the local disk\s+=== done ===")
+        self.assertEqual(server.console.command("ka-server log 52:54:00:00:00:01")[0], 1)
 
     def _killed_server_leaves_nothing(self, server: OwnBootGolden, node: machine.Machine):
         server.serve(1, COMMAND)
