@@ -11,6 +11,7 @@
 #include "server/built_from.h"
 #include "server/command/clone_command.h"
 #include "server/command/command_line.h"
+#include "server/logs/log_store.h"
 
 namespace ka::server {
 
@@ -44,6 +45,7 @@ int run(int argc, char** argv) {
   line.app.set_version_flag("-V,--version", version_text(), "Print the version, what it was built from, and end");
   try {
     line.app.parse(argc, argv);
+    hide_store_url(argc, argv);
   } catch (const CLI::ParseError& error) {
     return line.app.exit(error) == 0 ? 0 : exit_usage;
   }

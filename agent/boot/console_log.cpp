@@ -1,6 +1,7 @@
 #include "agent/boot/console_log.h"
 
 #include <fcntl.h>
+#include <linux/kd.h>
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <termios.h>
@@ -35,7 +36,7 @@ std::vector<std::string> console_names() {
 /// One terminal, never waited for: what it does not take now it gets when it can.
 class ConsoleLog::Console {
  public:
-  Console(asio::io_context& io, int fd) : terminal_(io, fd) {}
+  Console(asio::io_context& io, int fd, bool screen) : terminal_(io, fd), screen_(screen) {}
 
   void write(std::string_view bytes) {
     if (pending_.size() + bytes.size() > most_pending) {
@@ -46,6 +47,7 @@ class ConsoleLog::Console {
     push();
   }
   bool empty() const { return pending_.empty(); }
+  bool is_screen() const { return screen_; }
   int fd() { return terminal_.native_handle(); }
 
   void push() {
@@ -70,6 +72,7 @@ class ConsoleLog::Console {
   }
 
   asio::posix::stream_descriptor terminal_;
+  bool screen_;
   std::string pending_;
   bool waiting_ = false;
 };
@@ -80,7 +83,9 @@ ConsoleLog::~ConsoleLog() = default;
 bool ConsoleLog::add_console(const std::string& path) {
   UniqueFd fd(::open(path.c_str(), O_WRONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC));
   if (!fd.valid() || ::isatty(fd.get()) == 0) return false;
-  consoles_.push_back(std::make_unique<Console>(io_, fd.release()));
+  char kind = 0;
+  const bool screen = ::ioctl(fd.get(), KDGKBTYPE, &kind) == 0;  // a virtual terminal knows its keyboard
+  consoles_.push_back(std::make_unique<Console>(io_, fd.release(), screen));
   return true;
 }
 
@@ -113,6 +118,15 @@ void ConsoleLog::redraw(std::string_view text) {
 void ConsoleLog::show(std::string_view text) {
   to_consoles((redrawing_ ? "\r\n" : "") + printable(text) + "\n");
   redrawing_ = false;
+}
+
+void ConsoleLog::fill_screens(const std::function<std::string(unsigned columns, unsigned rows)>& content) {
+  for (auto& console : consoles_) {
+    if (!console->is_screen()) continue;
+    winsize size{};
+    const bool known = ::ioctl(console->fd(), TIOCGWINSZ, &size) == 0 && size.ws_col > 0 && size.ws_row > 0;
+    console->write(known ? content(size.ws_col, size.ws_row) : content(80, 25));
+  }
 }
 
 void ConsoleLog::to_consoles(std::string_view bytes) {

@@ -39,6 +39,10 @@ class ConsoleLog final : public Log {
   /// A line on consoles only, and in no file: what only who stands here may know.
   void show(std::string_view text);
 
+  /// What only screens show (the Linux console, no serial line), in the place of all that was there: made of its
+  /// columns and rows.
+  void fill_screens(const std::function<std::string(unsigned columns, unsigned rows)>& content);
+
   /// Called after each line; whoever follows the file reads on.
   void on_line(std::function<void()> listener) { listener_ = std::move(listener); }
 

@@ -118,6 +118,24 @@ Awaitable<void> Node::mount_drivers() {
   drivers_.use_modules_of("");
 }
 
+FailedMachine Node::as_failed(std::string reason) const {
+  FailedMachine machine;
+  machine.reason = std::move(reason);
+  machine.serial_number = serial_number();
+  if (const std::vector<Network::Up> up = network_.up(); !up.empty()) {
+    const Lease& lease = up.front().lease;
+    machine.name = lease.host_name.empty() ? lease.address.to_string() : lease.host_name;
+    machine.hardware_address = up.front().link.address.text();
+  } else if (options_.network.boot_interface) {
+    machine.hardware_address = options_.network.boot_interface->text();
+  }
+  return machine;
+}
+
+void Node::blink_for(unsigned seconds) const {
+  if (const std::vector<Network::Up> up = network_.up(); !up.empty()) blink(up.front().link.name, seconds);
+}
+
 void Node::serve_log() {
   log_.rename_file("/tmp/ka_log-" + log_name(network_.up().front().lease.address));
   try {

@@ -8,6 +8,7 @@
 #include "agent/boot/boot_options.h"
 #include "agent/boot/console_log.h"
 #include "agent/boot/console_question.h"
+#include "agent/boot/failure_screen.h"
 #include "agent/boot/log_server.h"
 #include "agent/boot/stage2.h"
 #include "agent/clone/clone.h"
@@ -28,6 +29,11 @@ class Node {
   /// stage2 is there for one, and no disk was even looked at. Throws Error with what a person at the console needs to
   /// know; the server knows it too then, if it can be reached.
   Awaitable<End> run();
+
+  /// For its screen, when it has failed: who it is, as far as it knows by now.
+  FailedMachine as_failed(std::string reason) const;
+  /// Lets its network card blink, for so long at most.
+  void blink_for(unsigned seconds) const;
 
  private:
   Awaitable<void> get_onto_the_network();

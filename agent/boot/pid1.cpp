@@ -29,8 +29,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr int seconds_before_reboot = 10;
-constexpr int seconds_without_server = 5;
+constexpr unsigned seconds_before_reboot = 10;
+constexpr unsigned seconds_without_server = 5;
 // How long a clone that was told to stop has to unmount and to let go of its disks.
 constexpr auto longest_farewell = 20s;
 constexpr auto longest_last_sync = 30s;
@@ -131,10 +131,10 @@ void ask_for_randomness() {
 
 // ---- The end, which is always a reboot.
 
-Awaitable<void> count_down(asio::io_context& io, ConsoleLog& log, int seconds) {
+Awaitable<void> count_down(asio::io_context& io, ConsoleLog& log, unsigned seconds) {
   log.line("Rebooting in " + std::to_string(seconds) + " sec");
   asio::steady_timer timer(io);
-  for (int left = seconds; left > 0; --left) {
+  for (unsigned left = seconds; left > 0; --left) {
     if (left < seconds) log.redraw("Rebooting in " + std::to_string(left) + " sec");
     timer.expires_after(1s);
     co_await timer.async_wait(asio::use_awaitable);
@@ -190,17 +190,21 @@ Ending ending_of(std::exception_ptr failure, Node::End end) {
   return ending;
 }
 
-Awaitable<void> end(asio::io_context& io, ConsoleLog& log, Ending ending) {
+Awaitable<void> end(asio::io_context& io, ConsoleLog& log, const Node& node, Ending ending) {
   if (ending.cloned) {
     log.line("Rebooting from the local disk");
     co_return;
   }
+  const unsigned seconds = ending.without_server ? seconds_without_server : seconds_before_reboot;
   if (ending.shell) {
     co_await shell(io, log);
   } else {
     log.line(ending.without_server ? ending.reason : "This machine was not cloned. " + ending.reason);
+    const FailedMachine failed = node.as_failed(ending.reason);
+    log.fill_screens([&failed](unsigned columns, unsigned rows) { return failure_screen(failed, columns, rows); });
+    node.blink_for(seconds);
   }
-  co_await count_down(io, log, ending.without_server ? seconds_without_server : seconds_before_reboot);
+  co_await count_down(io, log, seconds);
 }
 
 void live(asio::io_context& io, ConsoleLog& log, const BootOptions& options) {
@@ -227,7 +231,7 @@ void live(asio::io_context& io, ConsoleLog& log, const BootOptions& options) {
     farewell.cancel();
     Ending ending = ending_of(failure, how);
     if (!signalled.empty() && !ending.cloned) ending.reason = signalled;
-    asio::co_spawn(io, end(io, log, std::move(ending)), [&io](std::exception_ptr) { io.stop(); });
+    asio::co_spawn(io, end(io, log, node, std::move(ending)), [&io](std::exception_ptr) { io.stop(); });
   };
   asio::co_spawn(io, node.run(), asio::bind_cancellation_slot(stop.slot(), ended));
   io.run();

@@ -13,6 +13,7 @@
 #include "server/job/degraded_text.h"
 #include "server/job/identity_text.h"
 #include "server/job/status_table.h"
+#include "server/logs/log_store.h"
 #include "server/plan/plan_input.h"
 #include "wire/ports.h"
 
@@ -27,6 +28,7 @@ std::vector<std::string> programs_for(const CloneOptions& options) {
   std::vector<std::string> programs = {"sfdisk", "blkid", "dumpe2fs", "tar"};
   if (options.compression != "off" && options.compression != "auto") programs.emplace_back("zstd");
   if (packs_stage2(options.stage2)) programs.emplace_back("mksquashfs");
+  if (!options.store_log.empty()) programs.emplace_back("curl");
   return programs;
 }
 
@@ -52,6 +54,7 @@ BootOptions boot_options(const CloneOptions& options, const JobPlan& job) {
 
 Awaitable<Prepared> prepare(asio::io_context& io, const CloneOptions& options) {
   if (::geteuid() != 0) throw Error("ka-server must be run as root: it reads every file and every disk");
+  if (!options.store_log.empty()) check_store_url(options.store_log);
   extend_path();
   require_programs(programs_for(options));
   Prepared ready;

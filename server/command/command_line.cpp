@@ -1,6 +1,7 @@
 #include "server/command/command_line.h"
 
 #include "server/command/desc_command.h"
+#include "server/command/log_command.h"
 #include "server/command/send_command.h"
 #include "server/command/status_command.h"
 #include "server/options/option_table.h"
@@ -17,6 +18,7 @@ CommandLine::CommandLine()
   add_help_and_version(app);
   add_clone_options(app, clone);
   add_desc_command(app, chosen);
+  add_log_command(app, chosen);
   add_send_command(app, chosen);
   add_status_command(app, chosen);
   add_pxe_config_command(app, chosen);

@@ -3,9 +3,11 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "server/command/block_streams.h"
+#include "server/command/node_logs.h"
 #include "server/command/run_job.h"
 #include "server/golden/tar_warnings.h"
 #include "server/job/chunk_source.h"
+#include "server/job/observers.h"
 #include "wire/messages.h"
 
 namespace ka::server {
@@ -144,17 +146,22 @@ Awaitable<void> serve(asio::io_context& io, const CloneOptions& options, const P
       return ready.confirm->ask(std::move(nodes), [&display](const std::string& line) { display.event(line); });
     };
   plan.passphrases = [&ready, &report](const NodeStatus& node) { return passphrases_for(ready, node, report); };
+  NodeLogs logs(io, options, *ready.tree, ready.plan.manifest, [&](const std::string& line) { display.event(line); });
+  Observers observers;
+  observers.add(logs.observer());
+  if (ready.boot) observers.add(*ready.boot);
   std::exception_ptr failure;
   try {
     if (ready.boot) {
       std::function<void(const std::string&)> say = [&display](const std::string& line) { display.event(line); };
       co_await ready.boot->start(std::move(say));
     }
-    co_await run_job(io, std::move(plan), display, *ready.watch, report, ready.boot.get());
+    co_await run_job(io, std::move(plan), display, *ready.watch, report, &observers);
   } catch (...) {
     failure = std::current_exception();
   }
   if (ready.boot) ready.boot->end();
+  co_await logs.finish(report);
   display.close();
   report.sessions = display.sessions();
   keep_warnings(*said, report);

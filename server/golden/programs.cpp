@@ -25,6 +25,7 @@ constexpr Packages packages[] = {
     {"zstd", "zstd", "zstd", "zstd"},
     {"mformat", "mtools", "mtools", "mtools"},
     {"mcopy", "mtools", "mtools", "mtools"},
+    {"curl", "curl", "curl", "curl"},
     {"dnsmasq", "dnsmasq-base", "dnsmasq", "dnsmasq"},
     {"unshare", "util-linux", "util-linux", "util-linux"},
     {"lvm", "lvm2", "lvm2", "lvm2"},

@@ -102,6 +102,8 @@ void add_clone_options(CLI::App& app, CloneOptions& o) {
   table.text("--stage2", o.stage2, "FILE", "Stage2 (squashfs), or a directory to make it of");
   table.text("--hooks", o.hooks, "DIR", "Scripts to run inside each clone");
   table.text("--log-directory", o.log_directory, "DIR", "Where a clone keeps the log of its making");
+  table.text("--store-log", o.store_log, "URL",
+             "Store each node's log there with curl: ftp://, sftp://, http:// (PUT)");
   table.flag("--confirm", o.confirm, "Show the nodes' disks and ask here, before the first of them is written to");
   table.flag("--pxe", o.pxe, "Answer machines that boot by PXE, beside the DHCP server that is there");
   table.text("--pxe-values", o.pxe_values, "FILE", "Values for --pxe, as ka-server pxe-config has them: NAME = VALUE");

@@ -64,6 +64,7 @@ struct CloneOptions : JobOptions {
   std::string stage2;  ///< empty: /mnt/ka, else the installed one
   std::string hooks = "/etc/ka/hooks.d";
   std::string log_directory = "/var/log/ka";  ///< on the clone
+  std::string store_log;                      ///< URL, with a password perhaps; empty: none
   unsigned step_limit = 3600;                 ///< seconds; 0: none
   std::string verify = "boot";                ///< what a node reads back from its disk: boot, all
   bool confirm = false;                       ///< ask the operator before nodes write

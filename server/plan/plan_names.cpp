@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "server/golden/paths.h"
+#include "server/logs/log_folder.h"
 #include "server/plan/plan_draft.h"
 
 namespace ka::server {
@@ -42,6 +43,8 @@ void read_excluded(PlanDraft& draft) {
     }
     if (is_from_file(draft.options, "exclude", path)) draft.plan.excluded_by_conf.insert(paths.back());
   }
+  // It grows while tar reads, and what it holds is of this machine alone.
+  paths.emplace_back(log_folder);
   std::sort(paths.begin(), paths.end());
   for (const std::string& path : paths) {
     if (!draft.excluded_path(path)) draft.plan.excluded.push_back(path);

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "server/golden/paths.h"
+#include "server/logs/log_folder.h"
 #include "server/plan/plan_draft.h"
 #include "wire/storage/place.h"
 
@@ -130,6 +131,7 @@ void add_survey(Plan& plan, const Survey& survey) {
   for (const Swap& swap : plan.swap_files) plan.expected -= std::min(plan.expected, swap.size);
   std::vector<std::string> refusals;
   for (const std::string& path : survey.missing) {
+    if (path == log_folder) continue;  // left out whether or not it is there
     std::string text = "-x " + path + ": there is no such directory";
     if (plan.excluded_by_conf.count(path))
       plan.warnings.push_back(text + " (a line of ka.conf)");

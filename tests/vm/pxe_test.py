@@ -3,6 +3,7 @@
 from its state, and nobody is told anything when the job is over, however it ended.
 """
 
+import re
 import sys
 import unittest
 from pathlib import Path
@@ -33,6 +34,7 @@ class OwnBoot(unittest.TestCase):
         server.exit_status()
         rows = server.outcome()
         self.assertEqual((rows[clone.mac]["result"], rows[small.mac]["result"]), ("done", "failed"))
+        self._its_log_is_kept(server, clone, small)
         self._killed_server_leaves_nothing(server, small)
 
     def _node(self, number: int, mib: int) -> machine.Machine:
@@ -53,6 +55,8 @@ class OwnBoot(unittest.TestCase):
         for _ in range(2):
             node.start("network-first")
             node.console.wait(r"This machine was not cloned")
+            node.console.wait(r"Rebooting in 10 sec")
+            self._says_who_it_is(node)
             node.wait_end()
         server.console.wait(rf"When it boots again, \S*,? ?{node.mac} is shown why it failed")
         node.start("network-first")
@@ -65,6 +69,28 @@ class OwnBoot(unittest.TestCase):
         node.console.wait(r"This machine was not cloned")
         node.wait_end()
         self.assertTrue(node.disks[0].is_all_zeros())
+
+    def _says_who_it_is(self, node: machine.Machine):
+        screen = node.screen("KA: THIS MACHINE WAS NOT CLONED")
+        self.assertRegex(" ".join(screen), r"they need \d+ MiB, there are 31")
+        # Name and hardware address, each five lines of large letters.
+        drawn = [line for line in screen if "#" in line and not line.strip("# ")]
+        self.assertEqual(len(drawn), 10, "\n".join(screen))
+        self.assertNotIn("##", node.console.tail(40), "the serial line has none")
+        node.screenshot(node.directory / f"{node.name}-failed.png")
+
+    def _its_log_is_kept(self, server: OwnBootGolden, clone: machine.Machine, small: machine.Machine):
+        """All its starts, of which it can tell nobody any more."""
+        address, name = re.search(r"Address ([\d.]+)/.* host name (\S+),", small.console.text).groups()
+        for node in small.mac, address, name:
+            status, log = server.console.command(f"ka-server log {node}")
+            self.assertEqual(status, 0, log)
+            for line in r"This machine was not cloned.*they need \d+ MiB, there are 31", r"^=== failed: ":
+                self.assertEqual(len(re.findall(line, log, re.MULTILINE)), 3, log)
+        status, log = server.console.command(f"ka-server log {clone.mac}")
+        self.assertEqual(status, 0, log)
+        self.assertRegex(log, r"Rebooting from the local disk\s+=== done ===")
+        self.assertEqual(server.console.command("ka-server log 52:54:00:00:00:01")[0], 1)
 
     def _killed_server_leaves_nothing(self, server: OwnBootGolden, node: machine.Machine):
         server.serve(1, COMMAND)

@@ -4,6 +4,7 @@
 namespace ka::server {
 namespace {
 
+using testing::Contains;
 using testing::HasSubstr;
 
 TEST_F(ServerPlan, TheWholeMachineAsItIs) {
@@ -55,7 +56,7 @@ TEST_F(ServerPlan, ThePlanInTheWordsOfTheKaMethod) {
             "    Added partition 5 : type 83, 5000 MiB, logical, bootable\n"
             "    Added partition 6 : type 83, fill, logical\n"
             "+ Included mount points : / /var\n"
-            "+ Excluded directories : /tmp /var/cache\n"
+            "+ Excluded directories : /tmp /var/cache /var/log/ka\n"
             "+ Not cloned :\n"
             "     /mnt/ka (loop0, squashfs): not a drive\n"
             "+ Bootloader is: grub --with=jfs --with=ata_piix (on sda)\n"
@@ -372,7 +373,18 @@ TEST_F(ServerPlan, Targets) {
 
 TEST_F(ServerPlan, ExcludedPathsInOneAnotherAreOne) {
   input_.options.excluded = {"/var/cache/apt", "/var/cache", "/var/cachet"};
-  EXPECT_EQ(plan().excluded, (std::vector<std::string>{"/var/cache", "/var/cachet"}));
+  EXPECT_EQ(plan().excluded, (std::vector<std::string>{"/var/cache", "/var/cachet", "/var/log/ka"}));
+  input_.options.excluded = {"/var/log", "/var/log/ka/old"};
+  EXPECT_EQ(plan().excluded, (std::vector<std::string>{"/var/log"}));
+}
+
+TEST_F(ServerPlan, TheLogsOfNodesAreLeftOutAlsoWhereThereAreNoneYet) {
+  Plan plan = this->plan();
+  EXPECT_THAT(left_out_of_stream(plan), Contains("/var/log/ka"));
+  Survey survey;
+  survey.missing = {"/var/log/ka"};
+  add_survey(plan, survey);
+  EXPECT_THAT(plan.warnings, testing::Not(Contains(HasSubstr("/var/log/ka"))));
 }
 
 TEST_F(ServerPlan, WhatTheFilesHoldMustFitTheDesc) {

@@ -1,0 +1,38 @@
+#pragma once
+/// The logs of a clone's nodes: kept here (server/logs/log_keeper.h) and, with --store-log, handed on.
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "server/golden/golden_tree.h"
+#include "server/job/report.h"
+#include "server/logs/log_keeper.h"
+#include "server/logs/log_store.h"
+#include "server/options/options.h"
+
+namespace ka::server {
+
+/// Why what is written to `folder` would be cloned, although it is left out of what tar reads by this name; empty: it
+/// would not. `tree` is where tar reads, `mounts` are what it sees there.
+std::string why_it_would_be_cloned(const std::string& folder, const std::string& tree,
+                                   const std::vector<wire::Mount>& mounts);
+
+class NodeLogs {
+ public:
+  using Say = std::function<void(const std::string&)>;
+
+  /// `tree` and `manifest` must outlive this.
+  NodeLogs(asio::io_context& io, const CloneOptions& options, const GoldenTree& tree, const wire::Manifest& manifest,
+           Say say);
+
+  JobObserver& observer() { return keeper_; }
+  /// The job is over. Waits for what is still under way, within bounds; what was not kept or not stored is a warning.
+  Awaitable<void> finish(Report& report);
+
+ private:
+  std::optional<LogStore> store_;
+  LogKeeper keeper_;
+};
+
+}  // namespace ka::server
