@@ -1,6 +1,7 @@
 #include "server/command/command_line.h"
 
 #include "server/command/desc_command.h"
+#include "server/command/probe_command.h"
 #include "server/command/send_command.h"
 #include "server/options/option_table.h"
 #include "server/pxe/pxe_config.h"
@@ -18,6 +19,7 @@ CommandLine::CommandLine()
   add_desc_command(app, chosen);
   add_send_command(app, chosen);
   add_pxe_config_command(app, chosen);
+  add_probe_command(app, chosen);
 }
 
 }  // namespace ka::server
