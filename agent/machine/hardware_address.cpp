@@ -1,18 +1,11 @@
 #include "agent/machine/hardware_address.h"
 
-#include <cstdio>
+#include <string>
 #include <vector>
 
 #include "base/text.h"
 
 namespace ka::agent {
-
-std::string HardwareAddress::text() const {
-  char buffer[18];
-  std::snprintf(buffer, sizeof buffer, "%02x:%02x:%02x:%02x:%02x:%02x", octets[0], octets[1], octets[2], octets[3],
-                octets[4], octets[5]);
-  return buffer;
-}
 
 std::optional<HardwareAddress> parse_hardware_address(std::string_view text) {
   const char separator = text.find(':') != std::string_view::npos ? ':' : '-';

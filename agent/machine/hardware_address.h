@@ -1,21 +1,14 @@
 #pragma once
-/// An Ethernet (EUI-48) address.
+/// Ethernet addresses as people and boot loaders write them.
 
-#include <array>
-#include <compare>
-#include <cstdint>
 #include <optional>
-#include <string>
 #include <string_view>
+
+#include "wire/dhcp/hardware_address.h"
 
 namespace ka::agent {
 
-struct HardwareAddress {
-  std::array<std::uint8_t, 6> octets{};
-
-  std::string text() const;  ///< "52:54:00:12:34:56"
-  auto operator<=>(const HardwareAddress&) const = default;
-};
+using dhcp::HardwareAddress;
 
 /// Six octets of two hexadecimal digits between colons or dashes. pxelinux's BOOTIF has the ARP hardware type before
 /// them ("01-52-54-…"): of seven octets the first is dropped. nullopt for everything else.

@@ -10,6 +10,7 @@
 #include "agent/network/dhcp_machine.h"
 #include "agent/network/netlink.h"
 #include "base/asio.h"
+#include "net/dhcp_socket.h"
 
 namespace ka::agent {
 
@@ -32,18 +33,17 @@ class DhcpClient {
   void send(const DhcpSend& what);
   void open_raw();
   void open_udp();
-  void wait_raw();
   void wait_udp();
-  void read_raw();
   void read_udp();
   void arm_timer();
 
+  asio::io_context& io_;
   Log& log_;
   Link link_;
   Events events_;
   DhcpMachine machine_;
   asio::steady_timer timer_;
-  asio::posix::stream_descriptor raw_;  // while there is no address
+  std::optional<net::DhcpSocket> raw_;  // while there is no address
   asio::ip::udp::socket udp_;           // while a lease is being renewed
   // Handlers that were queued before the interface went away find this gone.
   std::shared_ptr<void> alive_ = std::make_shared<char>();

@@ -39,13 +39,13 @@ std::string text_of(const std::optional<address_v4>& server) {
 }
 
 // A relay sends in its own name; then the boot server is the best guess.
-std::optional<address_v4> likely_server(const DhcpAnswer& offer, address_v4 from) {
+std::optional<address_v4> likely_server(const dhcp::Answer& offer, address_v4 from) {
   if (usable(from) && offer.relay.is_unspecified()) return from;
   if (usable(offer.next_server)) return offer.next_server;
   return usable(from) ? std::optional(from) : std::nullopt;
 }
 
-Lease lease_of(const DhcpAnswer& ack) {
+Lease lease_of(const dhcp::Answer& ack) {
   Lease lease;
   lease.address = ack.address;
   lease.prefix = ack.prefix.value_or(classful_prefix(ack.address));
@@ -85,8 +85,8 @@ Time DhcpMachine::backoff() {
   return wait * 3 / 4 + Time(static_cast<Time::rep>(random() % static_cast<std::uint64_t>(wait.count() / 2)));
 }
 
-DhcpQuestion DhcpMachine::question(DhcpType type, Time now) const {
-  DhcpQuestion question;
+dhcp::Question DhcpMachine::question(dhcp::Type type, Time now) const {
+  dhcp::Question question;
   question.type = type;
   question.xid = xid_;
   question.mac = mac_;
@@ -114,11 +114,11 @@ void DhcpMachine::select(Time now, DhcpActions& actions) {
 }
 
 void DhcpMachine::send_discover(Time now, DhcpActions& actions) {
-  DhcpQuestion discover = question(DhcpType::discover, now);
+  dhcp::Question discover = question(dhcp::Type::discover, now);
   // Some servers and relays cannot send to an address that is not in use yet.
   discover.broadcast = attempt_ % 2 == 1;
   DhcpSend send;
-  send.message = build_dhcp(discover);
+  send.message = dhcp::build(discover);
   actions.send.push_back(std::move(send));
   if (attempt_ > 1) {
     actions.notes.push_back("no DHCP server has answered for " + std::to_string(discover.seconds) + " s, asking again");
@@ -129,12 +129,12 @@ void DhcpMachine::send_discover(Time now, DhcpActions& actions) {
 }
 
 void DhcpMachine::send_request(Time now, DhcpActions& actions) {
-  DhcpQuestion request = question(DhcpType::request, now);
+  dhcp::Question request = question(dhcp::Type::request, now);
   request.broadcast = attempt_ % 2 == 1;
   request.requested_address = offers_.front().address;
   request.server = offers_.front().server;
   DhcpSend send;
-  send.message = build_dhcp(request);
+  send.message = dhcp::build(request);
   actions.send.push_back(std::move(send));
   deadline_ = now + backoff();
   ++attempt_;
@@ -143,13 +143,13 @@ void DhcpMachine::send_request(Time now, DhcpActions& actions) {
 // RENEWING asks the server that gave the lease, REBINDING everyone; the next question comes half-way to the limit.
 void DhcpMachine::extend(Time now, DhcpActions& actions) {
   const bool rebinding = state_ == State::rebinding;
-  DhcpQuestion request = question(DhcpType::request, now);
+  dhcp::Question request = question(dhcp::Type::request, now);
   request.client_address = lease_->address;
   DhcpSend send;
   const bool to_all = rebinding || lease_->server.is_unspecified();
   send.way = to_all ? DhcpSend::Way::broadcast : DhcpSend::Way::unicast;
   send.server = lease_->server;
-  send.message = build_dhcp(request);
+  send.message = dhcp::build(request);
   actions.send.push_back(std::move(send));
   const Time limit = leased_at_ + (rebinding ? *lease_->duration : lease_->rebinding);
   deadline_ = std::min(limit, now + std::max<Time>(shortest_renewal_wait, (limit - now) / 2));
@@ -218,7 +218,7 @@ void DhcpMachine::request_first_offer(Time now, DhcpActions& actions) {
 DhcpActions DhcpMachine::received(Time now, std::span<const std::uint8_t> message, address_v4 from) {
   DhcpActions actions;
   std::string why;
-  auto answer = parse_dhcp(message, why);
+  auto answer = dhcp::parse(message, why);
   if (!answer) {
     // Only of messages to this machine, or a busy network would fill the log.
     if (message.size() >= 34 && std::equal(mac_.octets.begin(), mac_.octets.end(), message.begin() + 28)) {
@@ -228,20 +228,20 @@ DhcpActions DhcpMachine::received(Time now, std::span<const std::uint8_t> messag
   }
   if (answer->xid != xid_ || answer->mac != mac_) return actions;
   switch (answer->type) {
-    case DhcpType::offer: take_offer(now, *std::move(answer), from, actions); break;
-    case DhcpType::ack: take_ack(now, *answer, actions); break;
+    case dhcp::Type::offer: take_offer(now, *std::move(answer), from, actions); break;
+    case dhcp::Type::ack: take_ack(now, *answer, actions); break;
     default: take_nak(now, *answer, actions); break;
   }
   return actions;
 }
 
-void DhcpMachine::take_offer(Time now, DhcpAnswer offer, address_v4 from, DhcpActions& actions) {
+void DhcpMachine::take_offer(Time now, dhcp::Answer offer, address_v4 from, DhcpActions& actions) {
   if (state_ != State::selecting && state_ != State::requesting) return;
   if (!usable(offer.address)) return;  // also proxyDHCP, which offers boot files and no address
   if (!offer.server) return take_nameless(now, std::move(offer), from, actions);
   if (!named_) return;  // too late: one without a name is being asked
   const bool known = std::any_of(offers_.begin(), offers_.end(),
-                                 [&offer](const DhcpAnswer& other) { return other.server == offer.server; });
+                                 [&offer](const dhcp::Answer& other) { return other.server == offer.server; });
   if (known || offers_.size() == most_offers) return;
   offers_.push_back(std::move(offer));
   if (state_ == State::requesting) return;  // kept, in case that the first does not confirm
@@ -249,9 +249,9 @@ void DhcpMachine::take_offer(Time now, DhcpAnswer offer, address_v4 from, DhcpAc
 }
 
 // RFC 2131 has every server name itself (option 54), and some do not.
-void DhcpMachine::take_nameless(Time now, DhcpAnswer offer, address_v4 from, DhcpActions& actions) {
+void DhcpMachine::take_nameless(Time now, dhcp::Answer offer, address_v4 from, DhcpActions& actions) {
   offer.server = likely_server(offer, from);
-  auto same = [&offer](const DhcpAnswer& other) { return other.server == offer.server; };
+  auto same = [&offer](const dhcp::Answer& other) { return other.server == offer.server; };
   if (!named_ || std::any_of(nameless_.begin(), nameless_.end(), same) || nameless_.size() == most_offers) return;
   actions.notes.push_back("the offer of " + offer.address.to_string() +
                           " is without a server identifier (option 54), " + text_of(offer.server) +
@@ -262,17 +262,17 @@ void DhcpMachine::take_nameless(Time now, DhcpAnswer offer, address_v4 from, Dhc
 }
 
 // Whether the server that is asked, or gave the lease, said this.
-bool DhcpMachine::is_of(const DhcpAnswer& answer, const std::optional<address_v4>& server) const {
+bool DhcpMachine::is_of(const dhcp::Answer& answer, const std::optional<address_v4>& server) const {
   return answer.server == server || (!named_ && !answer.server);
 }
 
-void DhcpMachine::note_refused(const DhcpAnswer& ack, DhcpActions& actions) {
+void DhcpMachine::note_refused(const dhcp::Answer& ack, DhcpActions& actions) {
   if (ack.refused == refused_) return;  // said before; not at every renewal again
   refused_ = ack.refused;
   actions.notes.insert(actions.notes.end(), refused_.begin(), refused_.end());
 }
 
-void DhcpMachine::take_ack(Time now, const DhcpAnswer& ack, DhcpActions& actions) {
+void DhcpMachine::take_ack(Time now, const dhcp::Answer& ack, DhcpActions& actions) {
   const bool from_chosen = (state_ == State::requesting && is_of(ack, offers_.front().server)) ||
                            (state_ == State::renewing && is_of(ack, lease_->server)) ||
                            (state_ == State::rebinding && (ack.server || !named_));
@@ -303,7 +303,7 @@ void DhcpMachine::take_ack(Time now, const DhcpAnswer& ack, DhcpActions& actions
   actions.bound = lease_;
 }
 
-void DhcpMachine::take_nak(Time now, const DhcpAnswer& nak, DhcpActions& actions) {
+void DhcpMachine::take_nak(Time now, const dhcp::Answer& nak, DhcpActions& actions) {
   const std::string said = nak.message.empty() ? "" : ": " + nak.message;
   if (state_ == State::requesting && is_of(nak, offers_.front().server)) {
     actions.notes.push_back(text_of(nak.server) + " took its offer back" + said);

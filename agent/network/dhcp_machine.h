@@ -9,8 +9,9 @@
 #include <string>
 #include <vector>
 
-#include "agent/network/dhcp_packet.h"
+#include "agent/machine/hardware_address.h"
 #include "agent/network/lease.h"
+#include "wire/dhcp/packet.h"
 
 namespace ka::agent {
 
@@ -21,7 +22,7 @@ struct DhcpSend {
 
   Way way = Way::raw_broadcast;
   asio::ip::address_v4 server;  ///< for unicast
-  Bytes message;
+  dhcp::Bytes message;
 };
 
 /// What the layer with the sockets has to do now.
@@ -54,17 +55,17 @@ class DhcpMachine {
 
   void select(Time now, DhcpActions& actions);
   void request_next_offer(Time now, DhcpActions& actions);
-  void take_offer(Time now, DhcpAnswer offer, asio::ip::address_v4 from, DhcpActions& actions);
-  void take_nameless(Time now, DhcpAnswer offer, asio::ip::address_v4 from, DhcpActions& actions);
+  void take_offer(Time now, dhcp::Answer offer, asio::ip::address_v4 from, DhcpActions& actions);
+  void take_nameless(Time now, dhcp::Answer offer, asio::ip::address_v4 from, DhcpActions& actions);
   void request_first_offer(Time now, DhcpActions& actions);
-  bool is_of(const DhcpAnswer& answer, const std::optional<asio::ip::address_v4>& server) const;
-  void note_refused(const DhcpAnswer& ack, DhcpActions& actions);
-  void take_ack(Time now, const DhcpAnswer& ack, DhcpActions& actions);
-  void take_nak(Time now, const DhcpAnswer& nak, DhcpActions& actions);
+  bool is_of(const dhcp::Answer& answer, const std::optional<asio::ip::address_v4>& server) const;
+  void note_refused(const dhcp::Answer& ack, DhcpActions& actions);
+  void take_ack(Time now, const dhcp::Answer& ack, DhcpActions& actions);
+  void take_nak(Time now, const dhcp::Answer& nak, DhcpActions& actions);
   void send_discover(Time now, DhcpActions& actions);
   void send_request(Time now, DhcpActions& actions);
   void extend(Time now, DhcpActions& actions);
-  DhcpQuestion question(DhcpType type, Time now) const;
+  dhcp::Question question(dhcp::Type type, Time now) const;
   Time backoff();
   std::uint64_t random();
 
@@ -76,10 +77,10 @@ class DhcpMachine {
   unsigned attempt_ = 0;
   unsigned refusals_ = 0;  // NAKs since the last lease
   std::uint32_t xid_ = 0;
-  std::vector<DhcpAnswer> offers_;    // front: the one that is requested
-  std::vector<DhcpAnswer> nameless_;  // without a server identifier: taken if there are no others
-  Time patience_end_{};               // when they are, while selecting
-  bool named_ = true;                 // the server that is asked, or gave the lease, names itself
+  std::vector<dhcp::Answer> offers_;    // front: the one that is requested
+  std::vector<dhcp::Answer> nameless_;  // without a server identifier: taken if there are no others
+  Time patience_end_{};                 // when they are, while selecting
+  bool named_ = true;                   // the server that is asked, or gave the lease, names itself
   std::optional<Lease> lease_;
   std::vector<std::string> refused_;  // as noted with the last lease
   Time leased_at_{};

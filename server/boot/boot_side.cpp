@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "net/signal.h"
 #include "server/boot/boot_book.h"
+#include "server/boot/boot_needs.h"
 #include "server/boot/boot_tree.h"
 #include "server/golden/programs.h"
 
@@ -52,14 +53,18 @@ class ReadableFiles {
   mode_t before_;
 };
 
-// Tags of dnsmasq's.
-constexpr const char* silent = "ka-silent";
-constexpr const char* meant = "ka-meant";
+// A tag of dnsmasq's.
+constexpr std::string_view meant_tag = "ka-meant";
 
-// dnsmasq reads the files of hosts/ again when they change.
-std::string own_lines(const std::string& folder, bool only) {
-  return "dhcp-leasefile=" + folder + "/leases\ndhcp-hostsdir=" + folder + "/hosts\ndhcp-ignore=tag:" + silent + "\n" +
-         (only ? std::string("dhcp-ignore=tag:!") + meant + "\n" : "");
+// dnsmasq is started again so often.
+constexpr unsigned most_starts = 6;
+
+// dnsmasq reads the files of hosts/ again when they change. Whoever gets his address here keeps getting it.
+std::string own_lines(const std::string& folder, const BootOptions& options) {
+  std::string lines = "dhcp-leasefile=" + folder + "/leases\ndhcp-hostsdir=" + folder + "/hosts\n";
+  if (options.dhcp.empty()) lines += "dhcp-ignore=tag:" + std::string(silent_tag) + "\n";
+  if (options.only) lines += "dhcp-ignore=tag:!" + std::string(meant_tag) + "\n";
+  return lines;
 }
 
 // dnsmasq gives up root, and with that the kernel forgets what it should be killed with. The shell is the first process
@@ -76,8 +81,9 @@ Command dnsmasq_command(const std::string& configuration) {
 struct BootSide::State {
   State(asio::io_context& io, const BootOptions& options) : io(io), options(options), book(options.tries), moved(io) {}
 
-  static Awaitable<void> hear(std::shared_ptr<State> self);
-  void write_host(const std::string& hardware_address, const char* tag);
+  static Awaitable<std::string> listen(std::shared_ptr<State> self);
+  static Awaitable<void> keep_running(std::shared_ptr<State> self);
+  void write_host(const std::string& hardware_address, std::string_view tag);
   void tell(const std::string& hardware_address, const BootBook::Entry& entry);
 
   asio::io_context& io;
@@ -94,9 +100,9 @@ struct BootSide::State {
 };
 
 // Renamed into its place, so that it is never read half.
-void BootSide::State::write_host(const std::string& hardware_address, const char* tag) {
+void BootSide::State::write_host(const std::string& hardware_address, std::string_view tag) {
   const std::string next = folder.path() + "/next", hosts = folder.path() + "/hosts/";
-  write_file(next, hardware_address + ",set:" + tag + "\n");
+  write_file(next, hardware_address + ",set:" + std::string(tag) + "\n");
   if (::rename(next.c_str(), (hosts + hardware_address).c_str()) != 0) throw Error::from_errno("rename to " + hosts);
 }
 
@@ -105,7 +111,7 @@ void BootSide::State::tell(const std::string& hardware_address, const BootBook::
   const std::string name = (entry.host_name.empty() ? "" : entry.host_name + ", ") + hardware_address;
   const FileContents own = stopped_files(tree, folder.path(), hardware_address, entry);
   switch (entry.next) {
-    case BootBook::Next::own_disk: write_host(hardware_address, silent); break;
+    case BootBook::Next::own_disk: write_host(hardware_address, silent_tag); break;
     case BootBook::Next::stopped:
       write_files(own);
       say("When it boots again, " + name + " is shown why it failed, and waits (--tries)");
@@ -116,21 +122,43 @@ void BootSide::State::tell(const std::string& hardware_address, const BootBook::
   }
 }
 
-// Until dnsmasq ends.
-Awaitable<void> BootSide::State::hear(std::shared_ptr<State> self) {
+// Until dnsmasq ends; returns how it did.
+Awaitable<std::string> BootSide::State::listen(std::shared_ptr<State> self) {
   std::function<void(std::string_view)> line = [&state = *self](std::string_view text) {
     state.last.add(text);
     // Its ports are its own by then.
-    if (text.find(": started, version") != std::string_view::npos) state.serves = true;
+    if (text.find(": started, version") == std::string_view::npos) return;
+    if (state.serves) state.say("dnsmasq answers again");
+    state.serves = true;
     state.moved.notify();
   };
-  co_await for_each_line(self->dnsmasq->err(), std::move(line));
-  const ExitStatus status = co_await self->dnsmasq->wait();
+  try {
+    self->dnsmasq.emplace(self->io, dnsmasq_command(self->tree.dnsmasq), Process::err_pipe);
+    co_await for_each_line(self->dnsmasq->err(), std::move(line));
+    const ExitStatus status = co_await self->dnsmasq->wait();
+    co_return "dnsmasq ended with " + status.text() + " (" + self->last.text() + ")";
+  } catch (const std::exception& error) {
+    co_return words_of(error);
+  }
+}
+
+// Somebody else may have ended it, or it fell over a packet: what it was told lies in its folder, so the next one goes
+// on where it was.
+Awaitable<void> BootSide::State::keep_running(std::shared_ptr<State> self) {
+  for (unsigned starts = 1;; ++starts) {
+    const std::string how = co_await listen(self);
+    if (!self->serves || self->over) break;
+    if (starts == most_starts) {
+      self->say(how + ": machines that are switched on now get no answer to PXE");
+      break;
+    }
+    self->say(how + ": it is started again");
+    asio::steady_timer pause(self->io, std::chrono::seconds(starts - 1));
+    co_await pause.async_wait(asio::use_awaitable);
+    if (self->over) break;
+  }
   self->ended = true;
   self->moved.notify();
-  if (self->serves && !self->over)
-    self->say("dnsmasq ended with " + status.text() + " (" + self->last.text() +
-              "): machines that are switched on now get no answer to PXE");
 }
 
 BootSide::BootSide(asio::io_context& io, const BootOptions& options) : state_(std::make_shared<State>(io, options)) {
@@ -144,17 +172,33 @@ BootSide::BootSide(asio::io_context& io, const BootOptions& options) : state_(st
   request.http_port = options.http_port;
   request.control_port = options.control_port;
   request.folder = state.folder.path();
+  request.dhcp = options.dhcp;
+  request.nodes = options.nodes;
+  request.templates = options.templates;
+  request.images = options.images;
   if (options.only && !options.only->only_cards())
     throw Error("--only with --pxe",
                 "when machines boot, only their hardware addresses tell them apart: give those alone");
   state.tree = boot_tree(request);
   for (auto& [path, content] : state.tree.tftp)
-    if (path == state.tree.dnsmasq) content += own_lines(state.folder.path(), options.only.has_value());
+    if (path == state.tree.dnsmasq) content += own_lines(state.folder.path(), options);
   write_files(state.tree.tftp);
   state.tree.tftp.clear();
   make_directories(state.folder.path() + "/hosts");
   if (!options.only) return;
-  for (const auto& [card, rack] : options.only->cards()) state.write_host(card, meant);
+  for (const auto& [card, rack] : options.only->cards()) state.write_host(card, meant_tag);
+}
+
+Awaitable<std::vector<std::string>> BootSide::check() {
+  const BootTree& tree = state_->tree;
+  BootNeeds needs;
+  needs.interface = tree.interface;
+  needs.server = tree.server;
+  needs.gives_addresses = !state_->options.dhcp.empty();
+  needs.http_port = state_->options.http_port;
+  needs.control_port = state_->options.control_port;
+  needs.data_port = state_->options.data_port;
+  co_return co_await check_boot_needs(state_->io, needs);  // which needs them until it is over
 }
 
 Awaitable<void> BootSide::start(std::function<void(const std::string&)> say) {
@@ -163,14 +207,15 @@ Awaitable<void> BootSide::start(std::function<void(const std::string&)> say) {
   // A rack that is switched on at once loads two or three files a machine, each by a connection of its own.
   state->http.emplace(state->io, "serve boot files", state->tree.server, state->options.http_port, HttpServer::Limits(),
                       answer_files(std::move(state->tree.http)));
-  state->dnsmasq.emplace(state->io, dnsmasq_command(state->tree.dnsmasq), Process::err_pipe);
-  asio::co_spawn(state->io, State::hear(state), asio::detached);
+  asio::co_spawn(state->io, State::keep_running(state), asio::detached);
   while (!state->serves && !state->ended) co_await state->moved.wait();
   if (state->ended)
     throw Error("answer machines that boot by PXE", "dnsmasq: " + state->last.text() +
-                                                        " (it needs UDP ports 67, 69 and 4011 on " +
+                                                        " (it needs its UDP ports, 67, 69 and 4011, on " +
                                                         state->tree.interface + " for itself)");
   state->say("Machines that boot by PXE on " + state->tree.interface + " are told to become clones");
+  if (!state->options.dhcp.empty())
+    state->say("Whoever asks on " + state->tree.interface + " gets an address of " + state->options.dhcp);
   if (!state->tree.missing_for_uefi.empty())
     state->say("Those with UEFI get no boot file: this machine has no " +
                joined(state->tree.missing_for_uefi, ", no "));

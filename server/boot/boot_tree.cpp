@@ -70,6 +70,35 @@ std::vector<std::string> missing_for_uefi() {
   return packages;
 }
 
+// Only the range of its own network: what else may be in use, dnsmasq asks by ping before it gives an address away.
+void check_range(const BootRequest& request, const NetworkFacts& facts, const PxeRequest& values) {
+  constexpr const char* name = "--dhcp";
+  const auto net = asio::ip::network_v4(facts.address, facts.prefix).canonical();
+  const AddressRange range = address_range(name, request.dhcp, net, facts.address);
+  const auto refuse_if_held = [&](Address address, const std::string& what) {
+    if (range.holds(address))
+      throw UsageError(name, "the range " + request.dhcp + " has " + what + " " + address.to_string() + " in it");
+  };
+  for (const Address& address : own_addresses()) refuse_if_held(address, "this machine's own address");
+  if (facts.gateway && values.gateway.empty()) refuse_if_held(*facts.gateway, "the router's address");
+  for (const Address& address : facts.dns) refuse_if_held(address, "the name server's address");
+  if (range.size() < request.nodes)
+    throw UsageError(name, "the range " + request.dhcp + " has " + std::to_string(range.size()) + " addresses, for " +
+                               std::to_string(request.nodes) + " nodes");
+}
+
+// A machine that is to start from its own disk is given its address, also when its firmware asks, but no boot file.
+std::string with_silence(const std::string& configuration) {
+  std::string text;
+  for (const std::string_view line : split(configuration, '\n')) {
+    const bool tells = line.starts_with("dhcp-boot=") || line.starts_with("dhcp-option-force=");
+    const std::size_t values = tells ? line.find('=') + 1 : 0;
+    text += std::string(line.substr(0, values)) + (tells ? "tag:!" + std::string(silent_tag) + "," : "");
+    text += std::string(line.substr(values)) + "\n";
+  }
+  return text;
+}
+
 PxeRequest values_for(const BootRequest& request, const NetworkFacts& facts) {
   PxeRequest values = read_pxe_values(request.values_file);
   values.interface = facts.interface;
@@ -77,6 +106,7 @@ PxeRequest values_for(const BootRequest& request, const NetworkFacts& facts) {
   values.http = std::to_string(request.http_port);
   values.default_label = "kamethod";
   values.timeout = "0";
+  if (!request.dhcp.empty()) values.range = request.dhcp;
   values.append += (values.append.empty() ? "kaserver=" : " kaserver=") + facts.address.to_string() + ":" +
                    std::to_string(request.control_port);
   return values;
@@ -93,22 +123,26 @@ BootTree boot_tree(const BootRequest& request) {
   tree.interface = facts->interface;
   tree.server = facts->address;
   PxeRequest wanted = values_for(request, *facts);
+  if (!request.dhcp.empty()) check_range(request, *facts, wanted);
   if (wanted.efi_loader != no_loader) tree.missing_for_uefi = missing_for_uefi();
   if (!tree.missing_for_uefi.empty()) wanted.efi_loader = no_loader;
   const PxeValues values = pxe_values(wanted, facts);
-  const std::string templates = installed("share/ka/pxe-config");
+  const std::string templates = request.templates.empty() ? installed("share/ka/pxe-config") : request.templates;
+  const std::string_view configuration = request.dhcp.empty() ? "/dnsmasq-proxy.conf" : "/dnsmasq.conf";
   for (auto& [path, content] : pxe_config_files(templates, request.folder, values)) {
     if (path.ends_with("/pxelinux.cfg/default")) {
       tree.pxelinux_labels = content.substr(std::min(content.size(), content.find("\nlabel ")));
       tree.pxelinux_serial = lines_of(content, {"SERIAL "});
     }
     if (path.ends_with("/grub.cfg")) tree.grub_terminal = lines_of(content, {"serial ", "terminal_"});
-    const bool proxy = path.ends_with("/dnsmasq-proxy.conf");
-    if (proxy) tree.dnsmasq = path;
-    if (proxy || path.starts_with(wanted.tftp_root + "/")) tree.tftp.emplace_back(path, std::move(content));
+    const bool chosen = path.ends_with(configuration);
+    if (chosen) tree.dnsmasq = path;
+    if (chosen && !request.dhcp.empty()) content = with_silence(content);
+    if (chosen || path.starts_with(wanted.tftp_root + "/")) tree.tftp.emplace_back(path, std::move(content));
   }
   BootFiles files;
   files.http = true;
+  if (!request.images.empty()) files.images = request.images;
   files.uefi = wanted.efi_loader != no_loader;
   files.ramdisk_config = ramdisk_config(templates, values);
   for (auto& [path, content] : boot_files(files, wanted.tftp_root)) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "server/boot/boot_book.h"
 #include "server/http/http_server.h"
@@ -17,6 +18,9 @@ struct BootRequest {
   std::uint16_t http_port = 0;
   std::uint16_t control_port = 0;  ///< of the job, for the kernel's command line
   std::string folder;              ///< that dnsmasq will serve: FOLDER/tftpboot
+  std::string dhcp;                ///< "FIRST,LAST": addresses that it gives; empty: another server gives them
+  unsigned nodes = 1;              ///< that have to find one
+  std::string templates, images;   ///< where the templates, and vmlinuz and all.rdz are; empty: as installed
 };
 
 struct BootTree {
@@ -29,7 +33,11 @@ struct BootTree {
   std::string pxelinux_labels, pxelinux_serial, grub_terminal;  ///< what a machine's own file has of the common one
 };
 
-/// Of the templates and boot files that are installed. Throws Error, with the package that a missing file is in.
+/// A tag of dnsmasq's: machines with it are told no boot file (and, beside another DHCP server, nothing at all).
+inline constexpr std::string_view silent_tag = "ka-silent";
+
+/// Of the templates and boot files that are installed. Throws Error, with the package that a missing file is in;
+/// UsageError if the range of request.dhcp is none for this network and these nodes.
 BootTree boot_tree(const BootRequest& request);
 
 /// The files below `folder` for a machine that is shown why it failed, and waits: for pxelinux and for GRUB.

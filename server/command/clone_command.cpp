@@ -47,8 +47,11 @@ BootOptions boot_options(const CloneOptions& options, const JobPlan& job) {
   boot.values_file = options.pxe_values;
   boot.http_port = options.boot_port;
   boot.control_port = options.control_port;
+  boot.data_port = options.data_port;
   boot.tries = options.tries;
   boot.only = job.only;
+  boot.dhcp = options.dhcp;
+  boot.nodes = options.nodes;
   return boot;
 }
 
@@ -60,13 +63,19 @@ Awaitable<Prepared> prepare(asio::io_context& io, const CloneOptions& options) {
   Prepared ready;
   ready.input = read_input(options);
   ready.job = job_plan(io, options);
-  if (options.pxe) ready.boot = std::make_unique<BootSide>(io, boot_options(options, ready.job));
+  if (!options.dhcp.empty() && !options.pxe) throw UsageError("--dhcp", "is a part of --pxe, which is not given");
+  std::vector<std::string> hints;
+  if (options.pxe) {
+    ready.boot = std::make_unique<BootSide>(io, boot_options(options, ready.job));
+    hints = co_await ready.boot->check();
+  }
   if (!checks_only(options)) ready.watch = make_watch(io, options, options.session, ready.job.listen);
   if (options.confirm && !checks_only(options)) ready.confirm = std::make_unique<Confirm>(io);
   std::vector<std::string> drives;
   for (const auto& [drive, desc] : ready.input.descs) drives.push_back(drive);
   Golden golden = co_await inspect(io, drives);
   ready.plan = make_plan(golden, ready.input);
+  ready.plan.warnings.insert(ready.plan.warnings.end(), hints.begin(), hints.end());
   co_await check_tar(io);
   ready.tree = std::make_unique<GoldenTree>(ready.plan.manifest);
   ready.stage2 = co_await find_stage2(io, options.stage2, ready.tree->work_folder());

@@ -2,6 +2,7 @@
 
 #include "server/command/desc_command.h"
 #include "server/command/log_command.h"
+#include "server/command/probe_command.h"
 #include "server/command/send_command.h"
 #include "server/command/status_command.h"
 #include "server/options/option_table.h"
@@ -22,6 +23,7 @@ CommandLine::CommandLine()
   add_send_command(app, chosen);
   add_status_command(app, chosen);
   add_pxe_config_command(app, chosen);
+  add_probe_command(app, chosen);
 }
 
 }  // namespace ka::server

@@ -106,6 +106,8 @@ void add_clone_options(CLI::App& app, CloneOptions& o) {
              "Store each node's log there with curl: ftp://, sftp://, http:// (PUT)");
   table.flag("--confirm", o.confirm, "Show the nodes' disks and ask here, before the first of them is written to");
   table.flag("--pxe", o.pxe, "Answer machines that boot by PXE, beside the DHCP server that is there");
+  table.text("--dhcp", o.dhcp, "FIRST,LAST",
+             "With --pxe: give addresses, too, out of this range; refused where a DHCP server answers");
   table.text("--pxe-values", o.pxe_values, "FILE", "Values for --pxe, as ka-server pxe-config has them: NAME = VALUE");
   table.number("--boot-port", o.boot_port, 1, 65535, "Boot files by HTTP (TCP), with --pxe");
   table.number("--tries", o.tries, 1, 1000,

@@ -69,6 +69,7 @@ struct CloneOptions : JobOptions {
   std::string verify = "boot";                ///< what a node reads back from its disk: boot, all
   bool confirm = false;                       ///< ask the operator before nodes write
   bool pxe = false;                           ///< answer machines that boot by PXE, too
+  std::string dhcp;                           ///< "FIRST,LAST": give addresses, too; empty: another server does
   std::string pxe_values;                     ///< file, as pxe-config's --values; empty: none
   std::uint16_t boot_port = wire::boot_port;  ///< of boot files, by HTTP
   unsigned tries = 2;                         ///< how often a machine may fail and boot again

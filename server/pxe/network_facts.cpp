@@ -56,6 +56,16 @@ void add_resolver(NetworkFacts& facts) {
 
 }  // namespace
 
+std::vector<Address> own_addresses() {
+  ifaddrs* list = nullptr;
+  if (::getifaddrs(&list) != 0) throw Error::from_errno("list the network interfaces");
+  std::unique_ptr<ifaddrs, decltype(&::freeifaddrs)> owner(list, &::freeifaddrs);
+  std::vector<Address> addresses;
+  for (const ifaddrs* i = list; i != nullptr; i = i->ifa_next)
+    if (i->ifa_addr != nullptr && i->ifa_addr->sa_family == AF_INET) addresses.push_back(address_of(i->ifa_addr));
+  return addresses;
+}
+
 std::optional<NetworkFacts> network_facts(const std::string& interface) {
   ifaddrs* list = nullptr;
   if (::getifaddrs(&list) != 0) throw Error::from_errno("list the network interfaces");

@@ -40,28 +40,12 @@ Network parse_subnet(std::string_view text) {
 
 bool usable_in(const Network& net, Address address) { return address > net.network() && address < net.broadcast(); }
 
-struct Range {
-  Address first, last;
-  bool holds(Address address) const { return address >= first && address <= last; }
-};
-
 /// The half of the subnet that the server is not in.
-Range other_half(const Network& net, Address server) {
+AddressRange other_half(const Network& net, Address server) {
   std::uint32_t first = net.network().to_uint() + 1, last = net.broadcast().to_uint() - 1;
   std::uint32_t middle = net.network().to_uint() + (net.broadcast().to_uint() - net.network().to_uint()) / 2;
   if (server.to_uint() <= middle) return {Address(middle + 1), Address(last)};
   return {Address(first), Address(middle)};
-}
-
-Range parse_range(const std::string& text, const Network& net, Address server) {
-  std::vector<std::string_view> ends = split(text, ',');
-  if (ends.size() != 2) refuse("range", text, "FIRST,LAST, such as 10.0.1.30,10.0.1.40");
-  Range range{parse_address("range", trim(ends[0])), parse_address("range", trim(ends[1]))};
-  if (range.first > range.last) refuse("range", text, "the lower address first");
-  if (!usable_in(net, range.first) || !usable_in(net, range.last))
-    refuse("range", text, "addresses inside " + net.to_string() + ", without its first and last");
-  if (range.holds(server)) refuse("range", text, "a range without the server's own address " + server.to_string());
-  return range;
 }
 
 std::string joined(const std::vector<Address>& addresses, std::string_view separator) {
@@ -140,7 +124,8 @@ void add_network(PxeValues& values, const PxeRequest& request, const std::option
   if (net.prefix_length() > 30) refuse("subnet", net.to_string(), "one with room for nodes");
   if (!usable_in(net, server)) refuse("server", server.to_string(), "an address inside " + net.to_string());
 
-  Range range = request.range.empty() ? other_half(net, server) : parse_range(request.range, net, server);
+  AddressRange range =
+      request.range.empty() ? other_half(net, server) : address_range("range", request.range, net, server);
   std::string gateway = given_or(request.gateway, facts && facts->gateway ? facts->gateway->to_string() : "");
   if (!gateway.empty()) {
     Address address = parse_address("gateway", gateway);
@@ -190,6 +175,17 @@ void add_loaders(PxeValues& values, const PxeRequest& request) {
 }
 
 }  // namespace
+
+AddressRange address_range(std::string_view name, const std::string& text, const Network& net, Address server) {
+  std::vector<std::string_view> ends = split(text, ',');
+  if (ends.size() != 2) refuse(name, text, "FIRST,LAST, such as 10.0.1.30,10.0.1.40");
+  AddressRange range{parse_address(name, trim(ends[0])), parse_address(name, trim(ends[1]))};
+  if (range.first > range.last) refuse(name, text, "the lower address first");
+  if (!usable_in(net, range.first) || !usable_in(net, range.last))
+    refuse(name, text, "addresses inside " + net.to_string() + ", without its first and last");
+  if (range.holds(server)) refuse(name, text, "a range without the server's own address " + server.to_string());
+  return range;
+}
 
 PxeValues pxe_values(const PxeRequest& request, const std::optional<NetworkFacts>& facts) {
   PxeValues values;

@@ -2,6 +2,7 @@
 /// The values that configuration for boot servers is made of: as given, completed from this machine's own
 /// network, and checked. What a PxeValues holds can be put between quotes in any of the files.
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -47,6 +48,20 @@ struct NetworkFacts {
 /// Of `interface`, or if that is empty of the one with the default route, or of the only one with an address.
 /// nullopt: there is no such interface, or it has no IPv4 address. Throws Error when it has to choose and cannot.
 std::optional<NetworkFacts> network_facts(const std::string& interface);
+
+/// All IPv4 addresses of this machine, whatever interface has them.
+std::vector<Address> own_addresses();
+
+/// "FIRST,LAST".
+struct AddressRange {
+  Address first, last;
+  bool holds(Address address) const { return address >= first && address <= last; }
+  std::uint64_t size() const { return std::uint64_t{last.to_uint()} - first.to_uint() + 1; }
+};
+
+/// Inside `net` and without `server`, or UsageError, which names the value `name`.
+AddressRange address_range(std::string_view name, const std::string& text, const asio::ip::network_v4& net,
+                           Address server);
 
 /// Value of each placeholder of the templates, by name; empty where there is none.
 using PxeValues = std::map<std::string, std::string, std::less<>>;

@@ -4,7 +4,7 @@
 #include <cctype>
 #include <cstdlib>
 
-#include "agent/network/dhcp_packet.h"
+#include "wire/dhcp/packet.h"
 
 namespace {
 
@@ -15,7 +15,7 @@ bool is_clean_name(const std::string& name) {
 
 void check(std::span<const std::uint8_t> message) {
   std::string why;
-  const auto answer = ka::agent::parse_dhcp(message, why);
+  const auto answer = ka::dhcp::parse(message, why);
   if (!answer) {
     if (why.empty()) std::abort();
     return;
@@ -37,7 +37,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::span<const std::uint8_t> bytes(data, size);
   check(bytes);
   for (bool checksum_ready : {false, true}) {
-    const auto message = ka::agent::unwrap(bytes, checksum_ready);
+    const auto message = ka::dhcp::unwrap(bytes, checksum_ready);
     if (!message.empty()) check(message);
   }
   return 0;

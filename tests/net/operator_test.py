@@ -208,7 +208,7 @@ def nothing_on_the_command_line_serves_nobody():
 
 
 def help_and_version_go_to_standard_output():
-    for face in ((), ("send",), ("desc",), ("pxe-config",), ("pxe-default",)):
+    for face in ((), ("send",), ("desc",), ("probe",), ("pxe-config",), ("pxe-default",)):
         for option in ("-h", "--help", "-V", "--version"):
             status, out, said = server_says(*face, option)
             check(status == 0 and out != "" and said == "", f"{face} {option} ended with {status}: {said}")

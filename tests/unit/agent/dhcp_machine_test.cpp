@@ -4,17 +4,17 @@
 
 #include <random>
 
-#include "tests/unit/agent/dhcp_fixture.h"
+#include "tests/unit/dhcp_fixture.h"
 
 namespace ka::agent {
 namespace {
 
 using namespace std::chrono_literals;
 using asio::ip::make_address_v4;
-using test::client_mac;
-using test::option_of;
-using test::ServerMessage;
-using test::xid_of;
+using dhcp::test::client_mac;
+using dhcp::test::option_of;
+using dhcp::test::ServerMessage;
+using dhcp::test::xid_of;
 using Way = DhcpSend::Way;
 
 /// A client under a virtual clock. What it does since the last look is in actions().
@@ -46,18 +46,18 @@ class DhcpMachineTest : public testing::Test {
 
   const DhcpSend& last() const { return sent_.back(); }
   std::uint32_t xid() const { return xid_of(last().message); }
-  DhcpType last_type() const { return static_cast<DhcpType>(option_of(last().message, 53).at(0)); }
+  dhcp::Type last_type() const { return static_cast<dhcp::Type>(option_of(last().message, 53).at(0)); }
 
-  ServerMessage answer(DhcpType type, const char* address, const char* server) const {
+  ServerMessage answer(dhcp::Type type, const char* address, const char* server) const {
     ServerMessage message(xid());
     message.your_address(address).type(type).address(54, server);
-    if (type != DhcpType::nak) message.seconds(51, 1000).address(1, "255.255.255.0");
+    if (type != dhcp::Type::nak) message.seconds(51, 1000).address(1, "255.255.255.0");
     return message;
   }
   void bind() {
     begin();
-    hear(answer(DhcpType::offer, "10.0.1.35", "10.0.1.1"));
-    hear(answer(DhcpType::ack, "10.0.1.35", "10.0.1.1"));
+    hear(answer(dhcp::Type::offer, "10.0.1.35", "10.0.1.1"));
+    hear(answer(dhcp::Type::ack, "10.0.1.35", "10.0.1.1"));
     ASSERT_TRUE(bound_);
   }
   bool noted(const std::string& part) const {
@@ -79,17 +79,17 @@ class DhcpMachineTest : public testing::Test {
 TEST_F(DhcpMachineTest, DiscoverOfferRequestAck) {
   begin();
   ASSERT_EQ(sent_.size(), 1u);
-  EXPECT_EQ(last_type(), DhcpType::discover);
+  EXPECT_EQ(last_type(), dhcp::Type::discover);
   const std::uint32_t first_xid = xid();
-  hear(answer(DhcpType::offer, "10.0.1.35", "10.0.1.1"));
+  hear(answer(dhcp::Type::offer, "10.0.1.35", "10.0.1.1"));
   ASSERT_EQ(sent_.size(), 2u);
-  EXPECT_EQ(last_type(), DhcpType::request);
+  EXPECT_EQ(last_type(), dhcp::Type::request);
   EXPECT_EQ(xid(), first_xid);
   EXPECT_EQ(last().way, Way::raw_broadcast);
-  EXPECT_EQ(option_of(last().message, 50), (Bytes{10, 0, 1, 35}));
-  EXPECT_EQ(option_of(last().message, 54), (Bytes{10, 0, 1, 1}));
+  EXPECT_EQ(option_of(last().message, 50), (dhcp::Bytes{10, 0, 1, 35}));
+  EXPECT_EQ(option_of(last().message, 54), (dhcp::Bytes{10, 0, 1, 1}));
   EXPECT_FALSE(bound_);
-  hear(answer(DhcpType::ack, "10.0.1.35", "10.0.1.1"));
+  hear(answer(dhcp::Type::ack, "10.0.1.35", "10.0.1.1"));
   ASSERT_TRUE(bound_);
   EXPECT_EQ(bound_->address, make_address_v4("10.0.1.35"));
   EXPECT_EQ(bound_->prefix, 24u);
@@ -108,8 +108,8 @@ TEST_F(DhcpMachineTest, KeepsAskingForMinutesWithPausesThatGrowAndNeverExceedTen
   for (std::size_t i = 5; i < sent_at_.size(); ++i) EXPECT_GE(sent_at_[i] - sent_at_[i - 1], 6s);
   for (const DhcpSend& send : sent_) EXPECT_EQ(xid_of(send.message), xid_of(sent_[0].message));
   EXPECT_EQ(sent_.back().message[8] << 8 | sent_.back().message[9], (sent_at_.back() - 100s) / 1s);
-  hear(answer(DhcpType::offer, "10.0.1.35", "10.0.1.1"));
-  hear(answer(DhcpType::ack, "10.0.1.35", "10.0.1.1"));
+  hear(answer(dhcp::Type::offer, "10.0.1.35", "10.0.1.1"));
+  hear(answer(dhcp::Type::ack, "10.0.1.35", "10.0.1.1"));
   EXPECT_TRUE(bound_);
 }
 
@@ -122,103 +122,103 @@ TEST_F(DhcpMachineTest, TwoMachinesDoNotAskInStep) {
 
 TEST_F(DhcpMachineTest, ALostRequestIsSentAgain) {
   begin();
-  hear(answer(DhcpType::offer, "10.0.1.35", "10.0.1.1"));
+  hear(answer(dhcp::Type::offer, "10.0.1.35", "10.0.1.1"));
   step();
-  EXPECT_EQ(last_type(), DhcpType::request);
-  hear(answer(DhcpType::ack, "10.0.1.35", "10.0.1.1"));
+  EXPECT_EQ(last_type(), dhcp::Type::request);
+  hear(answer(dhcp::Type::ack, "10.0.1.35", "10.0.1.1"));
   EXPECT_TRUE(bound_);
 }
 
 TEST_F(DhcpMachineTest, AServerThatOffersAndThenIsSilentIsGivenUp) {
   begin();
-  hear(answer(DhcpType::offer, "10.0.1.35", "10.0.1.1"));
+  hear(answer(dhcp::Type::offer, "10.0.1.35", "10.0.1.1"));
   const std::uint32_t first_xid = xid();
   for (int i = 0; i < 5; ++i) step();
-  EXPECT_EQ(last_type(), DhcpType::discover);
+  EXPECT_EQ(last_type(), dhcp::Type::discover);
   EXPECT_NE(xid(), first_xid);
   EXPECT_TRUE(noted("10.0.1.1"));
 }
 
 TEST_F(DhcpMachineTest, TheSecondOfferIsUsedWhenTheFirstServerTakesItsOwnBack) {
   begin();
-  hear(answer(DhcpType::offer, "10.0.1.35", "10.0.1.1"));
-  hear(answer(DhcpType::offer, "10.0.1.99", "10.0.1.2"));
-  EXPECT_EQ(option_of(last().message, 54), (Bytes{10, 0, 1, 1}));
-  hear(answer(DhcpType::nak, "0.0.0.0", "10.0.1.1"));
-  EXPECT_EQ(last_type(), DhcpType::request);
-  EXPECT_EQ(option_of(last().message, 54), (Bytes{10, 0, 1, 2}));
-  hear(answer(DhcpType::ack, "10.0.1.99", "10.0.1.2"));
+  hear(answer(dhcp::Type::offer, "10.0.1.35", "10.0.1.1"));
+  hear(answer(dhcp::Type::offer, "10.0.1.99", "10.0.1.2"));
+  EXPECT_EQ(option_of(last().message, 54), (dhcp::Bytes{10, 0, 1, 1}));
+  hear(answer(dhcp::Type::nak, "0.0.0.0", "10.0.1.1"));
+  EXPECT_EQ(last_type(), dhcp::Type::request);
+  EXPECT_EQ(option_of(last().message, 54), (dhcp::Bytes{10, 0, 1, 2}));
+  hear(answer(dhcp::Type::ack, "10.0.1.99", "10.0.1.2"));
   ASSERT_TRUE(bound_);
   EXPECT_EQ(bound_->address, make_address_v4("10.0.1.99"));
 }
 
 TEST_F(DhcpMachineTest, AnAckOrNakOfAnotherServerIsNotOurs) {
   begin();
-  hear(answer(DhcpType::offer, "10.0.1.35", "10.0.1.1"));
-  hear(answer(DhcpType::ack, "10.0.1.35", "10.0.1.2"));
+  hear(answer(dhcp::Type::offer, "10.0.1.35", "10.0.1.1"));
+  hear(answer(dhcp::Type::ack, "10.0.1.35", "10.0.1.2"));
   EXPECT_FALSE(bound_);
-  hear(answer(DhcpType::nak, "0.0.0.0", "10.0.1.2"));
+  hear(answer(dhcp::Type::nak, "0.0.0.0", "10.0.1.2"));
   EXPECT_EQ(sent_.size(), 2u);
-  hear(ServerMessage(xid()).type(DhcpType::nak));  // of nobody
+  hear(ServerMessage(xid()).type(dhcp::Type::nak));  // of nobody
   EXPECT_EQ(sent_.size(), 2u);
-  hear(answer(DhcpType::ack, "10.0.1.35", "10.0.1.1"));
+  hear(answer(dhcp::Type::ack, "10.0.1.35", "10.0.1.1"));
   EXPECT_TRUE(bound_);
 }
 
 TEST_F(DhcpMachineTest, AnswersToOthersArePassedOver) {
   begin();
   ServerMessage wrong_xid(xid() + 1);
-  hear(wrong_xid.your_address("10.0.1.35").type(DhcpType::offer).address(54, "10.0.1.1"));
+  hear(wrong_xid.your_address("10.0.1.35").type(dhcp::Type::offer).address(54, "10.0.1.1"));
   ServerMessage wrong_mac(xid(), HardwareAddress{{2, 0, 0, 0, 0, 1}});
-  hear(wrong_mac.your_address("10.0.1.35").type(DhcpType::offer).address(54, "10.0.1.1"));
+  hear(wrong_mac.your_address("10.0.1.35").type(dhcp::Type::offer).address(54, "10.0.1.1"));
   EXPECT_EQ(sent_.size(), 1u);
 }
 
 TEST_F(DhcpMachineTest, OffersThatCannotBeUsedArePassedOver) {
   begin();
   for (const char* address : {"0.0.0.0", "127.0.0.1", "224.0.0.1", "255.255.255.255"}) {
-    hear(answer(DhcpType::offer, address, "10.0.1.1"));
+    hear(answer(dhcp::Type::offer, address, "10.0.1.1"));
     EXPECT_EQ(sent_.size(), 1u) << address;
   }
-  hear(ServerMessage(xid()).your_address("10.0.1.35").type(DhcpType::offer));  // no server identifier
+  hear(ServerMessage(xid()).your_address("10.0.1.35").type(dhcp::Type::offer));  // no server identifier
   EXPECT_EQ(sent_.size(), 1u);
 }
 
 TEST_F(DhcpMachineTest, AServerThatDoesNotNameItselfIsTheSecondChoice) {
   begin();
-  hear_from("10.0.1.9", ServerMessage(xid()).your_address("10.0.1.35").type(DhcpType::offer));
+  hear_from("10.0.1.9", ServerMessage(xid()).your_address("10.0.1.35").type(dhcp::Type::offer));
   const auto first_heard = now_;
-  EXPECT_EQ(last_type(), DhcpType::discover);
-  while (last_type() == DhcpType::discover) step();
+  EXPECT_EQ(last_type(), dhcp::Type::discover);
+  while (last_type() == dhcp::Type::discover) step();
   EXPECT_GE(now_ - first_heard, 2s);
   EXPECT_LE(now_ - first_heard, 5s);
-  EXPECT_EQ(option_of(last().message, 50), (Bytes{10, 0, 1, 35}));
-  EXPECT_EQ(option_of(last().message, 54), (Bytes{10, 0, 1, 9}));
-  hear_from("10.0.1.9", ServerMessage(xid()).your_address("10.0.1.35").type(DhcpType::ack).seconds(51, 1000));
+  EXPECT_EQ(option_of(last().message, 50), (dhcp::Bytes{10, 0, 1, 35}));
+  EXPECT_EQ(option_of(last().message, 54), (dhcp::Bytes{10, 0, 1, 9}));
+  hear_from("10.0.1.9", ServerMessage(xid()).your_address("10.0.1.35").type(dhcp::Type::ack).seconds(51, 1000));
   ASSERT_TRUE(bound_);
   EXPECT_EQ(bound_->server, make_address_v4("10.0.1.9"));
   step();
   EXPECT_EQ(last().way, Way::unicast);
   EXPECT_EQ(last().server, make_address_v4("10.0.1.9"));
-  hear_from("10.0.1.9", ServerMessage(xid()).your_address("10.0.1.35").type(DhcpType::ack).seconds(51, 1000));
+  hear_from("10.0.1.9", ServerMessage(xid()).your_address("10.0.1.35").type(dhcp::Type::ack).seconds(51, 1000));
   EXPECT_EQ(machine_.deadline(), now_ + 500s);
 }
 
 TEST_F(DhcpMachineTest, BehindARelayTheBootServerIsThoughtToBeTheServer) {
   begin();
   ServerMessage offer(xid());
-  offer.your_address("10.0.1.35").type(DhcpType::offer).set(20, {10, 9, 9, 9}).set(24, {10, 0, 1, 254});
+  offer.your_address("10.0.1.35").type(dhcp::Type::offer).set(20, {10, 9, 9, 9}).set(24, {10, 0, 1, 254});
   hear_from("10.0.1.254", offer);
-  while (last_type() == DhcpType::discover) step();
-  EXPECT_EQ(option_of(last().message, 54), (Bytes{10, 9, 9, 9}));
+  while (last_type() == dhcp::Type::discover) step();
+  EXPECT_EQ(option_of(last().message, 54), (dhcp::Bytes{10, 9, 9, 9}));
 }
 
 TEST_F(DhcpMachineTest, WithoutAnyHintOfTheServerRenewalsGoToAll) {
   begin();
-  hear(ServerMessage(xid()).your_address("10.0.1.35").type(DhcpType::offer));
-  while (last_type() == DhcpType::discover) step();
+  hear(ServerMessage(xid()).your_address("10.0.1.35").type(dhcp::Type::offer));
+  while (last_type() == dhcp::Type::discover) step();
   EXPECT_TRUE(option_of(last().message, 54).empty());
-  hear(ServerMessage(xid()).your_address("10.0.1.35").type(DhcpType::ack).seconds(51, 1000));
+  hear(ServerMessage(xid()).your_address("10.0.1.35").type(dhcp::Type::ack).seconds(51, 1000));
   ASSERT_TRUE(bound_);
   step();
   EXPECT_EQ(last().way, Way::broadcast);
@@ -226,26 +226,26 @@ TEST_F(DhcpMachineTest, WithoutAnyHintOfTheServerRenewalsGoToAll) {
 
 TEST_F(DhcpMachineTest, AServerWithANameGoesFirstAlsoWhenItComesLater) {
   begin();
-  hear_from("10.0.1.9", ServerMessage(xid()).your_address("10.0.1.99").type(DhcpType::offer));
-  hear(answer(DhcpType::offer, "10.0.1.35", "10.0.1.1"));
-  EXPECT_EQ(last_type(), DhcpType::request);
-  EXPECT_EQ(option_of(last().message, 54), (Bytes{10, 0, 1, 1}));
-  hear_from("10.0.1.9", ServerMessage(xid()).your_address("10.0.1.99").type(DhcpType::ack));
+  hear_from("10.0.1.9", ServerMessage(xid()).your_address("10.0.1.99").type(dhcp::Type::offer));
+  hear(answer(dhcp::Type::offer, "10.0.1.35", "10.0.1.1"));
+  EXPECT_EQ(last_type(), dhcp::Type::request);
+  EXPECT_EQ(option_of(last().message, 54), (dhcp::Bytes{10, 0, 1, 1}));
+  hear_from("10.0.1.9", ServerMessage(xid()).your_address("10.0.1.99").type(dhcp::Type::ack));
   EXPECT_FALSE(bound_);
-  hear(answer(DhcpType::nak, "0.0.0.0", "10.0.1.1"));
-  EXPECT_EQ(option_of(last().message, 50), (Bytes{10, 0, 1, 99}));
-  hear_from("10.0.1.9", ServerMessage(xid()).your_address("10.0.1.99").type(DhcpType::ack));
+  hear(answer(dhcp::Type::nak, "0.0.0.0", "10.0.1.1"));
+  EXPECT_EQ(option_of(last().message, 50), (dhcp::Bytes{10, 0, 1, 99}));
+  hear_from("10.0.1.9", ServerMessage(xid()).your_address("10.0.1.99").type(dhcp::Type::ack));
   EXPECT_TRUE(bound_);
 }
 
 TEST_F(DhcpMachineTest, AHostNameThatIsRefusedIsNotedOnce) {
   begin();
-  hear(answer(DhcpType::offer, "10.0.1.35", "10.0.1.1"));
-  hear(answer(DhcpType::ack, "10.0.1.35", "10.0.1.1").text(12, "lab pc"));
+  hear(answer(dhcp::Type::offer, "10.0.1.35", "10.0.1.1"));
+  hear(answer(dhcp::Type::ack, "10.0.1.35", "10.0.1.1").text(12, "lab pc"));
   EXPECT_TRUE(noted("\"lab pc\" is not taken"));
   notes_.clear();
   step();
-  hear(answer(DhcpType::ack, "10.0.1.35", "10.0.1.1").text(12, "lab pc"));
+  hear(answer(dhcp::Type::ack, "10.0.1.35", "10.0.1.1").text(12, "lab pc"));
   EXPECT_FALSE(noted("lab pc"));
 }
 
@@ -253,20 +253,20 @@ TEST_F(DhcpMachineTest, ANakInTurnsIsAnsweredEverMoreSlowly) {
   begin();
   DhcpMachine::Time previous{};
   for (int round = 0; round < 4; ++round) {
-    hear(answer(DhcpType::offer, "10.0.1.35", "10.0.1.1"));
-    hear(answer(DhcpType::nak, "0.0.0.0", "10.0.1.1"));
+    hear(answer(dhcp::Type::offer, "10.0.1.35", "10.0.1.1"));
+    hear(answer(dhcp::Type::nak, "0.0.0.0", "10.0.1.1"));
     const auto pause = machine_.deadline() - now_;
     EXPECT_GT(pause, previous);
     previous = pause;
     step();
-    EXPECT_EQ(last_type(), DhcpType::discover);
+    EXPECT_EQ(last_type(), dhcp::Type::discover);
   }
 }
 
 TEST_F(DhcpMachineTest, MissingLeaseTimeAndNetmask) {
   begin();
-  hear(answer(DhcpType::offer, "172.16.5.4", "172.16.0.1"));
-  hear(ServerMessage(xid()).your_address("172.16.5.4").type(DhcpType::ack).address(54, "172.16.0.1"));
+  hear(answer(dhcp::Type::offer, "172.16.5.4", "172.16.0.1"));
+  hear(ServerMessage(xid()).your_address("172.16.5.4").type(dhcp::Type::ack).address(54, "172.16.0.1"));
   ASSERT_TRUE(bound_);
   EXPECT_EQ(bound_->prefix, 16u);
   EXPECT_FALSE(bound_->gateway);
@@ -276,9 +276,9 @@ TEST_F(DhcpMachineTest, MissingLeaseTimeAndNetmask) {
 
 TEST_F(DhcpMachineTest, ALeaseForEverIsNeverRenewed) {
   begin();
-  hear(answer(DhcpType::offer, "10.0.1.35", "10.0.1.1"));
+  hear(answer(dhcp::Type::offer, "10.0.1.35", "10.0.1.1"));
   ServerMessage ack(xid());
-  hear(ack.your_address("10.0.1.35").type(DhcpType::ack).address(54, "10.0.1.1").seconds(51, 0xffffffff));
+  hear(ack.your_address("10.0.1.35").type(dhcp::Type::ack).address(54, "10.0.1.1").seconds(51, 0xffffffff));
   ASSERT_TRUE(bound_);
   EXPECT_FALSE(bound_->duration);
   EXPECT_EQ(machine_.deadline(), DhcpMachine::Time::max());
@@ -288,8 +288,8 @@ TEST_F(DhcpMachineTest, SenselessTimesOfTheServerAreReplaced) {
   for (auto [t1, t2] : {std::pair{0u, 500u}, {600u, 500u}, {500u, 1000u}, {2000u, 3000u}}) {
     machine_ = DhcpMachine(client_mac, t1 + t2);
     begin();
-    hear(answer(DhcpType::offer, "10.0.1.35", "10.0.1.1"));
-    hear(answer(DhcpType::ack, "10.0.1.35", "10.0.1.1").seconds(58, t1).seconds(59, t2));
+    hear(answer(dhcp::Type::offer, "10.0.1.35", "10.0.1.1"));
+    hear(answer(dhcp::Type::ack, "10.0.1.35", "10.0.1.1").seconds(58, t1).seconds(59, t2));
     EXPECT_EQ(bound_->renewal, 500s);
     EXPECT_EQ(bound_->rebinding, 875s);
   }
@@ -297,9 +297,9 @@ TEST_F(DhcpMachineTest, SenselessTimesOfTheServerAreReplaced) {
 
 TEST_F(DhcpMachineTest, ALeaseOfNoTimeDoesNotMakeTheClientAskWithoutPause) {
   begin();
-  hear(answer(DhcpType::offer, "10.0.1.35", "10.0.1.1"));
+  hear(answer(dhcp::Type::offer, "10.0.1.35", "10.0.1.1"));
   ServerMessage ack(xid());
-  hear(ack.your_address("10.0.1.35").type(DhcpType::ack).address(54, "10.0.1.1").seconds(51, 0));
+  hear(ack.your_address("10.0.1.35").type(dhcp::Type::ack).address(54, "10.0.1.1").seconds(51, 0));
   ASSERT_TRUE(bound_);
   EXPECT_GE(machine_.deadline() - now_, 10s);
 }
@@ -313,11 +313,11 @@ TEST_F(DhcpMachineTest, RenewsAtHalfTimeWithTheServerThatGaveTheLease) {
   ASSERT_EQ(sent_.size(), before + 1);
   EXPECT_EQ(last().way, Way::unicast);
   EXPECT_EQ(last().server, make_address_v4("10.0.1.1"));
-  EXPECT_EQ(last_type(), DhcpType::request);
+  EXPECT_EQ(last_type(), dhcp::Type::request);
   EXPECT_TRUE(option_of(last().message, 50).empty());  // RFC 2131 table 5
   EXPECT_TRUE(option_of(last().message, 54).empty());
   EXPECT_EQ(last().message[12], 10);  // ciaddr
-  hear(answer(DhcpType::ack, "10.0.1.35", "10.0.1.1"));
+  hear(answer(dhcp::Type::ack, "10.0.1.35", "10.0.1.1"));
   EXPECT_EQ(machine_.deadline(), now_ + 500s);
 }
 
@@ -326,7 +326,7 @@ TEST_F(DhcpMachineTest, RebindsWithAnyServerWhenItsOwnIsSilent) {
   const auto leased = now_;
   run_until(leased + 875s);
   EXPECT_EQ(last().way, Way::broadcast);
-  hear(answer(DhcpType::ack, "10.0.1.35", "10.0.1.2"));
+  hear(answer(dhcp::Type::ack, "10.0.1.35", "10.0.1.2"));
   EXPECT_EQ(bound_->server, make_address_v4("10.0.1.2"));
   EXPECT_EQ(machine_.deadline(), now_ + 500s);
 }
@@ -350,19 +350,19 @@ TEST_F(DhcpMachineTest, AnExpiredLeaseIsKeptAndAskedForUntilAServerAnswers) {
   EXPECT_FALSE(lost_);
   EXPECT_TRUE(noted("ran out"));
   EXPECT_EQ(last().way, Way::broadcast);
-  hear(answer(DhcpType::ack, "10.0.1.35", "10.0.1.1"));
+  hear(answer(dhcp::Type::ack, "10.0.1.35", "10.0.1.1"));
   EXPECT_EQ(machine_.deadline(), now_ + 500s);
 }
 
 TEST_F(DhcpMachineTest, ANakToARenewalGivesTheAddressUpAndBeginsAnew) {
   bind();
   step();
-  hear(answer(DhcpType::nak, "0.0.0.0", "10.0.1.1").text(56, "moved"));
+  hear(answer(dhcp::Type::nak, "0.0.0.0", "10.0.1.1").text(56, "moved"));
   EXPECT_TRUE(lost_);
   EXPECT_TRUE(noted("moved"));
-  EXPECT_EQ(last_type(), DhcpType::discover);
-  hear(answer(DhcpType::offer, "10.0.2.35", "10.0.1.1"));
-  hear(answer(DhcpType::ack, "10.0.2.35", "10.0.1.1"));
+  EXPECT_EQ(last_type(), dhcp::Type::discover);
+  hear(answer(dhcp::Type::offer, "10.0.2.35", "10.0.1.1"));
+  hear(answer(dhcp::Type::ack, "10.0.2.35", "10.0.1.1"));
   EXPECT_EQ(bound_->address, make_address_v4("10.0.2.35"));
 }
 
@@ -373,8 +373,8 @@ TEST_F(DhcpMachineTest, ACarrierThatComesBackBeginsAnewUnlessThereIsALease) {
   begin();
   EXPECT_EQ(sent_.size(), again + 1);
   EXPECT_LE(machine_.deadline() - now_, 1300ms);
-  hear(answer(DhcpType::offer, "10.0.1.35", "10.0.1.1"));
-  hear(answer(DhcpType::ack, "10.0.1.35", "10.0.1.1"));
+  hear(answer(dhcp::Type::offer, "10.0.1.35", "10.0.1.1"));
+  hear(answer(dhcp::Type::ack, "10.0.1.35", "10.0.1.1"));
   const auto bound = sent_.size();
   begin();
   EXPECT_EQ(sent_.size(), bound);
@@ -394,9 +394,9 @@ TEST_F(DhcpMachineTest, GetsALeaseThroughABadNetwork) {
     while (!bound_ && now_ < limit) {
       if (random() % 3 != 0) {
         const char* server = random() % 2 == 0 ? "10.0.1.1" : "10.0.1.2";
-        const bool discover = last_type() == DhcpType::discover;
-        const DhcpType type = discover ? DhcpType::offer : random() % 4 == 0 ? DhcpType::nak : DhcpType::ack;
-        flying.push_back(answer(type, type == DhcpType::nak ? "0.0.0.0" : "10.0.1.35", server));
+        const bool discover = last_type() == dhcp::Type::discover;
+        const dhcp::Type type = discover ? dhcp::Type::offer : random() % 4 == 0 ? dhcp::Type::nak : dhcp::Type::ack;
+        flying.push_back(answer(type, type == dhcp::Type::nak ? "0.0.0.0" : "10.0.1.35", server));
       }
       if (flying.size() > 6) flying.erase(flying.begin());
       if (!flying.empty() && random() % 2 == 0) hear(flying[random() % flying.size()]);

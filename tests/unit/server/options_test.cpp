@@ -121,7 +121,7 @@ TEST(CommandLineTest, ListenIsAnotherNameOfInterface) {
 }
 
 TEST(CommandLineTest, HelpAndVersionHaveTheSameNamesEverywhere) {
-  for (const char* face : {"", "send ", "desc ", "pxe-config ", "pxe-default "}) {
+  for (const char* face : {"", "send ", "desc ", "probe ", "pxe-config ", "pxe-default "}) {
     for (const char* option : {"-h", "--help"}) {
       CommandLine line;
       EXPECT_THROW(parse(line, std::string(face) + option), CLI::CallForHelp) << face << option;

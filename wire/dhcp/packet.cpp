@@ -1,4 +1,4 @@
-#include "agent/network/dhcp_packet.h"
+#include "wire/dhcp/packet.h"
 
 #include <algorithm>
 #include <bit>
@@ -6,7 +6,7 @@
 
 #include "base/text.h"
 
-namespace ka::agent {
+namespace ka::dhcp {
 
 namespace {
 
@@ -24,7 +24,9 @@ constexpr std::uint8_t option_mask = 1, option_routers = 3, option_dns = 6, opti
                        option_requested = 50, option_lease = 51, option_overload = 52, option_type = 53,
                        option_server = 54, option_parameters = 55, option_message = 56, option_max_size = 57,
                        option_renewal = 58, option_rebinding = 59, option_vendor_class = 60, option_client_id = 61,
-                       option_search = 119, option_pad = 0, option_end = 255;
+                       option_server_name = 66, option_boot_file = 67, option_architecture = 93,
+                       option_network_device = 94, option_machine = 97, option_search = 119, option_vendor = 43,
+                       option_pad = 0, option_end = 255;
 
 std::uint16_t get16(std::span<const std::uint8_t> bytes, std::size_t at) {
   return static_cast<std::uint16_t>(bytes[at] << 8 | bytes[at + 1]);
@@ -49,6 +51,18 @@ void add_option(Bytes& bytes, std::uint8_t code, std::span<const std::uint8_t> v
 void add_address(Bytes& bytes, std::uint8_t code, address_v4 address) {
   const auto octets = address.to_bytes();
   add_option(bytes, code, octets);
+}
+
+// RFC 4578: the kind of firmware, its network interface (UNDI 3.0), and the machine's UUID, which all have to be there.
+void add_firmware(Bytes& bytes, const Question& question) {
+  const std::uint16_t code = *question.architecture;
+  const std::uint8_t architecture[] = {static_cast<std::uint8_t>(code >> 8), static_cast<std::uint8_t>(code)};
+  add_option(bytes, option_architecture, architecture);
+  const std::uint8_t undi[] = {1, 3, 0};
+  add_option(bytes, option_network_device, undi);
+  Bytes machine(17);  // type 0, and a UUID with the card's address in its end
+  std::copy(question.mac.octets.begin(), question.mac.octets.end(), machine.end() - 6);
+  add_option(bytes, option_machine, machine);
 }
 
 using Options = std::map<std::uint8_t, Bytes>;
@@ -221,7 +235,7 @@ constexpr std::size_t ip_header = 20, udp_header = 8;
 constexpr std::uint8_t protocol_udp = 17;
 
 // Some servers put several names into option 15. Option 119, where it can be read, goes before it.
-void read_domains(const OptionReader& reader, DhcpAnswer& answer) {
+void read_domains(const OptionReader& reader, Answer& answer) {
   std::vector<std::string> names;
   const std::string domain = reader.text(option_domain);
   for (std::string_view word : words(domain)) {
@@ -242,6 +256,14 @@ void read_domains(const OptionReader& reader, DhcpAnswer& answer) {
   }
 }
 
+// RFC 2132 §9.5: option 67 is for servers that have put options into the field.
+std::string boot_file_of(std::span<const std::uint8_t> message, OptionReader& reader) {
+  const std::string option = reader.text(option_boot_file);
+  if (!option.empty() || (reader.octet(option_overload).value_or(0) & 1) != 0) return option;
+  const auto field = message.subspan(at_file, file_size);
+  return {field.begin(), std::find(field.begin(), field.end(), 0)};
+}
+
 // The sum over UDP's pseudo header (RFC 768) and `udp`, whose own checksum field is taken as it is.
 std::uint16_t udp_checksum(std::span<const std::uint8_t> addresses, std::span<const std::uint8_t> udp) {
   return fold(add_up(udp, add_up(addresses, protocol_udp + static_cast<std::uint32_t>(udp.size()))));
@@ -249,7 +271,7 @@ std::uint16_t udp_checksum(std::span<const std::uint8_t> addresses, std::span<co
 
 }  // namespace
 
-Bytes build_dhcp(const DhcpQuestion& question) {
+Bytes build(const Question& question) {
   Bytes bytes(at_options);
   bytes[0] = 1;  // BOOTREQUEST
   bytes[1] = 1;  // Ethernet
@@ -271,18 +293,22 @@ Bytes build_dhcp(const DhcpQuestion& question) {
   if (question.server) add_address(bytes, option_server, *question.server);
   const std::uint8_t largest[] = {1500 >> 8, 1500 & 255};
   add_option(bytes, option_max_size, largest);
-  // Not "PXEClient": that would wake proxyDHCP servers.
-  const std::uint8_t vendor[] = {'K', 'A'};
+  const Bytes vendor(question.vendor_class.begin(), question.vendor_class.end());
   add_option(bytes, option_vendor_class, vendor);
+  if (question.architecture) add_firmware(bytes, question);
+  if (!question.vendor_options.empty()) add_option(bytes, option_vendor, question.vendor_options);
   const std::uint8_t wanted[] = {option_mask,  option_routers, option_dns,       option_host_name, option_domain,
                                  option_lease, option_renewal, option_rebinding, option_search};
-  add_option(bytes, option_parameters, wanted);
+  Bytes parameters(std::begin(wanted), std::end(wanted));
+  if (question.architecture)
+    parameters.insert(parameters.end(), {option_vendor, option_vendor_class, option_server_name, option_boot_file});
+  add_option(bytes, option_parameters, parameters);
   bytes.push_back(option_end);
   if (bytes.size() < smallest_message) bytes.resize(smallest_message);
   return bytes;
 }
 
-std::optional<DhcpAnswer> parse_dhcp(std::span<const std::uint8_t> message, std::string& why) {
+std::optional<Answer> parse(std::span<const std::uint8_t> message, std::string& why) {
   auto refuse = [&why](std::string_view reason) {
     why = reason;
     return std::nullopt;
@@ -306,9 +332,9 @@ std::optional<DhcpAnswer> parse_dhcp(std::span<const std::uint8_t> message, std:
     }
   }
 
-  DhcpAnswer answer;
+  Answer answer;
   const std::uint8_t type = reader.octet(option_type).value_or(0);
-  answer.type = static_cast<DhcpType>(type);
+  answer.type = static_cast<Type>(type);
   answer.xid = get32(message, at_xid);
   std::copy_n(message.begin() + at_chaddr, answer.mac.octets.size(), answer.mac.octets.begin());
   answer.address = address_v4(get32(message, at_yiaddr));
@@ -326,9 +352,12 @@ std::optional<DhcpAnswer> parse_dhcp(std::span<const std::uint8_t> message, std:
   answer.relay = address_v4(get32(message, at_giaddr));
   answer.host_name = host_name_of(reader.text(option_host_name), answer.refused);
   read_domains(reader, answer);
+  answer.boot_file = boot_file_of(message, reader);
+  answer.vendor_class = reader.text(option_vendor_class);
+  if (const Bytes* vendor = reader.bytes(option_vendor)) answer.vendor_options = *vendor;
   answer.message = escape_bytes(reader.text(option_message));
   if (!reader.complaint().empty()) return refuse(reader.complaint());
-  if (answer.type != DhcpType::offer && answer.type != DhcpType::ack && answer.type != DhcpType::nak) {
+  if (answer.type != Type::offer && answer.type != Type::ack && answer.type != Type::nak) {
     return refuse("not an OFFER, ACK or NAK");
   }
   return answer;
@@ -345,8 +374,8 @@ Bytes wrap_for_broadcast(const Bytes& message) {
   put16(packet, 10, fold(add_up(std::span(packet).first(ip_header))));
 
   const auto udp_size = static_cast<std::uint16_t>(udp_header + message.size());
-  put16(packet, ip_header, dhcp_client_port);
-  put16(packet, ip_header + 2, dhcp_server_port);
+  put16(packet, ip_header, client_port);
+  put16(packet, ip_header + 2, server_port);
   put16(packet, ip_header + 4, udp_size);
   const std::span<const std::uint8_t> whole = packet;
   const std::uint16_t sum = udp_checksum(whole.subspan(12, 8), whole.subspan(ip_header));
@@ -364,7 +393,7 @@ std::span<const std::uint8_t> unwrap(std::span<const std::uint8_t> packet, bool 
 
   std::span<const std::uint8_t> udp = packet.subspan(header, total - header);  // without Ethernet's padding
   const std::size_t udp_size = get16(udp, 4);
-  if (get16(udp, 0) != dhcp_server_port || get16(udp, 2) != dhcp_client_port) return {};
+  if (get16(udp, 0) != server_port || get16(udp, 2) != client_port) return {};
   if (udp_size < udp_header || udp_size > udp.size()) return {};
   udp = udp.first(udp_size);
   const bool has_checksum = get16(udp, 6) != 0;
@@ -374,4 +403,4 @@ std::span<const std::uint8_t> unwrap(std::span<const std::uint8_t> packet, bool 
 
 address_v4 source_of(std::span<const std::uint8_t> packet) { return address_v4(get32(packet, 12)); }
 
-}  // namespace ka::agent
+}  // namespace ka::dhcp

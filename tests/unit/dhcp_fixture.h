@@ -5,9 +5,9 @@
 #include <initializer_list>
 #include <string_view>
 
-#include "agent/network/dhcp_packet.h"
+#include "wire/dhcp/packet.h"
 
-namespace ka::agent::test {
+namespace ka::dhcp::test {
 
 inline constexpr HardwareAddress client_mac{{0x52, 0x54, 0x00, 0x12, 0x34, 0x56}};
 
@@ -35,7 +35,7 @@ class ServerMessage {
     bytes_.insert(bytes_.end(), value);
     return *this;
   }
-  ServerMessage& type(DhcpType type) { return option(53, {static_cast<std::uint8_t>(type)}); }
+  ServerMessage& type(Type type) { return option(53, {static_cast<std::uint8_t>(type)}); }
   ServerMessage& address(std::uint8_t code, const char* address) {
     auto octets = asio::ip::make_address_v4(address).to_bytes();
     return option(code, {octets[0], octets[1], octets[2], octets[3]});
@@ -80,4 +80,4 @@ inline std::uint32_t xid_of(const Bytes& message) {
   return static_cast<std::uint32_t>(message[4]) << 24 | message[5] << 16 | message[6] << 8 | message[7];
 }
 
-}  // namespace ka::agent::test
+}  // namespace ka::dhcp::test

@@ -1,4 +1,4 @@
-#include "agent/network/dhcp_packet.h"
+#include "wire/dhcp/packet.h"
 
 #include <gtest/gtest.h>
 
@@ -6,9 +6,9 @@
 #include <random>
 
 #include "base/files.h"
-#include "tests/unit/agent/dhcp_fixture.h"
+#include "tests/unit/dhcp_fixture.h"
 
-namespace ka::agent {
+namespace ka::dhcp {
 namespace {
 
 using asio::ip::make_address_v4;
@@ -17,17 +17,45 @@ using test::ServerMessage;
 
 ServerMessage good_ack() {
   ServerMessage message(0x01020304);
-  message.your_address("10.0.1.35").type(DhcpType::ack).address(54, "10.0.1.1").seconds(51, 600);
+  message.your_address("10.0.1.35").type(Type::ack).address(54, "10.0.1.1").seconds(51, 600);
   message.address(1, "255.255.255.0").address(3, "10.0.1.254").option(6, {10, 0, 1, 2, 10, 0, 1, 3});
   message.text(12, "node35").text(15, "guibland.com");
   return message;
 }
 
+TEST(DhcpPacket, ABootFileIsInItsOptionOrInItsFieldUnlessThatHasOptions) {
+  std::string why;
+  auto field = parse(good_ack().set(108, {'/', 'a', 0, 'x'}).end().bytes(), why);
+  ASSERT_TRUE(field) << why;
+  EXPECT_EQ(field->boot_file, "/a");
+  auto option = parse(good_ack().set(108, {'/', 'a'}).text(67, "/b").text(60, "PXEClient").end().bytes(), why);
+  ASSERT_TRUE(option) << why;
+  EXPECT_EQ(option->boot_file, "/b");
+  EXPECT_EQ(option->vendor_class, "PXEClient");
+  auto overloaded = parse(good_ack().set(108, {43, 1, 255, 255}).option(52, {1}).end().bytes(), why);
+  ASSERT_TRUE(overloaded) << why;
+  EXPECT_EQ(overloaded->boot_file, "");
+  EXPECT_EQ(overloaded->vendor_options, Bytes{255});
+}
+
+TEST(DhcpPacket, FirmwareSaysWhatItIs) {
+  Question question;
+  question.mac = client_mac;
+  question.vendor_class = "PXEClient:Arch:00007:UNDI:003000";
+  question.architecture = 7;
+  const Bytes message = build(question);
+  EXPECT_EQ(test::option_of(message, 93), (Bytes{0, 7}));
+  EXPECT_EQ(test::option_of(message, 94), (Bytes{1, 3, 0}));
+  EXPECT_EQ(test::option_of(message, 97).size(), 17u);
+  question.architecture.reset();
+  EXPECT_TRUE(test::option_of(build(question), 93).empty()) << "a node's own question is no firmware's";
+}
+
 TEST(DhcpPacket, AnAckIsReadWhole) {
   std::string why;
-  auto ack = parse_dhcp(good_ack().seconds(58, 200).seconds(59, 500).end().bytes(), why);
+  auto ack = parse(good_ack().seconds(58, 200).seconds(59, 500).end().bytes(), why);
   ASSERT_TRUE(ack) << why;
-  EXPECT_EQ(ack->type, DhcpType::ack);
+  EXPECT_EQ(ack->type, Type::ack);
   EXPECT_EQ(ack->xid, 0x01020304u);
   EXPECT_EQ(ack->mac, client_mac);
   EXPECT_EQ(ack->address, make_address_v4("10.0.1.35"));
@@ -46,7 +74,7 @@ TEST(DhcpPacket, AnAckIsReadWhole) {
 
 TEST(DhcpPacket, MissingOptionsAreMissingAndNoError) {
   std::string why;
-  auto offer = parse_dhcp(ServerMessage(1).type(DhcpType::offer).bytes(), why);
+  auto offer = parse(ServerMessage(1).type(Type::offer).bytes(), why);
   ASSERT_TRUE(offer) << why;
   EXPECT_FALSE(offer->server);
   EXPECT_FALSE(offer->prefix);
@@ -55,11 +83,11 @@ TEST(DhcpPacket, MissingOptionsAreMissingAndNoError) {
 }
 
 TEST(DhcpPacket, OptionsGoOnInFileThenInSname) {
-  auto message = ServerMessage(1).type(DhcpType::ack).option(52, {3}).end();
+  auto message = ServerMessage(1).type(Type::ack).option(52, {3}).end();
   message.set(108, {54, 4, 10, 0, 1, 1, 255});  // file
   message.set(44, {51, 4, 0, 0, 2, 88, 255});   // sname
   std::string why;
-  auto ack = parse_dhcp(message.bytes(), why);
+  auto ack = parse(message.bytes(), why);
   ASSERT_TRUE(ack) << why;
   EXPECT_EQ(ack->server, make_address_v4("10.0.1.1"));
   EXPECT_EQ(ack->lease_seconds, 600u);
@@ -71,7 +99,7 @@ TEST(DhcpPacket, NamesAsPeopleGiveThem) {
                              {"NODE-7", "NODE-7"},
                              {" node7 ", "node7"}}) {
     std::string why;
-    auto ack = parse_dhcp(ServerMessage(1).type(DhcpType::ack).text(12, sent).bytes(), why);
+    auto ack = parse(ServerMessage(1).type(Type::ack).text(12, sent).bytes(), why);
     ASSERT_TRUE(ack) << why;
     EXPECT_EQ(ack->host_name, taken);
     EXPECT_TRUE(ack->refused.empty());
@@ -87,7 +115,7 @@ TEST(DhcpPacket, ANameThatIsNotTakenIsNamedWithTheReason) {
                               {long_label, "63"},
                               {std::string(254, 'a'), "253"}}) {
     std::string why;
-    auto ack = parse_dhcp(ServerMessage(1).type(DhcpType::ack).text(12, sent).bytes(), why);
+    auto ack = parse(ServerMessage(1).type(Type::ack).text(12, sent).bytes(), why);
     ASSERT_TRUE(ack) << why;
     EXPECT_EQ(ack->host_name, "");
     ASSERT_EQ(ack->refused.size(), 1u) << sent;
@@ -99,8 +127,7 @@ TEST(DhcpPacket, ANameThatIsNotTakenIsNamedWithTheReason) {
 
 TEST(DhcpPacket, AQualifiedNameThatIsTooLongForTheKernelIsCutAtItsFirstDot) {
   std::string why;
-  auto ack =
-      parse_dhcp(ServerMessage(1).type(DhcpType::ack).text(12, "node7." + std::string(60, 'x') + ".org").bytes(), why);
+  auto ack = parse(ServerMessage(1).type(Type::ack).text(12, "node7." + std::string(60, 'x') + ".org").bytes(), why);
   ASSERT_TRUE(ack) << why;
   EXPECT_EQ(ack->host_name, "node7");
   EXPECT_EQ(ack->refused.size(), 1u);
@@ -109,13 +136,13 @@ TEST(DhcpPacket, AQualifiedNameThatIsTooLongForTheKernelIsCutAtItsFirstDot) {
 TEST(DhcpPacket, DomainsOfBothOptions) {
   using Names = std::vector<std::string>;
   std::string why;
-  auto several = parse_dhcp(ServerMessage(1).type(DhcpType::ack).text(15, "a.org b_c.net").bytes(), why);
+  auto several = parse(ServerMessage(1).type(Type::ack).text(15, "a.org b_c.net").bytes(), why);
   EXPECT_EQ(several->search, (Names{"a.org", "b_c.net"}));
   ServerMessage search(1);
-  search.type(DhcpType::ack).text(15, "old.org");
+  search.type(Type::ack).text(15, "old.org");
   search.option(119, {3, 'e', 'n', 'g',  5, 'a',  'p', 'p', 'l', 'e', 3, 'c', 'o', 'm', 0,  //
                       2, 'h', 'r', 0xc0, 4, 0xc0, 4});
-  EXPECT_EQ(parse_dhcp(search.bytes(), why)->search, (Names{"eng.apple.com", "hr.apple.com", "apple.com"}));
+  EXPECT_EQ(parse(search.bytes(), why)->search, (Names{"eng.apple.com", "hr.apple.com", "apple.com"}));
 }
 
 TEST(DhcpPacket, ABrokenSearchListIsNoErrorAndNoEndlessLoop) {
@@ -123,7 +150,7 @@ TEST(DhcpPacket, ABrokenSearchListIsNoErrorAndNoEndlessLoop) {
   for (List list : {List{0xc0, 0}, List{0xc0}, List{5, 'a'}, List{1, 'a', 0xc0, 2}, List{1, 'a'}, List{0x80, 1, 0},
                     List{1, 'a', 0xc0, 0}}) {
     std::string why;
-    auto ack = parse_dhcp(ServerMessage(1).type(DhcpType::ack).text(15, "old.org").option(119, list).bytes(), why);
+    auto ack = parse(ServerMessage(1).type(Type::ack).text(15, "old.org").option(119, list).bytes(), why);
     ASSERT_TRUE(ack) << why;
     EXPECT_EQ(ack->search, std::vector<std::string>{"old.org"});
     EXPECT_EQ(ack->refused.size(), 1u);
@@ -131,10 +158,10 @@ TEST(DhcpPacket, ABrokenSearchListIsNoErrorAndNoEndlessLoop) {
 }
 
 TEST(DhcpPacket, FileIsNoOptionsWithoutOverload) {
-  auto message = ServerMessage(1).type(DhcpType::ack).end();
+  auto message = ServerMessage(1).type(Type::ack).end();
   message.set(108, {54, 4, 10, 0, 1, 1, 255});
   std::string why;
-  auto ack = parse_dhcp(message.bytes(), why);
+  auto ack = parse(message.bytes(), why);
   ASSERT_TRUE(ack);
   EXPECT_FALSE(ack->server);
 }
@@ -142,7 +169,7 @@ TEST(DhcpPacket, FileIsNoOptionsWithoutOverload) {
 // RFC 3396: an option longer than 255 bytes comes in pieces.
 TEST(DhcpPacket, PiecesOfAnOptionAreJoined) {
   std::string why;
-  auto ack = parse_dhcp(ServerMessage(1).type(DhcpType::ack).option(6, {10, 0}).option(6, {1, 2}).end().bytes(), why);
+  auto ack = parse(ServerMessage(1).type(Type::ack).option(6, {10, 0}).option(6, {1, 2}).end().bytes(), why);
   ASSERT_TRUE(ack) << why;
   ASSERT_EQ(ack->dns.size(), 1u);
   EXPECT_EQ(ack->dns[0], make_address_v4("10.0.1.2"));
@@ -151,7 +178,7 @@ TEST(DhcpPacket, PiecesOfAnOptionAreJoined) {
 TEST(DhcpPacket, ANameThatIsNoneIsDropped) {
   for (const char* name : {"../../etc", "a b", "node;reboot", "-x", ".x", "n\x1b[2J"}) {
     std::string why;
-    auto ack = parse_dhcp(ServerMessage(1).type(DhcpType::ack).text(12, name).end().bytes(), why);
+    auto ack = parse(ServerMessage(1).type(Type::ack).text(12, name).end().bytes(), why);
     ASSERT_TRUE(ack);
     EXPECT_EQ(ack->host_name, "") << name;
   }
@@ -159,7 +186,7 @@ TEST(DhcpPacket, ANameThatIsNoneIsDropped) {
 
 TEST(DhcpPacket, ANamesEndOfStringIsNotPartOfIt) {
   std::string why;
-  auto ack = parse_dhcp(ServerMessage(1).type(DhcpType::ack).text(12, std::string_view("node\0", 5)).bytes(), why);
+  auto ack = parse(ServerMessage(1).type(Type::ack).text(12, std::string_view("node\0", 5)).bytes(), why);
   ASSERT_TRUE(ack);
   EXPECT_EQ(ack->host_name, "node");
 }
@@ -173,11 +200,11 @@ class HostileDhcp : public testing::TestWithParam<Hostile> {};
 
 TEST_P(HostileDhcp, IsRefusedWithAReason) {
   std::string why;
-  EXPECT_FALSE(parse_dhcp(GetParam().make().bytes(), why));
+  EXPECT_FALSE(parse(GetParam().make().bytes(), why));
   EXPECT_FALSE(why.empty());
 }
 
-ServerMessage ack() { return ServerMessage(1).type(DhcpType::ack); }
+ServerMessage ack() { return ServerMessage(1).type(Type::ack); }
 
 INSTANTIATE_TEST_SUITE_P(DhcpPacket, HostileDhcp,
                          testing::Values(Hostile{"ARequest", [] { return ack().set(0, {1}); }},
@@ -185,8 +212,7 @@ INSTANTIATE_TEST_SUITE_P(DhcpPacket, HostileDhcp,
                                          Hostile{"LongHardwareAddress", [] { return ack().set(2, {16}); }},
                                          Hostile{"NoCookie", [] { return ack().set(236, {0}); }},
                                          Hostile{"NoType", [] { return ServerMessage(1).end(); }},
-                                         Hostile{"TypeOfAClient",
-                                                 [] { return ServerMessage(1).type(DhcpType::discover); }},
+                                         Hostile{"TypeOfAClient", [] { return ServerMessage(1).type(Type::discover); }},
                                          Hostile{"UnknownType", [] { return ServerMessage(1).option(53, {77}); }},
                                          Hostile{"TypeOfTwoBytes",
                                                  [] {
@@ -240,22 +266,22 @@ INSTANTIATE_TEST_SUITE_P(DhcpPacket, HostileDhcp,
 TEST(DhcpPacket, EveryShorterMessageIsReadWithoutHarm) {
   const Bytes whole = good_ack().end().bytes();
   std::string why;
-  for (std::size_t size = 0; size < 240; ++size) EXPECT_FALSE(parse_dhcp(std::span(whole).first(size), why));
+  for (std::size_t size = 0; size < 240; ++size) EXPECT_FALSE(parse(std::span(whole).first(size), why));
   for (std::size_t size = 240; size < whole.size(); ++size) {
-    parse_dhcp(Bytes(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(size)), why);
+    parse(Bytes(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(size)), why);
   }
 }
 
 TEST(DhcpPacket, AQuestionSaysWhoAsksAndIsLongEnoughForOldRelays) {
-  DhcpQuestion question;
-  question.type = DhcpType::request;
+  Question question;
+  question.type = Type::request;
   question.xid = 0xdeadbeef;
   question.mac = client_mac;
   question.seconds = 7;
   question.broadcast = true;
   question.requested_address = make_address_v4("10.0.1.35");
   question.server = make_address_v4("10.0.1.1");
-  const Bytes bytes = build_dhcp(question);
+  const Bytes bytes = build(question);
   EXPECT_GE(bytes.size(), 300u);
   EXPECT_EQ(test::xid_of(bytes), 0xdeadbeefu);
   EXPECT_EQ(bytes[9], 7);
@@ -357,11 +383,11 @@ TEST_F(IpPacket, NoMutationReadsOutOfBounds) {
     message.resize(random() % 4 == 0 ? random() % message.size() : message.size());
     message.shrink_to_fit();
     std::string why;
-    if (auto answer = parse_dhcp(message, why); answer && answer->prefix) {
+    if (auto answer = parse(message, why); answer && answer->prefix) {
       EXPECT_TRUE(*answer->prefix >= 1 && *answer->prefix <= 32);
     }
   }
 }
 
 }  // namespace
-}  // namespace ka::agent
+}  // namespace ka::dhcp
