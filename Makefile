@@ -22,6 +22,7 @@
 #   make check-debian12-raid
 #                     a Debian 12 on RAID1 and LVM (UEFI, a thin /home) onto two machines with other disks
 #   make check-dracut a Debian 12 with an initrd by dracut onto two machines, which both need other drivers in it
+#   make check-shelf  a golden machine saved, gone, and deployed from another machine onto two
 #   make tidy         clang-tidy over all sources of the products: many minutes
 #   make format       all C++ as .clang-format has it
 #   make soak         simulated chains, seed after seed, until one goes wrong
@@ -31,8 +32,8 @@
 #   make clean        build/ is removed, with the packages that were fetched
 #   make help         this list
 .DEFAULT_GOAL := all
-.PHONY: all check check-matrix check-moments check-disks check-debian13 check-debian12-raid check-dracut tidy \
-  format soak bench bench-clone demo initramfs stage2 update pxe-config install uninstall clean help
+.PHONY: all check check-matrix check-moments check-disks check-debian13 check-debian12-raid check-dracut check-shelf \
+  tidy format soak bench bench-clone demo initramfs stage2 update pxe-config install uninstall clean help
 SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 
@@ -147,6 +148,10 @@ check-debian13: images pxe-packages rack-packages
 
 check-debian12-raid: images pxe-packages rack-packages
 	@tests/vm/debian12_raid_test.py
+
+check-shelf: images pxe-packages rack-packages
+	@tests/vm/rack-tool golden tiny
+	@tests/vm/shelf_test.py
 
 check-dracut: images pxe-packages rack-packages
 	@tests/vm/main_test.py debian-dracut

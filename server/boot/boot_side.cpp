@@ -141,6 +141,7 @@ BootSide::BootSide(asio::io_context& io, const BootOptions& options) : state_(st
   BootRequest request;
   request.interface = options.interface;
   request.values_file = options.values_file;
+  request.images = options.images;
   request.http_port = options.http_port;
   request.control_port = options.control_port;
   request.folder = state.folder.path();

@@ -17,6 +17,7 @@ namespace ka::server {
 struct BootOptions {
   std::string interface;    ///< that nodes are on; empty: the one with the default route
   std::string values_file;  ///< as pxe-config's --values; empty: none
+  std::string images;       ///< folder of vmlinuz and all.rdz; empty: the installed one
   std::uint16_t http_port = 0, control_port = 0;
   unsigned tries = 1;               ///< how often a machine may fail
   std::optional<wire::Racks> only;  ///< who is answered: hardware addresses; else everybody

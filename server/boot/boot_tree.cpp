@@ -109,6 +109,7 @@ BootTree boot_tree(const BootRequest& request) {
   }
   BootFiles files;
   files.http = true;
+  if (!request.images.empty()) files.images = request.images;
   files.uefi = wanted.efi_loader != no_loader;
   files.ramdisk_config = ramdisk_config(templates, values);
   for (auto& [path, content] : boot_files(files, wanted.tftp_root)) {

@@ -14,6 +14,7 @@ namespace ka::server {
 struct BootRequest {
   std::string interface;    ///< that nodes are on; empty: the one with the default route
   std::string values_file;  ///< as pxe-config's --values; empty: none
+  std::string images;       ///< folder of vmlinuz and all.rdz; empty: the installed one
   std::uint16_t http_port = 0;
   std::uint16_t control_port = 0;  ///< of the job, for the kernel's command line
   std::string folder;              ///< that dnsmasq will serve: FOLDER/tftpboot

@@ -36,6 +36,8 @@ void check_sources(const Prepared& ready) {
   for (const wire::Stream& stream : manifest.streams) check_file_source(source_of(manifest.storage, stream.of));
 }
 
+}  // namespace
+
 BootOptions boot_options(const CloneOptions& options, const JobPlan& job) {
   if (parse_address(options.interface))
     throw UsageError("--pxe", "with -i, the name of the interface is needed, not its address " + options.interface);
@@ -55,7 +57,7 @@ Awaitable<Prepared> prepare(asio::io_context& io, const CloneOptions& options) {
   require_programs(programs_for(options));
   Prepared ready;
   ready.input = read_input(options);
-  ready.job = job_plan(io, options);
+  if (options.shelf.empty()) ready.job = job_plan(io, options);
   if (options.pxe) ready.boot = std::make_unique<BootSide>(io, boot_options(options, ready.job));
   if (options.confirm && !checks_only(options)) ready.confirm = std::make_unique<Confirm>(io);
   std::vector<std::string> drives;
@@ -82,6 +84,14 @@ std::string text_of(const Prepared& ready) {
   return plan_text(ready.plan, ready.input) + "+ Stage2 : " + ready.stage2.from + ", " +
          format_size(ready.stage2.size) + "\n+ To send : about " + format_size(ready.plan.expected) + "\n";
 }
+
+void write_results(const Report& report, Output& output) {
+  output.write_for_sure(result_table(report.result.nodes, report.wanted) + degraded_text(report.result.nodes) +
+                        identity_text(report.result.nodes));
+  for (const std::string& warning : report.result.warnings) output.write_for_sure("! " + escape_bytes(warning) + "\n");
+}
+
+namespace {
 
 Awaitable<void> clone(asio::io_context& io, const CloneOptions& options, Output& output, Report& report) {
   Prepared ready = co_await prepare(io, options);
@@ -134,9 +144,7 @@ int run_clone(const CloneOptions& options) {
   report.session = options.session;
   report.wanted = options.nodes;
   run_reported(io, clone(io, options, output, report), report, file);
-  output.write_for_sure(result_table(report.result.nodes, options.nodes) + degraded_text(report.result.nodes) +
-                        identity_text(report.result.nodes));
-  for (const std::string& warning : report.result.warnings) output.write_for_sure("! " + escape_bytes(warning) + "\n");
+  write_results(report, output);
   return exit_status(report);
 }
 
