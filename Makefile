@@ -26,6 +26,7 @@
 #   make check-dracut a Debian 12 with an initrd by dracut onto two machines, which both need other drivers in it
 #   make check-web    the page of --web in headless Chromium; makes the pictures of docs/
 #   make check-deb    installs, upgrades, removes and purges the packages in bare Debian 12 and 13; asks lintian
+#   make check-shelf  a golden machine saved, gone, and deployed from another machine onto two
 #   make tidy         clang-tidy over all sources of the products: many minutes
 #   make format       all C++ as .clang-format has it
 #   make soak         simulated chains, seed after seed, until one goes wrong
@@ -37,8 +38,8 @@
 #   make help         this list
 .DEFAULT_GOAL := all
 .PHONY: all check check-matrix check-moments check-disks check-debian13 check-debian12-raid check-dracut \
-  check-web check-deb deb tarball tidy format soak bench bench-web bench-clone demo initramfs stage2 update pxe-config \
-  install uninstall clean help
+  check-web check-deb check-shelf deb tarball tidy format soak bench bench-web bench-clone demo initramfs stage2 \
+  update pxe-config install uninstall clean help
 SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 
@@ -149,6 +150,10 @@ check-debian13: images $(if $(filter own service,$(WAY)),deb) pxe-packages rack-
 
 check-debian12-raid: images pxe-packages rack-packages
 	@tests/vm/debian12_raid_test.py
+
+check-shelf: images pxe-packages rack-packages
+	@tests/vm/rack-tool golden tiny
+	@tests/vm/shelf_test.py
 
 check-dracut: images pxe-packages rack-packages
 	@tests/vm/main_test.py debian-dracut

@@ -5,7 +5,6 @@
 #include <csignal>
 
 #include "base/error.h"
-#include "base/files.h"
 #include "base/output.h"
 #include "base/text.h"
 #include "server/built_from.h"
@@ -19,12 +18,6 @@ namespace {
 
 // Exit statuses of every subcommand; docs/ka-server.8 has them.
 constexpr int exit_failed = 1, exit_usage = 2;
-
-std::string conf_text(const std::string& named, std::string& file) {
-  file = named.empty() ? default_conf : named;
-  if (named.empty() && ::access(file.c_str(), F_OK) != 0) return {};
-  return read_file(file);
-}
 
 // A program that is started without one of them would take a socket or a disk for it.
 void open_missing_standard_streams() {
@@ -49,9 +42,14 @@ int run(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return line.app.exit(error) == 0 ? 0 : exit_usage;
   }
-  if (line.chosen) return line.chosen();
+  if (line.chosen) {
+    for (const CLI::Option* option : line.app.get_options())
+      if (option->count() > 0)
+        throw UsageError(option->get_name(), "stands before the subcommand, which has options of its own behind it");
+    return line.chosen();
+  }
   std::string file;
-  for (const ConfEntry& entry : apply_conf(line.app, conf_text(line.clone.conf, file), file))
+  for (const ConfEntry& entry : apply_conf(line.app, read_conf(line.clone.conf, file), file))
     line.clone.from_file.insert({entry.key, std::string(words(entry.value).front())});
   line.clone.nobody_wanted = line.app["--nodes"]->count() == 0;
   return run_clone(line.clone);

@@ -39,6 +39,12 @@ void check_sources(const Prepared& ready) {
   for (const wire::Stream& stream : manifest.streams) check_file_source(source_of(manifest.storage, stream.of));
 }
 
+}  // namespace
+
+void check_dhcp(const CloneOptions& options) {
+  if (!options.dhcp.empty() && !options.pxe) throw UsageError("--dhcp", "is a part of --pxe, which is not given");
+}
+
 BootOptions boot_options(const CloneOptions& options, const JobPlan& job) {
   if (parse_address(options.interface))
     throw UsageError("--pxe", "with -i, the name of the interface is needed, not its address " + options.interface);
@@ -62,14 +68,15 @@ Awaitable<Prepared> prepare(asio::io_context& io, const CloneOptions& options) {
   require_programs(programs_for(options));
   Prepared ready;
   ready.input = read_input(options);
-  ready.job = job_plan(io, options);
-  if (!options.dhcp.empty() && !options.pxe) throw UsageError("--dhcp", "is a part of --pxe, which is not given");
+  if (options.shelf.empty()) ready.job = job_plan(io, options);
+  check_dhcp(options);
   std::vector<std::string> hints;
   if (options.pxe) {
     ready.boot = std::make_unique<BootSide>(io, boot_options(options, ready.job));
     hints = co_await ready.boot->check();
   }
-  if (!checks_only(options)) ready.watch = make_watch(io, options, options.session, ready.job.listen);
+  if (!checks_only(options) && options.shelf.empty())
+    ready.watch = make_watch(io, options, options.session, ready.job.listen);
   if (options.confirm && !checks_only(options)) ready.confirm = std::make_unique<Confirm>(io);
   std::vector<std::string> drives;
   for (const auto& [drive, desc] : ready.input.descs) drives.push_back(drive);
@@ -97,6 +104,8 @@ std::string text_of(const Prepared& ready) {
          format_size(ready.stage2.size) + "\n+ To send : about " + format_size(ready.plan.expected) + "\n";
 }
 
+namespace {
+
 // For those who watch.
 ViewPlan view_plan(const CloneOptions& options, const Prepared& ready, const std::string& text) {
   ViewPlan plan;
@@ -108,6 +117,16 @@ ViewPlan view_plan(const CloneOptions& options, const Prepared& ready, const std
   for (const wire::Stream& stream : ready.plan.manifest.streams) plan.sessions.push_back(stream.session);
   return plan;
 }
+
+}  // namespace
+
+void write_results(const Report& report, Output& output) {
+  output.write_for_sure(result_table(report.result.nodes, report.wanted) + degraded_text(report.result.nodes) +
+                        identity_text(report.result.nodes));
+  for (const std::string& warning : report.result.warnings) output.write_for_sure("! " + escape_bytes(warning) + "\n");
+}
+
+namespace {
 
 Awaitable<void> clone(asio::io_context& io, const CloneOptions& options, Output& output, Report& report) {
   Prepared ready = co_await prepare(io, options);
@@ -163,9 +182,7 @@ int run_clone(const CloneOptions& options) {
   report.session = options.session;
   report.wanted = options.nodes;
   run_reported(io, clone(io, options, output, report), report, file);
-  output.write_for_sure(result_table(report.result.nodes, options.nodes) + degraded_text(report.result.nodes) +
-                        identity_text(report.result.nodes));
-  for (const std::string& warning : report.result.warnings) output.write_for_sure("! " + escape_bytes(warning) + "\n");
+  write_results(report, output);
   return exit_status(report);
 }
 

@@ -1,8 +1,10 @@
 #include "server/command/command_line.h"
 
+#include "server/command/deploy_command.h"
 #include "server/command/desc_command.h"
 #include "server/command/log_command.h"
 #include "server/command/probe_command.h"
+#include "server/command/save_command.h"
 #include "server/command/send_command.h"
 #include "server/command/status_command.h"
 #include "server/options/option_table.h"
@@ -18,6 +20,8 @@ CommandLine::CommandLine()
   app.get_formatter()->column_width(36);
   add_help_and_version(app);
   add_clone_options(app, clone);
+  add_save_command(app, chosen);
+  add_deploy_command(app, chosen);
   add_desc_command(app, chosen);
   add_log_command(app, chosen);
   add_send_command(app, chosen);

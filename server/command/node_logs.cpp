@@ -24,25 +24,27 @@ std::string why_it_would_be_cloned(const std::string& folder, const std::string&
   return "";  // in RAM, or on what is not cloned
 }
 
+std::string why_logs_would_be_cloned(const std::string& tree, const std::vector<wire::Mount>& mounts) {
+  return why_it_would_be_cloned(log_folder, tree, mounts);
+}
+
 namespace {
 
-LogKeeping keeping_of(const CloneOptions& options, const GoldenTree& tree, const wire::Manifest& manifest,
-                      std::optional<LogStore>& store) {
+LogKeeping keeping_of(LogChoice choice, std::optional<LogStore>& store) {
   LogKeeping keeping;
   keeping.folder = log_folder;
-  keeping.session = options.session;
-  keeping.why_not = [&tree, &manifest] { return why_it_would_be_cloned(log_folder, tree.root(), manifest.mounts); };
+  keeping.session = std::move(choice.session);
+  keeping.why_not = std::move(choice.why_not);
   if (store) keeping.ended = [&store](const std::string& path) { store->store(path); };
   return keeping;
 }
 
 }  // namespace
 
-NodeLogs::NodeLogs(asio::io_context& io, const CloneOptions& options, const GoldenTree& tree,
-                   const wire::Manifest& manifest, Say say)
-    : store_(options.store_log.empty() ? std::nullopt
-                                       : std::optional<LogStore>(std::in_place, io, options.store_log, say)),
-      keeper_(io, keeping_of(options, tree, manifest, store_), say) {}
+NodeLogs::NodeLogs(asio::io_context& io, LogChoice choice, Say say)
+    : store_(choice.store_log.empty() ? std::nullopt
+                                      : std::optional<LogStore>(std::in_place, io, choice.store_log, say)),
+      keeper_(io, keeping_of(std::move(choice), store_), say) {}
 
 Awaitable<void> NodeLogs::finish(Report& report) {
   co_await keeper_.finish();

@@ -5,11 +5,10 @@
 #include <optional>
 #include <string>
 
-#include "server/golden/golden_tree.h"
 #include "server/job/report.h"
 #include "server/logs/log_keeper.h"
 #include "server/logs/log_store.h"
-#include "server/options/options.h"
+#include "wire/manifest.h"
 
 namespace ka::server {
 
@@ -17,14 +16,21 @@ namespace ka::server {
 /// would not. `tree` is where tar reads, `mounts` are what it sees there.
 std::string why_it_would_be_cloned(const std::string& folder, const std::string& tree,
                                    const std::vector<wire::Mount>& mounts);
+/// The same of the folder that logs are kept in.
+std::string why_logs_would_be_cloned(const std::string& tree, const std::vector<wire::Mount>& mounts);
+
+struct LogChoice {
+  std::string session;    ///< what their folder is called
+  std::string store_log;  ///< --store-log; empty: they are not handed on
+  /// Asked when the first log is to be kept: why none may be; "": nothing speaks against it.
+  std::function<std::string()> why_not = [] { return std::string(); };
+};
 
 class NodeLogs {
  public:
   using Say = std::function<void(const std::string&)>;
 
-  /// `tree` and `manifest` must outlive this.
-  NodeLogs(asio::io_context& io, const CloneOptions& options, const GoldenTree& tree, const wire::Manifest& manifest,
-           Say say);
+  NodeLogs(asio::io_context& io, LogChoice choice, Say say);
 
   JobObserver& observer() { return keeper_; }
   /// The job is over. Waits for what is still under way, within bounds; what was not kept or not stored is a warning.

@@ -10,8 +10,8 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "server/job/observers.h"
-#include "server/options/web_address.h"
 #include "server/job/service_notice.h"
+#include "server/options/web_address.h"
 
 namespace ka::server {
 

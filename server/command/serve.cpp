@@ -22,11 +22,6 @@ std::string manifest_of_now(Plan plan, const std::string& root, const std::strin
   return wire::to_json(plan.manifest);
 }
 
-// What tar said in all rounds, and the file that it goes to at the end.
-struct Said {
-  std::string file, text;
-};
-
 // tar, and what it says: also with status 0 it may have lost something.
 class TarSource final : public Source {
  public:
@@ -67,8 +62,10 @@ void keep_warnings(const Said& said, Report& report) {
   }
 }
 
-std::vector<Session> sessions_of(asio::io_context& io, const CloneOptions& options, const Prepared& ready,
-                                 std::shared_ptr<Said> said) {
+}  // namespace
+
+std::vector<Session> clone_sessions(asio::io_context& io, const CloneOptions& options, const Prepared& ready,
+                                    std::shared_ptr<Said> said) {
   std::vector<Session> sessions;
   Session stage2;
   stage2.name = wire::stage2_session;
@@ -116,12 +113,12 @@ std::vector<Session> sessions_of(asio::io_context& io, const CloneOptions& optio
   return sessions;
 }
 
-// A node that comes again after it failed gets the same.
-std::vector<wire::DevicePassphrase> passphrases_for(const Prepared& ready, const NodeStatus& node, Report& report) {
+std::vector<wire::DevicePassphrase> passphrases_for(wire::Passphrases way, const LuksKeys& keys, const NodeStatus& node,
+                                                    Report& report) {
   std::vector<wire::DevicePassphrase> passphrases;
-  if (ready.plan.manifest.passphrases == wire::Passphrases::sent)
-    for (const auto& [device, passphrase] : ready.input.luks.by_device) passphrases.push_back({device, passphrase});
-  if (ready.plan.manifest.passphrases == wire::Passphrases::made) {
+  if (way == wire::Passphrases::sent)
+    for (const auto& [device, passphrase] : keys.by_device) passphrases.push_back({device, passphrase});
+  if (way == wire::Passphrases::made) {
     Secret& made = report.passphrases[node.number];
     if (made.empty()) made = generate_passphrase();
     passphrases.push_back({"", made});
@@ -129,41 +126,52 @@ std::vector<wire::DevicePassphrase> passphrases_for(const Prepared& ready, const
   return passphrases;
 }
 
-}  // namespace
+Awaitable<void> serve_job(asio::io_context& io, JobPlan plan, JobSides sides, Output& output, Report& report) {
+  const unsigned nodes = plan.nodes;
+  Display display(io, output, nodes);
+  const std::function<void(const std::string&)> say = [&display](const std::string& line) { display.event(line); };
+  say("I want " + std::to_string(nodes) + (nodes == 1 ? " client" : " clients") + "; switch them on now");
+  if (sides.confirm != nullptr)
+    plan.confirm = [&say, confirm = sides.confirm](std::vector<wire::WriteRequest> asking) {
+      return confirm->ask(std::move(asking), say);
+    };
+  NodeLogs logs(io, std::move(sides.logs), say);
+  Observers observers;
+  observers.add(logs.observer());
+  if (sides.boot != nullptr) observers.add(*sides.boot);
+  std::exception_ptr failure;
+  try {
+    if (sides.boot != nullptr) co_await sides.boot->start(say);
+    co_await run_job(io, std::move(plan), display, sides.watch, report, &observers);
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  if (sides.boot != nullptr) sides.boot->end();
+  co_await logs.finish(report);
+  display.close();
+  report.sessions = display.sessions();
+  if (failure) std::rethrow_exception(failure);
+}
 
 Awaitable<void> serve(asio::io_context& io, const CloneOptions& options, const Prepared& ready, Output& output,
                       Report& report) {
   JobPlan plan = ready.job;
   auto said = std::make_shared<Said>();
   said->file = warnings_file(options);
-  plan.sessions = sessions_of(io, options, ready, said);
+  plan.sessions = clone_sessions(io, options, ready, said);
   plan.release_delay = std::chrono::milliseconds(options.release_delay * 100);
-  Display display(io, output, options.nodes);
-  display.event("I want " + std::to_string(options.nodes) + (options.nodes == 1 ? " client" : " clients") +
-                "; switch them on now");
-  if (ready.confirm)
-    plan.confirm = [&](std::vector<wire::WriteRequest> nodes) {
-      return ready.confirm->ask(std::move(nodes), [&display](const std::string& line) { display.event(line); });
-    };
-  plan.passphrases = [&ready, &report](const NodeStatus& node) { return passphrases_for(ready, node, report); };
-  NodeLogs logs(io, options, *ready.tree, ready.plan.manifest, [&](const std::string& line) { display.event(line); });
-  Observers observers;
-  observers.add(logs.observer());
-  if (ready.boot) observers.add(*ready.boot);
+  plan.passphrases = [&ready, &report](const NodeStatus& node) {
+    return passphrases_for(ready.plan.manifest.passphrases, ready.input.luks, node, report);
+  };
+  auto why_not = [&ready] { return why_logs_would_be_cloned(ready.tree->root(), ready.plan.manifest.mounts); };
+  LogChoice logs{options.session, options.store_log, why_not};
+  JobSides sides{ready.confirm.get(), ready.boot.get(), *ready.watch, std::move(logs)};
   std::exception_ptr failure;
   try {
-    if (ready.boot) {
-      std::function<void(const std::string&)> say = [&display](const std::string& line) { display.event(line); };
-      co_await ready.boot->start(std::move(say));
-    }
-    co_await run_job(io, std::move(plan), display, *ready.watch, report, &observers);
+    co_await serve_job(io, std::move(plan), std::move(sides), output, report);
   } catch (...) {
     failure = std::current_exception();
   }
-  if (ready.boot) ready.boot->end();
-  co_await logs.finish(report);
-  display.close();
-  report.sessions = display.sessions();
   keep_warnings(*said, report);
   if (failure) std::rethrow_exception(failure);
 }

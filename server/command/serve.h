@@ -6,6 +6,7 @@
 #include "base/output.h"
 #include "server/boot/boot_side.h"
 #include "server/command/confirm.h"
+#include "server/command/node_logs.h"
 #include "server/command/stage2.h"
 #include "server/golden/golden_tree.h"
 #include "server/job/job.h"
@@ -26,6 +27,31 @@ struct Prepared {
   std::unique_ptr<BootSide> boot;    ///< nullptr: machines boot by other servers
   std::unique_ptr<Watch> watch;
 };
+
+/// What tar said in all rounds, and the file that it goes to at the end.
+struct Said {
+  std::string file, text;
+};
+
+/// What a clone's nodes get, in their order.
+std::vector<Session> clone_sessions(asio::io_context& io, const CloneOptions& options, const Prepared& ready,
+                                    std::shared_ptr<Said> said);
+
+/// What the yes to write brings a node with it: files of --luks-key, or one made for it, which `report` gets. A node
+/// that comes again after it failed gets the same.
+std::vector<wire::DevicePassphrase> passphrases_for(wire::Passphrases way, const LuksKeys& keys, const NodeStatus& node,
+                                                    Report& report);
+
+/// Who has a part in a job beside its nodes.
+struct JobSides {
+  Confirm* confirm = nullptr;  ///< nullptr: nobody is asked
+  BootSide* boot = nullptr;    ///< nullptr: machines boot by other servers
+  Watch& watch;
+  LogChoice logs;
+};
+
+/// Runs the job of a clone as serve() does.
+Awaitable<void> serve_job(asio::io_context& io, JobPlan plan, JobSides sides, Output& output, Report& report);
 
 /// Serves the sessions of a clone until as many nodes are done as were asked for, or until the operator ends it; shows
 /// what happens on `output`. A second signal stops `io`. `report` gets the result, and the sessions also when this

@@ -49,6 +49,8 @@ struct ChunkSource::State {
   asio::io_context& io;
   std::unique_ptr<Source> inner;
   std::string compression;
+  std::optional<Packed> already;  // what inner gives is packed
+  std::uint64_t already_read = 0;
   bool wants_packing = false;          // from the next stretch on
   bool packs = false;                  // the present one
   std::shared_ptr<PipedProcess> zstd;  // of the present stretch
@@ -95,6 +97,14 @@ Awaitable<void> ChunkSource::State::feed(std::shared_ptr<State> self, std::share
 
 // 0: the stretch is at its end.
 Awaitable<std::size_t> ChunkSource::State::read(std::shared_ptr<State> self, std::span<std::byte> room) {
+  if (self->already) {
+    const std::size_t size = co_await self->inner->read(room);
+    self->ended = size == 0;
+    self->already_read += size;
+    const double share = static_cast<double>(self->already_read) / static_cast<double>(self->already->packed);
+    self->unpacked = static_cast<std::uint64_t>(share * static_cast<double>(self->already->unpacked));
+    co_return size;
+  }
   if (!self->packs) {
     if (self->wants_packing) co_return 0;
     std::size_t size = co_await self->inner->read(room);
@@ -131,6 +141,12 @@ ChunkSource::ChunkSource(asio::io_context& io, std::unique_ptr<Source> source, c
     : state_(std::make_shared<State>(io, std::move(source), compression)) {
   if (compression == "auto") choice_.emplace(now);
   state_->wants_packing = !choice_ && compression != "off";
+}
+
+ChunkSource::ChunkSource(asio::io_context& io, std::unique_ptr<Source> source, Packed sizes)
+    : state_(std::make_shared<State>(io, std::move(source), "off")) {
+  state_->already = sizes;
+  state_->packs = true;
 }
 
 ChunkSource::~ChunkSource() {
@@ -173,7 +189,7 @@ void ChunkSource::look(wire::Time now, std::uint64_t stream_end, std::uint64_t f
   state_->wants_packing = choice_->packs();
 }
 
-bool ChunkSource::packs() const { return state_->packs; }
+bool ChunkSource::packs() const { return state_->packs && !state_->already; }
 std::uint64_t ChunkSource::unpacked() const { return state_->unpacked; }
 std::uint64_t ChunkSource::packed_in() const { return state_->packed_in; }
 std::uint64_t ChunkSource::packed_out() const { return state_->packed_out; }

@@ -22,6 +22,11 @@ class ChunkSource {
  public:
   /// With "auto", wire/packing_choice.h decides what is packed, and zstd about the level.
   ChunkSource(asio::io_context& io, std::unique_ptr<Source> source, const std::string& compression, wire::Time now);
+  /// Of bytes that zstd has packed already. How far the unpacked ones are is told by the share that was read.
+  struct Packed {
+    std::uint64_t packed = 0, unpacked = 0;  ///< bytes in all
+  };
+  ChunkSource(asio::io_context& io, std::unique_ptr<Source> source, Packed sizes);
   ~ChunkSource();
   ChunkSource(const ChunkSource&) = delete;
   ChunkSource& operator=(const ChunkSource&) = delete;

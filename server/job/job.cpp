@@ -75,6 +75,7 @@ class JobRunner final : public Job, private wire::JobOutput, public std::enable_
   void drop(wire::NodeId id, const std::string& why);
   Awaitable<void> converse(std::shared_ptr<JobRunner> self, wire::NodeId id);
   Awaitable<void> keep_time(std::shared_ptr<JobRunner> self);
+  std::unique_ptr<ChunkSource> chunks_of(const Session& what);
   Awaitable<void> pump(std::shared_ptr<JobRunner> self, std::size_t session);
   Awaitable<void> send_source(std::uint64_t stream);
   bool runs(std::uint64_t stream) { return !over_ && machine_->chain() && machine_->chain()->stream() == stream; }
@@ -333,14 +334,23 @@ void JobRunner::stream_ended(bool whole) {
   warnings_.insert(warnings_.end(), session_warnings_.begin(), session_warnings_.end());
 }
 
+// Where a member cannot unpack, nothing is packed.
+std::unique_ptr<ChunkSource> JobRunner::chunks_of(const Session& what) {
+  const bool plain = machine_->packing().empty();
+  if (what.packed != 0 && !plain)
+    return std::make_unique<ChunkSource>(io_, what.open(), ChunkSource::Packed{what.packed, what.expected});
+  std::unique_ptr<Source> source = what.open();
+  if (what.packed != 0) source = unpacking_source(io_, std::move(source));
+  return std::make_unique<ChunkSource>(io_, std::move(source), plain ? "off" : what.compression, now());
+}
+
 // Reads the source as fast as the chain allows, to its end.
 Awaitable<void> JobRunner::pump(std::shared_ptr<JobRunner>, std::size_t session) {
   const std::uint64_t stream = machine_->chain()->stream();
   std::string trouble;
   try {
     const Session& what = plan_.sessions[session];
-    const std::string how = machine_->packing().empty() ? "off" : what.compression;
-    source_ = std::make_unique<ChunkSource>(io_, what.open(), how, now());
+    source_ = chunks_of(what);
     co_await send_source(stream);
     // Only now, with its exit status known, may anyone hear that the stream is whole.
     if (runs(stream)) {

@@ -25,6 +25,7 @@ struct Session {
   bool kept = false;                ///< a node that got it does not need it again in a later round (stage2)
   bool writes = false;              ///< it goes to disks: for nodes that were given the yes to write
   std::string compression = "off";  ///< "auto", "off", or a zstd level (server/job/chunk_source.h)
+  std::uint64_t packed = 0;         ///< not 0: open() gives zstd's bytes, so many, for the `expected` ones
 };
 
 /// One row of the table.

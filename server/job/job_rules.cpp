@@ -25,7 +25,7 @@ wire::JobRules rules_of(const JobPlan& plan, std::uint16_t data_port) {
   wire::JobRules rules;
   for (const Session& session : plan.sessions) {
     check_compression(session.compression);
-    const bool packs = session.compression != "off" && can_pack();
+    const bool packs = session.packed != 0 || (session.compression != "off" && can_pack());
     if (!packs && session.compression != "off" && session.compression != "auto")
       throw Error("pack session " + session.name, "the zstd program is not there: install zstd, or use -z off");
     rules.sessions.push_back({session.name, session.kept, packs ? wire::zstd_packing : "", session.writes});

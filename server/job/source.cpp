@@ -100,18 +100,6 @@ void copy_extents_out(const std::string& path, const ExtentsToRead& what, std::u
   write_all(STDOUT_FILENO, wire::extents_end(size), "what was read of " + path);
 }
 
-Command reader_of(const std::string& path) {
-  Command command({"read", path});
-  command.body = [path] { copy_file_out(path); };
-  return command;
-}
-
-Command writer_of(const std::string& doing, std::function<std::string()> work) {
-  Command command({doing});
-  command.body = [work = std::move(work)] { write_all(STDOUT_FILENO, work(), "what was found"); };
-  return command;
-}
-
 // A child that does not run a program, but a function of this one: it says what failed, and ends with 1.
 class ChildSource final : public PipeSource {
  public:
@@ -201,11 +189,18 @@ std::unique_ptr<Source> buffer_source(std::string bytes) { return std::make_uniq
 
 std::unique_ptr<Source> computed_source(asio::io_context& io, const std::string& doing,
                                         std::function<std::string()> work) {
-  return std::make_unique<ChildSource>(io, writer_of(doing, std::move(work)));
+  std::function<void()> body = [work = std::move(work)] { write_all(STDOUT_FILENO, work(), "what was found"); };
+  return child_source(io, {doing}, std::move(body));
+}
+
+std::unique_ptr<Source> child_source(asio::io_context& io, std::vector<std::string> argv, std::function<void()> body) {
+  Command command(std::move(argv));
+  command.body = std::move(body);
+  return std::make_unique<ChildSource>(io, command);
 }
 
 std::unique_ptr<Source> file_source(asio::io_context& io, const std::string& path) {
-  return std::make_unique<ChildSource>(io, reader_of(path));
+  return child_source(io, {"read", path}, [path] { copy_file_out(path); });
 }
 
 std::unique_ptr<Source> extents_source(asio::io_context& io, const std::string& path, std::uint64_t size,

@@ -33,6 +33,10 @@ std::unique_ptr<Source> buffer_source(std::string bytes);
 std::unique_ptr<Source> computed_source(asio::io_context& io, const std::string& doing,
                                         std::function<std::string()> work);
 
+/// What `body` writes to its standard output, in a child of this process; argv is what that is called. What it throws
+/// is thrown by finish().
+std::unique_ptr<Source> child_source(asio::io_context& io, std::vector<std::string> argv, std::function<void()> body);
+
 /// A file, a block device or a FIFO, opened and read by a child: what waits for a disk, a server of files or a writer
 /// is not this process. What fails is thrown by finish().
 std::unique_ptr<Source> file_source(asio::io_context& io, const std::string& path);
@@ -56,5 +60,8 @@ std::uint64_t check_file_source(const std::string& path);
 /// `on_line`, if there is one, and finish() leaves the warning to it then.
 std::unique_ptr<Source> command_source(asio::io_context& io, const Command& command, int warning_status = 0,
                                        std::function<void(std::string_view)> on_line = {});
+
+/// What zstd's bytes of `packed` stand for. Throws what that throws before zstd's own words on what is broken.
+std::unique_ptr<Source> unpacking_source(asio::io_context& io, std::unique_ptr<Source> packed);
 
 }  // namespace ka::server

@@ -1,9 +1,12 @@
 #include "server/options/options.h"
 
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <set>
 
 #include "base/error.h"
+#include "base/files.h"
 #include "base/text.h"
 #include "server/job/chunk_source.h"
 #include "server/options/conf.h"
@@ -37,6 +40,10 @@ std::string check_boot_order(const std::string& given) {
 
 }  // namespace
 
+void add_compression_option(CLI::App& app, std::string& compression, const std::string& help) {
+  OptionTable(app).text("-z,--compression", compression, "auto|off|LEVEL", help, check_packing);
+}
+
 void add_job_options(CLI::App& app, JobOptions& o) {
   OptionTable table(app);
   table.number("-n,--nodes", o.nodes, 1, 100000,
@@ -50,8 +57,8 @@ void add_job_options(CLI::App& app, JobOptions& o) {
                "A node that accepts no data for this many seconds has failed; 0: no limit");
   table.number("-w,--window", o.window_mib, 0, 1u << 20,
                "MiB held for nodes that are behind; 0: by the number of nodes and the memory");
-  table.text("-z,--compression", o.compression, "auto|off|LEVEL",
-             "Pack with zstd on the way: auto, where it pays; off; or a level from 1 to 19", check_packing);
+  add_compression_option(app, o.compression,
+                         "Pack with zstd on the way: auto, where it pays; off; or a level from 1 to 19");
   table.text("-i,--interface,--listen", o.interface, "NAME|ADDRESS",
              "Serve on this network interface only, or on this address");
   table.number("--control-port", o.control_port, 1, 65535, "Discovery (UDP) and control (TCP)");
@@ -63,9 +70,8 @@ void add_job_options(CLI::App& app, JobOptions& o) {
              check_web_address);
 }
 
-void add_clone_options(CLI::App& app, CloneOptions& o) {
+void add_plan_options(CLI::App& app, CloneOptions& o) {
   OptionTable table(app);
-  add_job_options(app, o);
   table.text("--config", o.conf, "FILE", "Read FILE instead of " + std::string(default_conf))->configurable(false);
   table.list("-x,--exclude", o.excluded, "DIR", "Leave out what is in DIR; the directory itself is made again");
   table.list("-X,--exclude-drive", o.excluded_drives, "DRIVE", "Leave out a drive (sdb)");
@@ -74,7 +80,6 @@ void add_clone_options(CLI::App& app, CloneOptions& o) {
   table.list("-D,--raw", o.raw_partitions, "PARTITION", "Also copy PARTITION (sda3), byte for byte");
   table.list("-p,--desc", o.descs, "DRIVE DESC", "Partition DRIVE as the file DESC says; without it, as it is here")
       ->configurable(false);
-  table.number("-d,--delay", o.release_delay, 0, 36000, "Tenths of a second between the release of two nodes");
   table.text("-r,--boot-loader", o.boot_loader, "'LOADER ...'",
              "Boot loader and modules for the initrd: 'grub --with=ata_piix', or none");
   table.text("--boot-order", o.boot_order, "disk-first|pxe-first|leave",
@@ -93,15 +98,21 @@ void add_clone_options(CLI::App& app, CloneOptions& o) {
   table.flag("--degraded", o.degraded,
              "Nodes with fewer disks too: arrays that can do without a leg are made without it there");
   table.flag("--shrink", o.shrink, "On smaller disks, partitions with files shrink to what is used and a tenth");
+  table.text("--session", o.session, "NAME", "Name of this clone, for logs");
+  table.text("--stage2", o.stage2, "FILE", "Stage2 (squashfs), or a directory to make it of");
+  table.text("--hooks", o.hooks, "DIR", "Scripts to run inside each clone");
+  table.text("--log-directory", o.log_directory, "DIR", "Where a clone keeps the log of its making");
+}
+
+void add_serving_options(CLI::App& app, CloneOptions& o) {
+  OptionTable table(app);
+  add_job_options(app, o);
+  table.number("-d,--delay", o.release_delay, 0, 36000, "Tenths of a second between the release of two nodes");
   table.list(
       "--luks-key", o.luks_keys, "[DEVICE=]FILE|ask|generate",
       "What opens the encrypted devices of the clones: a passphrase in FILE, of one or of all; asked for at each "
       "node; or one made for each");
   table.flag("--insecure-luks-key", o.insecure_luks_key, "Send the passphrase over connections that are not encrypted");
-  table.text("--session", o.session, "NAME", "Name of this clone, for logs");
-  table.text("--stage2", o.stage2, "FILE", "Stage2 (squashfs), or a directory to make it of");
-  table.text("--hooks", o.hooks, "DIR", "Scripts to run inside each clone");
-  table.text("--log-directory", o.log_directory, "DIR", "Where a clone keeps the log of its making");
   table.text("--store-log", o.store_log, "URL",
              "Store each node's log there with curl: ftp://, sftp://, http:// (PUT)");
   table.flag("--confirm", o.confirm, "Show the nodes' disks and ask here, before the first of them is written to");
@@ -112,6 +123,12 @@ void add_clone_options(CLI::App& app, CloneOptions& o) {
   table.number("--boot-port", o.boot_port, 1, 65535, "Boot files by HTTP (TCP), with --pxe");
   table.number("--tries", o.tries, 1, 1000,
                "With --pxe: a machine that has failed this often is shown why when it boots again, and waits");
+}
+
+void add_clone_options(CLI::App& app, CloneOptions& o) {
+  OptionTable table(app);
+  add_serving_options(app, o);
+  add_plan_options(app, o);
   table.flag("--check", o.check, "Check this machine, print the plan, and end")->configurable(false);
 }
 
@@ -127,7 +144,13 @@ std::vector<ConfEntry> entries_of(std::string_view text, const std::string& file
 
 }  // namespace
 
-std::vector<ConfEntry> apply_conf(CLI::App& app, std::string_view text, const std::string& file) {
+std::string read_conf(const std::string& named, std::string& file) {
+  file = named.empty() ? default_conf : named;
+  if (named.empty() && ::access(file.c_str(), F_OK) != 0) return {};
+  return read_file(file);
+}
+
+std::vector<ConfEntry> apply_conf(CLI::App& app, std::string_view text, const std::string& file, const CLI::App* also) {
   // Whether the command line gave an option is asked before the first line is applied.
   std::set<const CLI::Option*> given, in_file;
   for (const CLI::Option* option : app.get_options()) {
@@ -137,6 +160,8 @@ std::vector<ConfEntry> apply_conf(CLI::App& app, std::string_view text, const st
   for (const ConfEntry& entry : entries_of(text, file)) {
     std::string where = file + ":" + std::to_string(entry.line);
     CLI::Option* option = app.get_option_no_throw("--" + entry.key);
+    const CLI::Option* elsewhere = also != nullptr ? also->get_option_no_throw("--" + entry.key) : nullptr;
+    if (option == nullptr && elsewhere != nullptr && elsewhere->get_configurable()) continue;
     if (option == nullptr || !option->get_configurable())
       throw UsageError(where, "no such key: " + entry.key + " (each key is the long name of an option of ka-server)");
     bool list = option->get_expected_max() > 1;

@@ -75,6 +75,7 @@ struct CloneOptions : JobOptions {
   unsigned tries = 2;                         ///< how often a machine may fail and boot again
   bool nobody_wanted = false;                 ///< no -n: as with --check, and how to start is said
   bool check = false;                         ///< print the plan and end
+  std::string shelf;                          ///< save: the folder that it is all kept in; empty: nodes get it
   std::string conf;                           ///< --config; empty: default_conf, if it is there
   /// What ka.conf gave: keys, and the first words of their values. What these name need not be there.
   std::set<Pair> from_file;
@@ -83,12 +84,22 @@ struct CloneOptions : JobOptions {
 /// Adds the options of a clone to `app`. `options` must live as long as `app`.
 void add_clone_options(CLI::App& app, CloneOptions& options);
 
+/// Of these, those that say what is cloned; and those that say how it is served.
+void add_plan_options(CLI::App& app, CloneOptions& options);
+void add_serving_options(CLI::App& app, CloneOptions& options);
+void add_compression_option(CLI::App& app, std::string& compression, const std::string& help);
+
 /// Adds what both faces have, with `options` as the defaults.
 void add_job_options(CLI::App& app, JobOptions& options);
 
+/// The text of the ka.conf that was `named`, else of default_conf if it is there; `file` becomes its name. Throws
+/// Error.
+std::string read_conf(const std::string& named, std::string& file);
+
 /// Applies the text of a ka.conf to a parsed `app`: each key is the long name of an option; an option given on the
-/// command line wins, and lists add up. Returns what it applied. Throws UsageError "FILE:LINE: …" for an unknown key or
-/// a value it cannot be.
-std::vector<ConfEntry> apply_conf(CLI::App& app, std::string_view text, const std::string& file);
+/// command line wins, and lists add up. What only `also` has is left alone. Returns what it applied. Throws UsageError
+/// "FILE:LINE: …" for an unknown key or a value it cannot be.
+std::vector<ConfEntry> apply_conf(CLI::App& app, std::string_view text, const std::string& file,
+                                  const CLI::App* also = nullptr);
 
 }  // namespace ka::server

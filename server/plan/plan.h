@@ -51,6 +51,13 @@ struct Plan {
   std::map<storage::Id, std::uint64_t> expected_blocks;  ///< bytes of each stream; known after find_used_blocks
 };
 
+/// How what is encrypted is opened on the nodes, and why it cannot be so.
+struct LuksChoice {
+  wire::Passphrases passphrases = wire::Passphrases::none;
+  std::vector<std::string> refusals;
+};
+LuksChoice luks_choice(const storage::Storage& storage, const LuksKeys& keys, const CloneOptions& options);
+
 /// This machine cannot be cloned as it was asked for: every reason, one a line of what().
 class Refusal : public Error {
  public:

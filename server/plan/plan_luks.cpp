@@ -21,43 +21,56 @@ std::string names_of(const std::vector<const storage::Node*>& devices) {
   return names;
 }
 
-void check_files(PlanDraft& draft, const std::vector<const storage::Node*>& devices) {
-  const auto& keys = draft.input.luks.by_device;
-  for (const storage::Node* device : devices)
-    if (!keys.count(device->id) && !keys.count(""))
-      draft.refuse("--luks-key: there is none for " + device->id + "; " + device->id +
-                   "=FILE gives it one, FILE alone all that have none");
-  for (const auto& [name, passphrase] : keys) {
-    const storage::Node* device = draft.plan.manifest.storage.find(name);
-    if (!name.empty() && !storage::get<storage::Crypt>(device))
-      draft.not_there("luks-key", name + "=", "--luks-key: nothing that is cloned is encrypted and called " + name);
-  }
-  if (keys.size() > wire::most_passphrases)
-    draft.refuse("--luks-key: more than " + std::to_string(wire::most_passphrases) + " passphrases");
+bool is_encrypted(const storage::Storage& storage, const std::string& name) {
+  return storage::get<storage::Crypt>(storage.find(name)) != nullptr;
 }
 
 }  // namespace
 
-void check_luks(PlanDraft& draft) {
-  const auto devices = storage::all<storage::Crypt>(draft.plan.manifest.storage);
-  const Way way = draft.input.luks.way;
-  if (devices.empty()) {
-    if (way != Way::none) draft.warn("--luks-key is of no use: nothing that is cloned is encrypted");
-    return;
+LuksChoice luks_choice(const storage::Storage& storage, const LuksKeys& luks, const CloneOptions& options) {
+  LuksChoice choice;
+  const auto devices = storage::all<storage::Crypt>(storage);
+  if (devices.empty()) return choice;
+  auto refuse = [&choice](const std::string& why) { choice.refusals.push_back(why); };
+  const Way way = luks.way;
+  if (way == Way::none) {
+    refuse(names_of(devices) + ": what is encrypted here is encrypted anew on each node, and needs a " +
+           "passphrase there. " + ways);
+    return choice;
   }
-  if (way == Way::none)
-    return draft.refuse(names_of(devices) + ": what is encrypted here is encrypted anew on each node, and needs a " +
-                        "passphrase there. " + ways);
-  draft.plan.manifest.passphrases = way == Way::ask     ? wire::Passphrases::asked
-                                    : way == Way::files ? wire::Passphrases::sent
-                                                        : wire::Passphrases::made;
-  if (way == Way::files) check_files(draft, devices);
-  if (way == Way::generate && draft.options.json.empty())
-    draft.refuse("--luks-key generate needs --json FILE: what is made for each node is written there");
-  if (way != Way::ask && !draft.options.insecure_luks_key)
-    draft.refuse(
+  choice.passphrases = way == Way::ask     ? wire::Passphrases::asked
+                       : way == Way::files ? wire::Passphrases::sent
+                                           : wire::Passphrases::made;
+  for (const storage::Node* device : devices)
+    if (way == Way::files && !luks.by_device.count(device->id) && !luks.by_device.count(""))
+      refuse("--luks-key: there is none for " + device->id + "; " + device->id +
+             "=FILE gives it one, FILE alone all that have none");
+  if (luks.by_device.size() > wire::most_passphrases)
+    refuse("--luks-key: more than " + std::to_string(wire::most_passphrases) + " passphrases");
+  if (way == Way::generate && options.json.empty())
+    refuse("--luks-key generate needs --json FILE: what is made for each node is written there");
+  if (way != Way::ask && !options.insecure_luks_key)
+    refuse(
         "--luks-key: the connections to the nodes are not encrypted, so whoever listens on the network would know the "
         "passphrase; --insecure-luks-key sends it all the same, --luks-key ask sends none");
+  return choice;
+}
+
+void check_luks(PlanDraft& draft) {
+  const storage::Storage& storage = draft.plan.manifest.storage;
+  LuksKeys keys = draft.input.luks;
+  if (storage::all<storage::Crypt>(storage).empty()) {
+    if (keys.way != Way::none) draft.warn("--luks-key is of no use: nothing that is cloned is encrypted");
+    return;
+  }
+  // An image holds no passphrase: whoever deploys it says how its clones are opened.
+  if (!draft.options.shelf.empty()) keys.way = Way::ask;
+  const LuksChoice choice = luks_choice(storage, keys, draft.options);
+  draft.plan.manifest.passphrases = choice.passphrases;
+  for (const std::string& why : choice.refusals) draft.refuse(why);
+  for (const auto& [name, passphrase] : keys.by_device)
+    if (!name.empty() && !is_encrypted(storage, name))
+      draft.not_there("luks-key", name + "=", "--luks-key: nothing that is cloned is encrypted and called " + name);
 }
 
 }  // namespace ka::server

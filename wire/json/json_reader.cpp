@@ -12,7 +12,8 @@ json json_texts(const std::vector<std::string>& list) {
   return out;
 }
 
-JsonReader::JsonReader(const json& object, std::string where) : object_(object), where_(std::move(where)) {
+JsonReader::JsonReader(const json& object, std::string where, const char* what)
+    : object_(object), where_(std::move(where)), what_(what) {
   if (!object.is_object()) fail("", "is not an object");
 }
 
@@ -51,7 +52,7 @@ std::map<std::string, std::string> JsonReader::map(const char* name) const {
   return values;
 }
 
-void JsonReader::fail(const char* name, std::string_view why) const { throw Error("manifest: " + path(name), why); }
+void JsonReader::fail(const char* name, std::string_view why) const { throw Error(what_ + (": " + path(name)), why); }
 
 std::string JsonReader::path(const char* name) const {
   if (where_.empty()) return *name ? name : "the whole";

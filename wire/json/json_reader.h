@@ -21,8 +21,8 @@ nlohmann::json json_texts(const std::vector<std::string>& list);
 /// One JSON object; knows where it stands. It must outlive its reader.
 class JsonReader {
  public:
-  /// `where`: "disks[0]"; empty for the whole. Throws Error if it is not an object.
-  JsonReader(const nlohmann::json& object, std::string where);
+  /// `where`: "disks[0]"; empty for the whole. `what`: that it is all part of. Throws Error if it is not an object.
+  JsonReader(const nlohmann::json& object, std::string where, const char* what = "manifest");
 
   bool has(const char* name) const;  ///< and it is not null
 
@@ -31,7 +31,7 @@ class JsonReader {
   bool flag(const char* name) const;
   std::vector<std::string> texts(const char* name) const;
   std::map<std::string, std::string> map(const char* name) const;
-  JsonReader object(const char* name) const { return {field(name), path(name)}; }
+  JsonReader object(const char* name) const { return {field(name), path(name), what_}; }
 
   template <typename T>
   T number(const char* name) const {
@@ -60,11 +60,11 @@ class JsonReader {
   std::vector<T> each(const char* name, T (*decode)(const JsonReader&)) const {
     std::vector<T> list;
     for (const nlohmann::json& value : array(name))
-      list.push_back(decode(JsonReader(value, path(name) + "[" + std::to_string(list.size()) + "]")));
+      list.push_back(decode(JsonReader(value, path(name) + "[" + std::to_string(list.size()) + "]", what_)));
     return list;
   }
 
-  /// Throws Error "manifest: WHERE.name: why".
+  /// Throws Error "WHAT: WHERE.name: why".
   [[noreturn]] void fail(const char* name, std::string_view why) const;
 
  private:
@@ -75,6 +75,7 @@ class JsonReader {
 
   const nlohmann::json& object_;
   std::string where_;
+  const char* what_;
 };
 
 }  // namespace ka::wire

@@ -44,6 +44,17 @@ TEST(Sha256Test, TheStandardsExamples) {
   EXPECT_EQ(digest(std::string(1'000'000, 'a')), "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
 }
 
+TEST(Sha256Test, TheProcessorsInstructionsGiveWhatAnyProcessorDoes) {
+  std::string bytes;
+  for (int i = 0; i < 300; ++i) {
+    Sha256 usual, plain(true);
+    usual.add(bytes);
+    plain.add(bytes);
+    EXPECT_EQ(hexadecimal(usual.digest()), hexadecimal(plain.digest())) << i;
+    bytes += static_cast<char>(i * i * 7);
+  }
+}
+
 TEST(Sha256Test, InPiecesOfAnySizeItIsTheSame) {
   std::string text;
   for (int i = 0; i < 300; ++i) text += static_cast<char>(i);

@@ -1,0 +1,127 @@
+#include "server/command/deploy_command.h"
+
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "server/command/clone_command.h"
+#include "server/command/run_job.h"
+#include "server/golden/programs.h"
+#include "server/logs/log_store.h"
+#include "server/options/option_table.h"
+#include "server/shelf/image_source.h"
+
+namespace ka::server {
+
+namespace {
+
+struct DeployOptions : CloneOptions {
+  std::string folder;
+};
+
+// What the index says comes from whoever made the image.
+std::string text_of(const Image& image) {
+  const ImageIndex& index = image.index;
+  std::uint64_t unpacked = 0;
+  for (const StoredStream& stream : index.streams) unpacked += stream.unpacked;
+  std::string text = "+ Image : " + printable(image.folder) + ", " + format_size(size_of(index)) + ", of " +
+                     printable(index.golden_host) + ", saved " + printable(index.saved) + " by KA " +
+                     printable(index.made_by) + "\n+ To send : " + format_size(unpacked) + "\n";
+  for (const std::string& warning : index.warnings) text += "! when it was saved: " + printable(warning) + "\n";
+  return text;
+}
+
+// What --luks-key says, for what is encrypted in this image.
+wire::Passphrases passphrases_of(const Image& image, const LuksKeys& keys, const DeployOptions& options) {
+  const LuksChoice choice = luks_choice(image.manifest.storage, keys, options);
+  if (!choice.refusals.empty()) throw Refusal(choice.refusals, {});
+  return choice.passphrases;
+}
+
+// For those who watch.
+ViewPlan view_plan(const DeployOptions& options, const Image& image, const JobPlan& job, const std::string& text) {
+  ViewPlan plan;
+  plan.session = image.manifest.session;
+  plan.wanted = options.nodes;
+  for (std::string_view line : split(trim(text), '\n')) plan.text.emplace_back(line);
+  for (const Session& session : job.sessions) plan.sessions.push_back(session.name);
+  return plan;
+}
+
+Awaitable<void> deploy(asio::io_context& io, const DeployOptions& options, Output& output, Report& report) {
+  const Image image = open_image(options.folder);
+  report.session = image.manifest.session;
+  const LuksKeys keys = read_luks_keys(options);
+  const wire::Passphrases passphrases = passphrases_of(image, keys, options);
+  JobPlan plan = job_plan(io, options);
+  std::unique_ptr<BootSide> boot;
+  extend_path();
+  if (!options.store_log.empty()) {
+    check_store_url(options.store_log);
+    require_programs({"curl"});
+  }
+  std::string text = text_of(image);
+  check_dhcp(options);
+  if (options.pxe) {
+    if (::geteuid() != 0)
+      throw Error("--pxe", "only root can answer machines that boot; without it, root is not needed");
+    BootOptions how = boot_options(options, plan);
+    if (!image.index.boot.empty()) how.images = image.folder;
+    boot = std::make_unique<BootSide>(io, how);
+    for (const std::string& hint : co_await boot->check()) text += "! " + hint + "\n";
+  }
+  std::unique_ptr<Watch> watch = make_watch(io, options, report.session, plan.listen);
+  std::unique_ptr<Confirm> confirm;
+  if (options.confirm) confirm = std::make_unique<Confirm>(io);
+  output.write_for_sure(text);
+  plan.sessions = image_sessions(io, image, options.compression, passphrases);
+  plan.release_delay = std::chrono::milliseconds(options.release_delay * 100);
+  plan.passphrases = [passphrases, &keys, &report](const NodeStatus& node) {
+    return passphrases_for(passphrases, keys, node, report);
+  };
+  watch->plan(view_plan(options, image, plan, text));
+  JobSides sides{confirm.get(), boot.get(), *watch, {report.session, options.store_log}};
+  co_await serve_job(io, std::move(plan), std::move(sides), output, report);
+}
+
+// Without -n: is it whole, to the last byte?
+int run_check(const DeployOptions& options) {
+  const Image image = open_image(options.folder);
+  for (const StoredFile* file : files_of(image.index)) read_stored(image.folder, *file);
+  write_at_the_end(STDOUT_FILENO, text_of(image) +
+                                      "This image is whole. Nothing was sent: with -n N, ka-server deploy waits for N "
+                                      "machines\nthat boot the label kamethod, and clones onto them.\n");
+  return 0;
+}
+
+int run_deploy(const DeployOptions& options) {
+  if (options.nobody_wanted) return run_check(options);
+  const bool secret = options.luks_keys == std::vector<std::string>{"generate"};
+  ReportFile file(options.json, secret);
+  asio::io_context io;
+  Output output(io, STDOUT_FILENO);
+  reap_children(io);
+  Report report;
+  report.wanted = options.nodes;
+  run_reported(io, deploy(io, options, output, report), report, file);
+  write_results(report, output);
+  return exit_status(report);
+}
+
+}  // namespace
+
+void add_deploy_command(CLI::App& app, std::function<int()>& chosen) {
+  auto options = std::make_shared<DeployOptions>();
+  CLI::App* deploy = app.add_subcommand("deploy", "Clone from a folder that ka-server save has filled");
+  add_help_and_version(*deploy);
+  deploy->add_option("DIR", options->folder, "The folder")->required()->type_name("");
+  add_serving_options(*deploy, *options);
+  deploy->callback([options, deploy, &chosen] {
+    options->nobody_wanted = (*deploy)["--nodes"]->count() == 0;
+    chosen = [options] { return run_deploy(*options); };
+  });
+}
+
+}  // namespace ka::server

@@ -1,0 +1,89 @@
+#include "base/error.h"
+#include "base/piped_process.h"
+#include "net/signal.h"
+#include "server/job/source.h"
+
+namespace ka::server {
+
+namespace {
+
+constexpr std::size_t piece = 256 * 1024;
+
+class UnpackingSource final : public Source {
+ public:
+  UnpackingSource(asio::io_context& io, std::unique_ptr<Source> packed)
+      : state_(std::make_shared<State>(io, std::move(packed))) {
+    asio::co_spawn(io, feed(state_), asio::detached);
+  }
+  ~UnpackingSource() override {
+    state_->zstd->stop();
+    state_->packed.reset();
+  }
+
+  Awaitable<std::size_t> read(std::span<std::byte> room) override {
+    auto state = state_;
+    auto buffer = asio::buffer(room.data(), room.size());
+    auto [error, size] = co_await state->zstd->out().async_read_some(buffer, asio::as_tuple(asio::use_awaitable));
+    if (error == asio::error::eof) co_return 0;
+    if (error) throw Error("read what zstd unpacks", error.message());
+    co_return size;
+  }
+
+  Awaitable<std::vector<std::string>> finish() override {
+    auto state = state_;
+    while (!state->is_fed) co_await state->fed.wait();
+    if (state->trouble) std::rethrow_exception(state->trouble);
+    std::vector<std::string> warnings;
+    if (state->all) warnings = co_await state->packed->finish();
+    co_await state->zstd->wait_for_success();
+    co_return warnings;
+  }
+
+ private:
+  struct State {
+    State(asio::io_context& io, std::unique_ptr<Source> source)
+        : packed(std::move(source)),
+          zstd(PipedProcess::start(io, Command({"zstd", "-q", "-d", "-c"}), Process::in_pipe | Process::out_pipe)),
+          fed(io) {}
+
+    std::unique_ptr<Source> packed;
+    std::shared_ptr<PipedProcess> zstd;
+    net::Signal fed;
+    bool is_fed = false, all = false;
+    std::exception_ptr trouble;
+  };
+
+  // A zstd that takes no more has its own reason.
+  static Awaitable<void> feed(std::shared_ptr<State> state) {
+    std::vector<std::byte> room(piece);
+    std::span<std::byte> space(room);
+    try {
+      boost::system::error_code error;
+      while (!error && !state->all) {
+        const std::size_t size = co_await state->packed->read(space);
+        state->all = size == 0;
+        auto bytes = asio::buffer(room.data(), size);
+        auto [refused, written] =
+            co_await asio::async_write(state->zstd->in(), bytes, asio::as_tuple(asio::use_awaitable));
+        (void)written;
+        error = refused;
+      }
+    } catch (const std::exception&) {
+      state->trouble = std::current_exception();
+    }
+    boost::system::error_code ignored;
+    state->zstd->in().close(ignored);
+    state->is_fed = true;
+    state->fed.notify();
+  }
+
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace
+
+std::unique_ptr<Source> unpacking_source(asio::io_context& io, std::unique_ptr<Source> packed) {
+  return std::make_unique<UnpackingSource>(io, std::move(packed));
+}
+
+}  // namespace ka::server

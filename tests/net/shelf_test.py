@@ -1,0 +1,202 @@
+#!/usr/bin/env python3
+"""A golden image as docs/image.md has it, written by hand, and the real programs: shelf_test.py NAME…, or all.
+
+What is not as it was saved is refused in a sentence, and nobody gets anything of it.
+"""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+
+import rack
+from rack import Rack, check, finish
+
+STAGE2 = b"hsqs" + bytes(range(256)) * 4096
+FILES = b"".join(b"%d\n" % (number * 7919) for number in range(300_000))
+NOBODY = 65534
+
+DISK = {"id": "sda", "kind": "disk", "on": [], "links": [], "bytes": 1 << 30, "sector": 512, "boot_code": ""}
+TABLE = {"id": "sda:dos", "kind": "table", "on": ["sda"], "links": [], "label": "dos", "identity": "0x59be1427",
+         "slots": 0}
+PARTITION = {"id": "sda1", "kind": "partition", "on": ["sda:dos"], "links": [], "number": 1, "role": "plain",
+             "type": "83", "guid": "", "name": "", "attributes": 0, "start": 1 << 20, "active": True,
+             "size": {"bytes": 64 << 20, "fill": False, "shrinks": False}}
+JFS = {"id": "sda1:fs", "kind": "jfs", "on": ["sda1"], "links": [], "uuid": "0f2a2a5c-2a7c-4a53-9f0e-6f0a5f6f0a5f",
+        "label": "", "ignores_case": False, "mount_options": "", "used": {"bytes": 1, "inodes": 1, "later": 0}}
+MANIFEST = {"version": 2, "golden_host": "golden", "server_version": "1.0.0", "session": "monday",
+            "storage": [DISK, TABLE, PARTITION, JFS], "mounts": [{"fs": "sda1:fs", "point": "/", "options": "",
+                                                                  "subvolume": "", "apart": False}],
+            "streams": [], "bare_directories": [], "sockets": [], "inode_flags": [], "hooks": [], "targets": [],
+            "boot": {"order": "disk-first"}, "network_cards": [], "golden_addresses": [],
+            "identity": {"keep": [], "renew": []}, "removable_allowed": False, "degraded": False,
+            "tar_compression": "zstd", "log_directory": "/var/log/ka", "verify_all": False, "step_limit_s": 3600,
+            "firmware": ["bios"], "passphrases": "none", "of_a_later_ka": [1, 2]}
+
+
+class Image:
+    """A folder with an image; tests change it."""
+
+    def __init__(self, folder, packed=True):
+        self.folder = folder
+        os.makedirs(folder)
+        system = "system.tar.zst" if packed else "system.tar"
+        bytes_ = subprocess.run(["zstd", "-q", "-c"], input=FILES, capture_output=True, check=True).stdout
+        self.index = {"format": "ka-image", "version": 1, "needs": [], "made_by": "1.0.0", "golden_host": "golden",
+                      "saved": "2026-11-23T08:00:00Z", "warnings": [], "others": [], "boot": [],
+                      "manifest": self.add("manifest.json", json.dumps(MANIFEST).encode()),
+                      "stage2": self.add("stage2.sqfs", STAGE2),
+                      "streams": [{"session": "kainstall2", "file": self.add(system, bytes_ if packed else FILES),
+                                   "packing": "zstd" if packed else "", "unpacked": len(FILES)}]}
+        self.write_index()
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def add(self, name, content):
+        with open(self.path(name), "wb") as file:
+            file.write(content)
+        return {"name": name, "size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+
+    def write_index(self):
+        with open(self.path("image.json"), "w") as file:
+            json.dump(self.index, file)
+
+    def read(self, name):
+        with open(self.path(name), "rb") as file:
+            return file.read()
+
+    def damage(self, name):
+        content = bytearray(self.read(name))
+        content[len(content) // 2] ^= 1
+        self.add(name, content)
+
+
+def server_says(*words):
+    """Exit status, standard output and standard error of ka-server, on this machine."""
+    done = subprocess.run([rack.program("ka-server"), *words], capture_output=True, text=True, timeout=60,
+                          stdin=subprocess.DEVNULL)
+    return done.returncode, done.stdout, done.stderr
+
+
+def give_to_nobody(folder):
+    for directory, _, names in os.walk(folder):
+        for name in (".", *names):
+            os.chown(os.path.join(directory, name), NOBODY, NOBODY)
+
+
+def deploy(rack_, image, *words):
+    """As somebody who is not root; its output is the process's standard error."""
+    give_to_nobody(image.folder)
+    os.chmod(rack_.folder, 0o711)
+    return rack_.start("s", "setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "sh", "-c",
+                       'exec "$@" >&2', "sh", rack.program("ka-server"), "deploy", image.folder, *words)
+
+
+def receive(rack_, session):
+    """What a node gets of it."""
+    client = rack_.start("n1", rack.program("ka-client"), "-s", session, "-t", "20", "-o", rack_.path(session))
+    status, said = finish(client)
+    check(status == 0, f"{session}: ka-client ended with {status}: {said}")
+    with open(rack_.path(session), "rb") as file:
+        return file.read()
+
+
+def not_root_serves_what_is_in_the_image():
+    with Rack(1) as rack_:
+        image = Image(rack_.path("image"))
+        server = deploy(rack_, image, "-n", "1")
+        rack_.wait_for_greeting("n1", "10.99.0.2")
+        check(receive(rack_, "getstage2") == STAGE2, "stage2 is another one")
+        told = json.loads(receive(rack_, "kainstall1"))
+        check(told["of_a_later_ka"] == [1, 2], f"what only a later KA knows is lost: {told}")
+        check(told["tar_compression"] == "zstd" and told["passphrases"] == "none", str(told))
+        server.send_signal(signal.SIGINT)
+        status, said = finish(server)
+        check(status == 130 and "of golden, saved 2026-11-23T08:00:00Z by KA 1.0.0" in said, f"{status}: {said}")
+
+
+def what_is_not_as_it_was_saved_is_refused():
+    """Nobody waits for it, and nobody could get anything."""
+    def foreign(image):
+        image.index.update(version=7, made_by="9.1.0")
+        image.write_index()
+
+    def needy(image):
+        image.index["needs"] = ["holes"]
+        image.write_index()
+
+    def of_another(image):
+        image.add("stage2.sqfs", STAGE2[::-1])
+
+    def longer(image):
+        image.add("system.tar.zst", image.read("system.tar.zst") + b"x")
+
+    def later_manifest(image):
+        image.index["made_by"] = "9.1.0"
+        image.index["manifest"] = image.add("manifest.json", json.dumps(MANIFEST | {"version": 99}).encode())
+        image.write_index()
+
+    def unfinished(image):
+        os.rename(image.path("image.json"), image.path("saving.json"))
+
+    cases = ((lambda image: image.damage("manifest.json"), "manifest.json: its SHA-256 is not the one"),
+             (lambda image: image.damage("stage2.sqfs"), "stage2.sqfs: its SHA-256 is not the one"),
+             (of_another, "stage2.sqfs: its SHA-256 is not the one"),
+             (longer, "system.tar.zst has "),
+             (lambda image: os.truncate(image.path("system.tar.zst"), 1000), "system.tar.zst has 1000 bytes, not the "),
+             (lambda image: os.remove(image.path("system.tar.zst")), "system.tar.zst: No such file"),
+             (lambda image: os.truncate(image.path("image.json"), 100), "its index is not whole, valid JSON"),
+             (unfinished, "is not whole: its saving has not come to its end"),
+             (foreign, "version: is 7, this is KA "), (needy, "needs: are holes, which this KA"),
+             (later_manifest, "the image is of KA 9.1.0"))
+    with Rack(0) as rack_:
+        for number, (change, why) in enumerate(cases):
+            image = Image(rack_.path(str(number)))
+            change(image)
+            status, out, said = server_says("deploy", image.folder, "-n", "1", "--interface", "lo")
+            check(status == 1 and why in said and said.count("\n") == 1, f"{why}: it ended with {status}: {said}")
+            check(out == "", f"it went on: {out}")
+
+
+def without_nodes_every_byte_is_looked_at():
+    with Rack(0) as rack_:
+        for packed in (True, False):
+            image = Image(rack_.path(f"image{packed}"), packed)
+            status, out, said = server_says("deploy", image.folder)
+            check(status == 0 and said == "" and "This image is whole. Nothing was sent" in out, f"{status}: {said}")
+            name = image.index["streams"][0]["file"]["name"]
+            image.damage(name)
+            status, out, said = server_says("deploy", image.folder)
+            check(status == 1 and f"{name}: its SHA-256 is not the one" in said and out == "", f"{status}: {out}{said}")
+
+
+def an_image_is_not_written_over():
+    with Rack(0) as rack_:
+        image = Image(rack_.path("image"))
+        before = {name: image.read(name) for name in os.listdir(image.folder)}
+        status, _, said = server_says("save", image.folder)
+        check(status == 1 and "there is an image in it already" in said, f"{status}: {said}")
+        check({name: image.read(name) for name in os.listdir(image.folder)} == before, "it was changed")
+        os.remove(image.path("image.json"))
+        status, _, said = server_says("save", image.folder)
+        check(status == 1 and "it is not empty" in said, f"{status}: {said}")
+        # Options of the plan before the subcommand would be lost without a word.
+        status, _, said = server_says("-x", "/srv", "save", rack_.path("new"))
+        check(status == 2 and "--exclude: stands before the subcommand" in said, f"{status}: {said}")
+        check(not os.path.exists(rack_.path("new")), "a folder was made")
+
+
+def who_is_not_root_answers_no_machines():
+    with Rack(0) as rack_:
+        status, said = finish(deploy(rack_, Image(rack_.path("image")), "-n", "1", "--pxe"))
+        check(status == 1 and "only root can answer machines that boot" in said, f"{status}: {said}")
+
+
+TESTS = [not_root_serves_what_is_in_the_image, what_is_not_as_it_was_saved_is_refused,
+         without_nodes_every_byte_is_looked_at, an_image_is_not_written_over, who_is_not_root_answers_no_machines]
+
+
+if __name__ == "__main__":
+    rack.run_tests(TESTS)
