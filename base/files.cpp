@@ -46,14 +46,25 @@ std::optional<std::string> read_file_if_any(const std::string& path, std::size_t
   }
 }
 
-std::string read_at(const std::string& path, std::uint64_t offset, std::size_t size) {
+std::string read_up_to(const std::string& path, std::uint64_t offset, std::size_t size) {
   UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd.valid()) throw Error::from_errno("open " + path);
   std::string bytes(size, '\0');
-  const ssize_t n = ::pread(fd.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
-  if (n < 0) throw Error::from_errno("read " + path);
-  if (static_cast<std::size_t>(n) != size)
-    throw Error("read " + path, "it ends before byte " + std::to_string(offset + size));
+  std::size_t have = 0;
+  while (have < size) {
+    const ssize_t n = ::pread(fd.get(), &bytes[have], size - have, static_cast<off_t>(offset + have));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) throw Error::from_errno("read " + path);
+    if (n == 0) break;
+    have += static_cast<std::size_t>(n);
+  }
+  bytes.resize(have);
+  return bytes;
+}
+
+std::string read_at(const std::string& path, std::uint64_t offset, std::size_t size) {
+  std::string bytes = read_up_to(path, offset, size);
+  if (bytes.size() != size) throw Error("read " + path, "it ends before byte " + std::to_string(offset + size));
   return bytes;
 }
 

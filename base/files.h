@@ -17,7 +17,10 @@ std::string read_file(const std::string& path, std::size_t limit = 64u << 20);
 /// The same, but nullopt when there is no such file (or a sysfs attribute cannot be read).
 std::optional<std::string> read_file_if_any(const std::string& path, std::size_t limit = 64u << 20);
 
-/// `size` bytes of a file or device, from this place on. Throws Error, also when there are not as many.
+/// `size` bytes of a file or device, from this place on; fewer at its end. Throws Error.
+std::string read_up_to(const std::string& path, std::uint64_t offset, std::size_t size);
+
+/// The same, but throws Error, too, when there are not as many.
 std::string read_at(const std::string& path, std::uint64_t offset, std::size_t size);
 
 /// All of `content` to an open file; `path` is what an Error calls it.

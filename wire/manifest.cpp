@@ -65,6 +65,10 @@ json encode(const TargetRule& t) { return {{"disk", json_text(t.disk)}, {"select
 
 json encode(const NetworkCard& c) { return {{"address", json_text(c.address)}, {"place", json_text(c.place)}}; }
 
+json encode(const InitrdContent& i) {
+  return {{"file", json_text(i.file)}, {"size", i.size}, {"mtime", i.mtime}, {"holds", json_texts(i.holds)}};
+}
+
 Mount decode_mount(const JsonReader& in) {
   return {in.text("fs"), in.text("point"), in.text("options"), in.text("subvolume"), in.flag("apart")};
 }
@@ -102,6 +106,9 @@ BootLoader decode_boot_loader(const JsonReader& in) {
 
 Hook decode_hook(const JsonReader& in) { return {in.text("name"), in.text("content")}; }
 NetworkCard decode_network_card(const JsonReader& in) { return {in.text("address"), in.text("place")}; }
+InitrdContent decode_initrd(const JsonReader& in) {
+  return {in.text("file"), in.number<std::uint64_t>("size"), in.number<std::int64_t>("mtime"), in.texts("holds")};
+}
 TargetRule decode_target(const JsonReader& in) { return {in.text("disk"), in.text("selector")}; }
 
 }  // namespace
@@ -123,6 +130,7 @@ std::string to_json(const Manifest& m) {
               {"targets", each<TargetRule>(m.targets, encode)},
               {"network_cards", each<NetworkCard>(m.network_cards, encode)},
               {"golden_addresses", json_texts(m.golden_addresses)},
+              {"initrds", each<InitrdContent>(m.initrds, encode)},
               {"identity", {{"keep", json_texts(m.identity.keep)}, {"renew", json_texts(m.identity.renew)}}},
               {"removable_allowed", m.removable_allowed},
               {"degraded", m.degraded},
@@ -159,6 +167,7 @@ Manifest parse_manifest(std::string_view text) {
   m.targets = in.each<TargetRule>("targets", decode_target);
   m.network_cards = in.each<NetworkCard>("network_cards", decode_network_card);
   m.golden_addresses = in.texts("golden_addresses");
+  if (in.has("initrds")) m.initrds = in.each<InitrdContent>("initrds", decode_initrd);
   const JsonReader identity = in.object("identity");
   m.identity = {identity.texts("keep"), identity.texts("renew")};
   m.removable_allowed = in.has("removable_allowed") && in.flag("removable_allowed");

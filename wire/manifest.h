@@ -99,6 +99,15 @@ struct NetworkCard {
   std::string place;    ///< in the machine: "0000:00:03.0"; empty: no hardware (a bridge, a bond, …)
 };
 
+/// What an initrd of the golden machine holds (wire/boot/initrd_content.h): found once, so that not every node has to
+/// unpack it. It goes for a file of this size and time.
+struct InitrdContent {
+  std::string file;  ///< below /boot, as no link calls it
+  std::uint64_t size = 0;
+  std::int64_t mtime = 0;  ///< seconds
+  std::vector<std::string> holds;
+};
+
 /// Where the passphrases of what is encrypted come from: nothing is; with the server's yes; the same, made by the
 /// server for each node and to be shown at its console; from a person there.
 enum class Passphrases { none, sent, made, asked };
@@ -122,6 +131,7 @@ struct Manifest {
   std::vector<TargetRule> targets;
   std::vector<NetworkCard> network_cards;
   std::vector<std::string> golden_addresses;  ///< IPv4 and IPv6 ones of the golden node: files that hold one are named
+  std::vector<InitrdContent> initrds;         ///< those that the server could look into
   IdentityChoice identity;                    ///< what of the golden node's identity the operator wants otherwise
   bool removable_allowed = false;             ///< clone onto removable disks too
   bool degraded = false;        ///< onto fewer disks too, where only legs are missing that arrays can do without

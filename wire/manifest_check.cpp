@@ -193,6 +193,14 @@ void check_golden_addresses(const Manifest& m) {
   }
 }
 
+void check_initrds(const Manifest& m) {
+  for (std::size_t i = 0; i < m.initrds.size(); ++i) {
+    const std::string& file = m.initrds[i].file;
+    check_path(at("initrds", i, "file"), file);
+    if (!lies_under(file, "/boot")) fail(at("initrds", i, "file"), quoted(file) + " does not lie in /boot");
+  }
+}
+
 void check_identity(const IdentityChoice& choice) {
   for (const std::string& name : choice.keep)
     if (const std::string why = why_not_keep(name); !why.empty()) fail("identity.keep", why);
@@ -219,6 +227,7 @@ void check(const Manifest& m) {
   check_hooks(m);
   check_targets(m);
   check_golden_addresses(m);
+  check_initrds(m);
   check_identity(m.identity);
   if (!m.tar_compression.empty() && m.tar_compression != zstd_packing)
     fail("tar_compression", quoted(m.tar_compression) + " is not zstd");

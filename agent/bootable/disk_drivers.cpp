@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "wire/boot/initrd_content.h"
 
 namespace ka::agent {
 
@@ -12,31 +13,19 @@ namespace {
 std::set<std::string> modules_in(const std::string& text) {
   std::set<std::string> names;
   for (std::string_view line : split(text, '\n')) {
-    std::string name = module_of(line.substr(0, line.find(':')));
+    std::string name = boot::module_of(line.substr(0, line.find(':')));
     if (!name.empty()) names.insert(std::move(name));
   }
   return names;
 }
 
 std::string initrd_of(const CloneTree& clone, const std::string& version) {
-  for (const std::string& path : {"/boot/initrd.img-" + version, "/boot/initramfs-" + version + ".img",
-                                  "/boot/initrd-" + version + ".img", "/boot/initrd-" + version})
+  for (const std::string& path : boot::initrds_of(version))
     if (clone.exists(path)) return path;
   return "";
 }
 
 }  // namespace
-
-std::string module_of(std::string_view path) {
-  std::string_view name = path.substr(path.rfind('/') + 1);
-  auto end = name.find(".ko");
-  if (end == std::string_view::npos) return "";
-  std::string_view compression = name.substr(end + 3);
-  if (!compression.empty() && compression != ".gz" && compression != ".xz" && compression != ".zst") return "";
-  std::string module(name.substr(0, end));
-  std::replace(module.begin(), module.end(), '-', '_');
-  return module;
-}
 
 std::vector<InstalledKernel> installed_kernels(const CloneTree& clone) {
   std::vector<InstalledKernel> kernels;

@@ -21,9 +21,6 @@ struct InstalledKernel {
 /// Kernels whose modules.dep is there, in the order of their versions' names.
 std::vector<InstalledKernel> installed_kernels(const CloneTree& clone);
 
-/// "/a/b/nvme-core.ko.xz" → "nvme_core"; empty if the path names no module.
-std::string module_of(std::string_view path);
-
 /// modprobe configuration for the drivers found on this machine, as the KA method writes it. `modules` are nearest
 /// the disk first.
 std::string modprobe_conf(const std::vector<std::string>& modules);

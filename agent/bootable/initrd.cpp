@@ -7,6 +7,7 @@
 #include "agent/bootable/initrd_tools.h"
 #include "base/error.h"
 #include "base/text.h"
+#include "wire/boot/initrd_content.h"
 
 namespace ka::agent {
 
@@ -17,7 +18,7 @@ void with_underscores(std::vector<std::string>& modules) {
   for (std::string& module : modules) std::replace(module.begin(), module.end(), '-', '_');
 }
 
-bool is_program(const std::string& module) { return module.starts_with(program_mark); }
+bool is_program(const std::string& module) { return module.starts_with(boot::program_mark); }
 
 // booster opens LUKS by itself.
 void drop_programs_if_built_in(std::vector<std::string>& modules, const InitrdTool* tool) {
@@ -34,13 +35,12 @@ std::vector<std::string> lacking(const InstalledKernel& kernel, const std::set<s
 
 class Initrds {
  public:
-  Initrds(Machine& machine, CloneTree& clone, const CloneTree& stage2, Log& log, const InitrdTool& tool)
-      : machine_(machine), clone_(clone), stage2_(stage2), log_(log), tool_(tool) {}
+  Initrds(Machine& machine, CloneTree& clone, const InitrdContents& contents, Log& log, const InitrdTool& tool)
+      : machine_(machine), clone_(clone), contents_(contents), log_(log), tool_(tool) {}
 
   // The wanted modules that this kernel has and its initrd has not.
   Awaitable<std::vector<std::string>> missing(const InstalledKernel& kernel, const std::vector<std::string>& wanted) {
-    const std::set<std::string> held =
-        co_await modules_of_initrd(machine_, stage2_.root(), clone_.outside(kernel.initrd, true));
+    const std::set<std::string> held = co_await contents_.of(kernel.initrd);
     co_return lacking(kernel, held, wanted);
   }
 
@@ -71,7 +71,7 @@ class Initrds {
  private:
   Machine& machine_;
   CloneTree& clone_;
-  const CloneTree& stage2_;
+  const InitrdContents& contents_;
   Log& log_;
   const InitrdTool& tool_;
 };
@@ -105,7 +105,8 @@ const InstalledKernel* kernel_of(const std::vector<InstalledKernel>& kernels, co
 
 }  // namespace
 
-Awaitable<void> fit_initrds(Machine& machine, CloneTree& clone, const CloneTree& stage2, Log& log, InitrdNeed need) {
+Awaitable<void> fit_initrds(Machine& machine, CloneTree& clone, const InitrdContents& contents, Log& log,
+                            InitrdNeed need) {
   std::vector<std::string> modules = need.modules;
   with_underscores(modules);
   auto kernels = installed_kernels(clone);
@@ -123,7 +124,7 @@ Awaitable<void> fit_initrds(Machine& machine, CloneTree& clone, const CloneTree&
   }
   drop_programs_if_built_in(modules, tool);
   modules = known_to(kernels, modules, log);
-  Initrds initrds(machine, clone, stage2, log, *tool);
+  Initrds initrds(machine, clone, contents, log, *tool);
   if (need.old) log.line(" - The initrds hold copies of files that were changed: made anew");
   bool all_complete = !need.old;
   for (const InstalledKernel& kernel : kernels) {
@@ -141,13 +142,12 @@ Awaitable<void> fit_initrds(Machine& machine, CloneTree& clone, const CloneTree&
   }
 }
 
-Awaitable<void> prove_initrds(Machine& machine, const CloneTree& clone, const CloneTree& stage2, Log& log,
-                              std::string kernel, std::vector<std::string> initrds, std::vector<std::string> modules) {
+Awaitable<void> prove_initrds(const CloneTree& clone, const InitrdContents& contents, Log& log, std::string kernel,
+                              std::vector<std::string> initrds, std::vector<std::string> modules) {
   with_underscores(modules);
   drop_programs_if_built_in(modules, initrd_tool(clone));
   std::set<std::string> held;
-  for (const std::string& initrd : initrds)
-    held.merge(co_await modules_of_initrd(machine, stage2.root(), clone.outside(initrd, true)));
+  for (const std::string& initrd : initrds) held.merge(co_await contents.of(initrd));
   std::vector<std::string> paths = initrds;
   paths.push_back(kernel);
   const auto kernels = installed_kernels(clone);

@@ -6,13 +6,14 @@
 #include <vector>
 
 #include "agent/bootable/disk_drivers.h"
+#include "agent/bootable/initrd_content.h"
 #include "agent/machine/clone_tree.h"
 #include "agent/machine/log.h"
 #include "agent/machine/machine.h"
 
 namespace ka::agent {
 
-/// Which of `modules` that a kernel has as modules its initrd must have, and programs (program_mark in front), which it
+/// Which of `modules` that a kernel has as modules its initrd must have, and programs (boot::program_mark), which it
 /// must have whatever the kernel has.
 struct InitrdNeed {
   std::vector<std::string> modules;  ///< of this machine's disks, and those that were asked for; nearest the disk first
@@ -24,11 +25,12 @@ struct InitrdNeed {
 /// none is old, it is kept; else the modules go into the configuration of the clone's tool (initrd_tools.h), all
 /// initrds are rebuilt and looked into again. A clone without a tool that is known keeps its initrds, with a warning.
 /// Needs /proc, /sys and /dev in the clone. Throws Error if a tool fails or a module is still missing.
-Awaitable<void> fit_initrds(Machine& machine, CloneTree& clone, const CloneTree& stage2, Log& log, InitrdNeed need);
+Awaitable<void> fit_initrds(Machine& machine, CloneTree& clone, const InitrdContents& contents, Log& log,
+                            InitrdNeed need);
 
 /// That one kernel, started with these initrds, has the drivers of this machine's disks: in them or built in. What no
 /// kernel module is called is left out. Paths are the clone's. Throws Error naming what is missing.
-Awaitable<void> prove_initrds(Machine& machine, const CloneTree& clone, const CloneTree& stage2, Log& log,
-                              std::string kernel, std::vector<std::string> initrds, std::vector<std::string> modules);
+Awaitable<void> prove_initrds(const CloneTree& clone, const InitrdContents& contents, Log& log, std::string kernel,
+                              std::vector<std::string> initrds, std::vector<std::string> modules);
 
 }  // namespace ka::agent

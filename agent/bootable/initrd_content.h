@@ -1,19 +1,35 @@
 #pragma once
-/// What is in an initrd, whoever built it and however it is packed.
+/// What is in the clone's initrds: looked up where the server has told it, else looked into.
 
 #include <set>
 #include <string>
+#include <vector>
 
+#include "agent/machine/clone_tree.h"
 #include "agent/machine/machine.h"
+#include "wire/manifest.h"
 
 namespace ka::agent {
 
-/// In front of a program among the modules of an initrd: "program cryptsetup", which systemd's counts as, too.
-inline constexpr std::string_view program_mark = "program ";
+class InitrdContents {
+ public:
+  /// `told`: of the golden machine's initrds. Both trees and `told` must outlive this.
+  InitrdContents(Machine& machine, const CloneTree& clone, const CloneTree& stage2,
+                 const std::vector<wire::InitrdContent>& told)
+      : machine_(machine), clone_(clone), stage2_(stage2), told_(told) {}
 
-/// The kernel modules in an initrd, and of its programs cryptsetup (agent/bootable/disk_drivers.h, module_of): of the
-/// archives that it begins with, and of the packed one behind them, which stage2's programs unpack. `path` is this
-/// machine's, and the same in stage2. Throws Error if it is cut off, or packed in a way that stage2 does not know.
-Awaitable<std::set<std::string>> modules_of_initrd(Machine& machine, std::string stage2_root, std::string path);
+  /// What an initrd holds (wire/boot/initrd_content.h), by its path in the clone. What still has the golden one's size
+  /// and time is the golden one. All others are read whole; stage2's programs unpack them. Throws Error if it is cut
+  /// off, or packed in a way that is not known.
+  Awaitable<std::set<std::string>> of(std::string path) const;
+
+ private:
+  Awaitable<std::set<std::string>> look_into(std::string file) const;
+
+  Machine& machine_;
+  const CloneTree& clone_;
+  const CloneTree& stage2_;
+  const std::vector<wire::InitrdContent>& told_;
+};
 
 }  // namespace ka::agent

@@ -31,7 +31,7 @@ std::vector<std::string> used_initrds(const CloneTree& clone, const wire::Manife
   return initrds;
 }
 
-Awaitable<std::string> prove_boot(Machine& machine, const CloneTree& clone, const CloneTree& stage2, Log& log,
+Awaitable<std::string> prove_boot(const CloneTree& clone, const InitrdContents& contents, Log& log,
                                   const wire::Manifest& manifest, std::vector<std::string> modules, bool uefi) {
   const boot::Files files = files_of(clone);
   std::string summary;
@@ -45,7 +45,7 @@ Awaitable<std::string> prove_boot(Machine& machine, const CloneTree& clone, cons
       continue;
     }
     if (!trail.boots()) throw Error("follow the boot of this clone", trail.fault());
-    co_await prove_initrds(machine, clone, stage2, log, trail.kernel, trail.initrds, modules);
+    co_await prove_initrds(clone, contents, log, trail.kernel, trail.initrds, modules);
     summary = trail.summary();
   }
   co_return summary;

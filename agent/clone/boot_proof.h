@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "agent/bootable/initrd_content.h"
 #include "agent/machine/clone_tree.h"
 #include "agent/machine/log.h"
-#include "agent/machine/machine.h"
 #include "wire/clone_boot.h"
 
 namespace ka::agent {
@@ -21,7 +21,7 @@ std::vector<std::string> used_initrds(const CloneTree& clone, const wire::Manife
 /// The clone is mounted and nothing of it is in memory. Each link goes to the log; the result says in a line how it
 /// starts, or is empty if nothing of KA's makes it start (-r none). Throws Error naming the link that leads nowhere; of
 /// a way that is not this machine's (`uefi`) it is a warning.
-Awaitable<std::string> prove_boot(Machine& machine, const CloneTree& clone, const CloneTree& stage2, Log& log,
+Awaitable<std::string> prove_boot(const CloneTree& clone, const InitrdContents& contents, Log& log,
                                   const wire::Manifest& manifest, std::vector<std::string> modules, bool uefi);
 
 }  // namespace ka::agent

@@ -122,6 +122,7 @@ Awaitable<void> clone(CloneContext& context) {
     end.leave_unbootable();
   }
   work.machine.close_disks();
+  co_await work.early_key.stop();
   if (failure) std::rethrow_exception(failure);
 }
 

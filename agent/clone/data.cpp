@@ -26,7 +26,7 @@ void log_received(Work& work, const ReceiveStats& stats) {
 Awaitable<void> prove_that_it_boots(Work& work) {
   work.stage("following the boot");
   const std::string summary =
-      co_await prove_boot(work.machine, work.clone, work.stage2, work.log, work.manifest, work.modules, is_uefi(work));
+      co_await prove_boot(work.clone, work.initrds, work.log, work.manifest, work.modules, is_uefi(work));
   if (summary.empty()) co_return;
   work.log.line(" - This clone will boot: " + summary);
   work.stage("will boot: " + summary);
@@ -51,6 +51,8 @@ Awaitable<void> copy_system(Work& work) {
     work.log.line(line);
     if (lost.empty() && line.find("Cannot ") != std::string_view::npos) lost = line;
   };
+  if (wire::fate_of(wire::IdentityItem::ssh_host_keys, work.manifest.identity) != wire::IdentityFate::keep)
+    work.early_key.start(work.host_name());
   work.proof = std::make_shared<Proof>(work.manifest.verify_all);
   auto sink = explained(work, work.proof->listen(work.machine.command_sink(tar, show)));
   std::string session = wire::system_session;

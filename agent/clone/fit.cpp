@@ -6,7 +6,6 @@
 #include "agent/bootable/device_names.h"
 #include "agent/bootable/disk_drivers.h"
 #include "agent/bootable/initrd.h"
-#include "agent/bootable/initrd_content.h"
 #include "agent/bootable/lvm_files.h"
 #include "agent/bootable/raid_files.h"
 #include "agent/clone/boot_proof.h"
@@ -16,6 +15,7 @@
 #include "agent/identity/network_files.h"
 #include "agent/identity/ssh_host_keys.h"
 #include "base/text.h"
+#include "wire/boot/initrd_content.h"
 #include "wire/storage/raid.h"
 
 namespace ka::agent {
@@ -115,12 +115,12 @@ Awaitable<void> fit_drivers(Work& work, bool initrd_is_old) {
     if (!needed_modules) continue;
     for (const std::string& module : needed_modules(node)) add(module);
   }
-  if (root_is_encrypted(work.manifest)) add(std::string(program_mark) + "cryptsetup");
+  if (root_is_encrypted(work.manifest)) add(std::string(boot::program_mark) + "cryptsetup");
   if (work.manifest.boot_loader)
     for (const std::string& module : work.manifest.boot_loader->modules) add(module);
   work.modules = modules;
   InitrdNeed need{modules, initrd_is_old, used_initrds(work.clone, work.manifest)};
-  co_await fit_initrds(work.machine, work.clone, work.stage2, work.log, need);
+  co_await fit_initrds(work.machine, work.clone, work.initrds, work.log, need);
 }
 
 Awaitable<void> run_hooks(Work& work) {
@@ -150,7 +150,7 @@ Awaitable<void> fit(Work& work) {
   initrd_is_old |= fit_raid(work);
   fit_network(work, identity);
   mount_kernel_file_systems(work);
-  co_await renew_ssh_host_keys(work.machine, work.clone, work.log, identity.record, work.host_name());
+  co_await renew_ssh_host_keys(work.machine, work.clone, work.log, identity.record, work.early_key, work.host_name());
   co_await fit_lvm(work);
   co_await fit_luks(work);
   co_await fit_drivers(work, initrd_is_old);

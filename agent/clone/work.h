@@ -7,10 +7,12 @@
 #include <string>
 #include <vector>
 
+#include "agent/bootable/initrd_content.h"
 #include "agent/clone/build.h"
 #include "agent/clone/clone.h"
 #include "agent/clone/proof.h"
 #include "agent/clone/staged.h"
+#include "agent/identity/early_host_key.h"
 #include "agent/machine/clone_tree.h"
 #include "agent/machine/mounts.h"
 #include "agent/storage/kernel_log.h"
@@ -36,6 +38,8 @@ struct Work {
         staged(machine, mounts, context.target + "-staged"),
         stage2(machine, context.stage2_root),
         clone(machine, context.target),
+        initrds(machine, clone, stage2, manifest.initrds),
+        early_key(context.io, machine, stage2, log),
         kernel_log(context.kernel_log),
         build(machine, log, manifest, context.stage2_root, context.sysfs) {}
   Work(const Work&) = delete;
@@ -46,6 +50,8 @@ struct Work {
   Mounts mounts;
   Staged staged;
   CloneTree stage2, clone;
+  InitrdContents initrds;
+  EarlyHostKey early_key;
   KernelLog kernel_log;  ///< from before the first write
 
   wire::Manifest manifest;

@@ -64,8 +64,9 @@ std::string material(const std::string& public_key) {
 
 class HostKeys {
  public:
-  HostKeys(Machine& machine, CloneTree& clone, Log& log, IdentityRecord& record, std::string host_name)
-      : machine_(machine), clone_(clone), log_(log), record_(record), host_name_(std::move(host_name)) {}
+  HostKeys(Machine& machine, CloneTree& clone, Log& log, IdentityRecord& record, EarlyHostKey& early,
+           std::string host_name)
+      : machine_(machine), clone_(clone), log_(log), record_(record), early_(early), host_name_(std::move(host_name)) {}
 
   Awaitable<void> renew() {
     find();
@@ -132,12 +133,26 @@ class HostKeys {
   // The new key takes the golden one's place, so that owner, mode and SELinux label are as sshd wants them. `why`: this
   // type cannot be made.
   Awaitable<void> make(const std::string& file, std::string& why) {
-    const std::string old = clone_.read(file + ".pub").value_or("");
-    std::vector<std::string> type = type_words(file, old);
+    const std::string old = clone_.read(file).value_or(""), old_public = clone_.read(file + ".pub").value_or("");
+    const std::vector<std::string> type = type_words(file, old_public);
     if (type.empty()) {
       why = "its type is not known any more";
       co_return;
     }
+    std::optional<EarlyHostKey::Pair> pair;
+    // In OpenSSH's own format; an sshd that has keys in another may be too old for it.
+    if (type.back() == "rsa" && old.starts_with("-----BEGIN OPENSSH PRIVATE KEY-----")) pair = co_await early_.take();
+    if (!pair) pair = co_await make_in_clone(type, why);
+    if (!pair) co_return;
+    if (pair->key.empty() || pair->public_key.empty())
+      throw Error("make the SSH host key " + file, "ssh-keygen wrote no key");
+    if (material(pair->public_key) == material(old_public) || pair->key == old)
+      throw Error("make the SSH host key " + file, "it is the golden node's still");
+    clone_.write(file, pair->key, 0600);
+    clone_.write(file + ".pub", pair->public_key);
+  }
+
+  Awaitable<std::optional<EarlyHostKey::Pair>> make_in_clone(const std::vector<std::string>& type, std::string& why) {
     Command command({"ssh-keygen", "-q"});
     command.argv.insert(command.argv.end(), type.begin(), type.end());
     for (const std::string& word : {std::string("-N"), std::string(), std::string("-C"), "root@" + host_name_,
@@ -148,23 +163,20 @@ class HostKeys {
       co_await machine_.run(command);
     } catch (const Error& error) {
       why = error.what();
-      co_return;
+      co_return std::nullopt;
     }
-    auto key = clone_.read(new_key), public_key = clone_.read(std::string(new_key) + ".pub");
+    const std::string new_public_key = std::string(new_key) + ".pub";
+    EarlyHostKey::Pair pair{clone_.read(new_key).value_or(""), clone_.read(new_public_key).value_or("")};
     clone_.remove(new_key);
-    clone_.remove(std::string(new_key) + ".pub");
-    if (!key || !public_key || public_key->empty())
-      throw Error("make the SSH host key " + file, "ssh-keygen wrote no key");
-    if (material(*public_key) == material(old) || *key == clone_.read(file))
-      throw Error("make the SSH host key " + file, "it is the golden node's still");
-    clone_.write(file, *key, 0600);
-    clone_.write(file + ".pub", *public_key);
+    clone_.remove(new_public_key);
+    co_return pair;
   }
 
   Machine& machine_;
   CloneTree& clone_;
   Log& log_;
   IdentityRecord& record_;
+  EarlyHostKey& early_;
   std::string host_name_;
   std::set<std::string> configured_, keys_;
   std::vector<std::string> others_;
@@ -173,8 +185,8 @@ class HostKeys {
 }  // namespace
 
 Awaitable<void> renew_ssh_host_keys(Machine& machine, CloneTree& clone, Log& log, IdentityRecord& record,
-                                    std::string host_name) {
-  HostKeys keys(machine, clone, log, record, std::move(host_name));
+                                    EarlyHostKey& early, std::string host_name) {
+  HostKeys keys(machine, clone, log, record, early, std::move(host_name));
   co_await keys.renew();
 }
 

@@ -9,6 +9,7 @@
 #include "server/command/check_report.h"
 #include "server/command/run_job.h"
 #include "server/command/serve.h"
+#include "server/golden/initrds.h"
 #include "server/golden/programs.h"
 #include "server/job/degraded_text.h"
 #include "server/job/identity_text.h"
@@ -89,6 +90,9 @@ Awaitable<Prepared> prepare(asio::io_context& io, const CloneOptions& options) {
   check_stage2(ready.plan, ready.stage2.makes);
   check_sources(ready);
   co_await find_used_blocks(io, ready.plan, ready.stage2.root);
+  std::vector<std::string> used;
+  for (const boot::Trail& trail : ready.plan.boots) used.insert(used.end(), trail.initrds.begin(), trail.initrds.end());
+  ready.plan.manifest.initrds = co_await look_into_initrds(io, ready.tree->root(), ready.stage2.root, std::move(used));
   const Survey found = survey_of(ready.plan, ready.tree->root(), ready.tree->apart());
   add_survey(ready.plan, found);
   if (const std::size_t size = wire::to_json(ready.plan.manifest).size(); size > wire::largest_manifest)

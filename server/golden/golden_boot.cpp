@@ -10,6 +10,7 @@
 #include "base/files.h"
 #include "base/text.h"
 #include "server/golden/golden.h"
+#include "wire/boot/initrd_content.h"
 
 namespace ka::server {
 
@@ -25,14 +26,6 @@ std::vector<std::string> kernels_in(const std::string& boot) {
     for (const char* start : {"vmlinuz", "vmlinux", "kernel-", "bzImage", "Image"})
       if (starts_with(name, start)) kernels.push_back(name);
   return kernels;
-}
-
-// "kernel/fs/jfs/jfs.ko.xz" is jfs.
-std::string module_of(std::string_view path) {
-  std::string name(path.substr(path.rfind('/') + 1));
-  name.resize(std::min(name.find(".ko"), name.size()));
-  std::replace(name.begin(), name.end(), '-', '_');
-  return name;
 }
 
 }  // namespace
@@ -88,7 +81,7 @@ std::set<std::string> read_modules(const std::string& root) {
     for (const char* list : {"modules.dep", "modules.builtin"}) {
       const std::string text = read_file_if_any(folder + list).value_or("");
       for (std::string_view line : split(text, '\n'))
-        if (!line.empty()) modules.insert(module_of(line.substr(0, line.find(':'))));
+        if (!line.empty()) modules.insert(boot::module_of(line.substr(0, line.find(':'))));
     }
   }
   return modules;

@@ -13,14 +13,6 @@ namespace {
 
 using testing::ElementsAre;
 
-TEST(ModuleNamesTest, PathsOfModulesInAllTheirForms) {
-  EXPECT_EQ(module_of("kernel/drivers/nvme/host/nvme-core.ko"), "nvme_core");
-  EXPECT_EQ(module_of("usr/lib/modules/6.1/kernel/drivers/ata/ahci.ko.xz"), "ahci");
-  EXPECT_EQ(module_of("sd_mod.ko.zst"), "sd_mod");
-  for (const char* path : {"", "etc/modprobe.d/x.conf", "usr/share/kodi", "a.koala"})
-    EXPECT_EQ(module_of(path), "") << path;
-}
-
 TEST(ModprobeConfTest, AdaptersAreNumberedAsTheMethodDoes) {
   EXPECT_EQ(modprobe_conf({"sd_mod", "aic7xxx", "ata_piix"}),
             "# Drivers of this machine's disks, found when KA cloned it.\n"

@@ -11,6 +11,7 @@ namespace ka::agent {
 namespace {
 
 using testing::Contains;
+using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::StartsWith;
 
@@ -21,6 +22,7 @@ class KeyMachine final : public LinuxMachine {
 
   Awaitable<void> run(const Command& command, std::function<void(std::string_view)> line) override {
     if (command.argv[3] == unknown) throw Error(command.text(), "unknown key type " + unknown);
+    made.push_back(command.argv.back());
     Command outside = command;
     outside.root.clear();
     outside.argv.back() = root_.at(command.argv.back());
@@ -28,6 +30,7 @@ class KeyMachine final : public LinuxMachine {
   }
 
   std::string unknown;
+  std::vector<std::string> made;  // where
 
  private:
   Scratch& root_;
@@ -39,14 +42,17 @@ class SshHostKeysTest : public CoroutineTest {
     root_.file("/usr/bin/ssh-keygen", "", 0755);
     root_.file("/usr/sbin/sshd", "", 0755);
     root_.directory("/run");
+    root_.directory("/tmp");
   }
   void golden_key(const std::string& file, const std::string& public_key = "", mode_t mode = 0600) {
-    root_.file(file, "golden", mode);
+    root_.file(file, golden, mode);
     if (!public_key.empty()) root_.file(file + ".pub", public_key + " AAAAgolden root@golden\n");
   }
   std::string renew() {
-    auto task = renew_ssh_host_keys(machine_, tree_, log_, record_, "node7");
-    return error_of(std::move(task));
+    auto task = renew_ssh_host_keys(machine_, tree_, log_, record_, early_, "node7");
+    std::string error = error_of(std::move(task));
+    get(early_.stop());
+    return error;
   }
   class Lines final : public Log {
    public:
@@ -54,10 +60,12 @@ class SshHostKeysTest : public CoroutineTest {
     std::vector<std::string> lines;
   };
 
+  std::string golden = "golden";
   Scratch root_;
   KeyMachine machine_{io_, root_};
   CloneTree tree_{machine_, root_.root()};
   Lines log_;
+  EarlyHostKey early_{io_, machine_, tree_, log_};  // the scratch tree is stage2 as well
   IdentityRecord record_;
 };
 
@@ -109,6 +117,53 @@ TEST_F(SshHostKeysTest, KeysThatTheConfigurationNamesElsewhere) {
   EXPECT_THAT(root_.content("/etc/ssh/keys/ours"), StartsWith("-----BEGIN"));
   EXPECT_THAT(root_.content("/srv/ssh_ed25519"), StartsWith("-----BEGIN"));
   EXPECT_EQ(root_.content("/etc/ssh/keys/not"), "golden");
+}
+
+TEST_F(SshHostKeysTest, AnRsaKeyThatWasMadeWhileTheFilesCameIsTaken) {
+  golden = "-----BEGIN OPENSSH PRIVATE KEY-----\ngolden";
+  golden_key("/etc/ssh/ssh_host_rsa_key", "ssh-rsa", 0640);
+  early_.start("node7");
+  EXPECT_EQ(renew(), "");
+  EXPECT_THAT(machine_.made, ElementsAre("/tmp/ka-early-host-key"));
+  EXPECT_THAT(root_.content("/etc/ssh/ssh_host_rsa_key"), StartsWith("-----BEGIN OPENSSH PRIVATE KEY-----"));
+  EXPECT_THAT(root_.content("/etc/ssh/ssh_host_rsa_key.pub"), StartsWith("ssh-rsa AAAA"));
+  EXPECT_THAT(root_.content("/etc/ssh/ssh_host_rsa_key.pub"), HasSubstr("root@node7"));
+  EXPECT_EQ(root_.status("/etc/ssh/ssh_host_rsa_key").st_mode & 07777, 0640u);
+  EXPECT_FALSE(root_.has("/tmp/ka-early-host-key"));
+}
+
+TEST_F(SshHostKeysTest, TwoRsaKeysAreNotTheSame) {
+  golden = "-----BEGIN OPENSSH PRIVATE KEY-----\ngolden";
+  root_.file("/etc/ssh/sshd_config", "HostKey /srv/rsa\n");
+  golden_key("/srv/rsa", "ssh-rsa");
+  golden_key("/etc/ssh/ssh_host_rsa_key", "ssh-rsa");
+  early_.start("node7");
+  EXPECT_EQ(renew(), "");
+  EXPECT_THAT(machine_.made, ElementsAre("/tmp/ka-early-host-key", "/run/ka-ssh-host-key"));
+  EXPECT_NE(root_.content("/srv/rsa"), root_.content("/etc/ssh/ssh_host_rsa_key"));
+}
+
+TEST_F(SshHostKeysTest, AGoldenKeyInAnotherFormatIsRenewedByItsOwnSshKeygen) {
+  golden = "-----BEGIN RSA PRIVATE KEY-----\ngolden";
+  golden_key("/etc/ssh/ssh_host_rsa_key", "ssh-rsa");
+  early_.start("node7");
+  EXPECT_EQ(renew(), "");
+  EXPECT_THAT(machine_.made, ElementsAre("/tmp/ka-early-host-key", "/run/ka-ssh-host-key"));
+}
+
+TEST_F(SshHostKeysTest, WhatCouldNotBeMadeEarlyIsMadeThen) {
+  golden = "-----BEGIN OPENSSH PRIVATE KEY-----\ngolden";
+  golden_key("/etc/ssh/ssh_host_rsa_key", "ssh-rsa");
+  root_.directory("/tmp/ka-early-host-key");  // ssh-keygen finds no place for it
+  early_.start("node7");
+  EXPECT_EQ(renew(), "");
+  EXPECT_THAT(log_.lines, Contains(HasSubstr("No RSA key was made ahead")));
+  EXPECT_THAT(root_.content("/etc/ssh/ssh_host_rsa_key.pub"), StartsWith("ssh-rsa AAAA"));
+}
+
+TEST_F(SshHostKeysTest, AnEarlyKeyThatNobodyTakesIsGivenUp) {
+  early_.start("node7");
+  EXPECT_EQ(renew(), "");  // and stop() does not wait for it
 }
 
 TEST_F(SshHostKeysTest, AServerWithoutAnyKeyIsAFailure) {

@@ -89,6 +89,7 @@ Manifest sample() {
   m.targets = {{"sda", "path:pci-0000:00:1f.2-ata-1"}};
   m.network_cards = {{"52:54:00:12:34:56", "0000:00:03.0"}, {"52:54:00:12:34:56", ""}};
   m.golden_addresses = {"10.0.1.40", "2001:db8::28"};
+  m.initrds = {{"/boot/initrd.img-6.1", 34'567'890, 1'700'000'000, {"ahci", "program cryptsetup"}}};
   m.identity = {{"nvme-host"}, {"salt-minion"}};
   m.removable_allowed = true;
   return m;
@@ -127,6 +128,11 @@ TEST(ManifestTest, ComesBackAsItWasSent) {
   EXPECT_EQ(m.boot_loader->modules, (std::vector<std::string>{"ata_piix", "jfs"}));
   EXPECT_EQ(m.hooks[0].content, std::string("#!/bin/sh\nexit 0\n\0\xff", 19));
   EXPECT_EQ(m.golden_addresses, (std::vector<std::string>{"10.0.1.40", "2001:db8::28"}));
+  ASSERT_EQ(m.initrds.size(), 1u);
+  EXPECT_EQ(m.initrds[0].file, "/boot/initrd.img-6.1");
+  EXPECT_EQ(m.initrds[0].size, 34'567'890u);
+  EXPECT_EQ(m.initrds[0].mtime, 1'700'000'000);
+  EXPECT_EQ(m.initrds[0].holds, (std::vector<std::string>{"ahci", "program cryptsetup"}));
   EXPECT_EQ(m.identity.keep, std::vector<std::string>{"nvme-host"});
   EXPECT_EQ(m.identity.renew, std::vector<std::string>{"salt-minion"});
   EXPECT_TRUE(m.removable_allowed);
@@ -250,6 +256,7 @@ TEST(ManifestTest, AnIdentityThatNobodyKnowsIsRefused) {
       {"/identity/renew/0", "kerberos-keytab", "identity.renew: kerberos-keytab cannot be made new by a node"},
       {"/identity/renew/0", "nvme-host", "identity: nvme-host is to be kept and to be renewed"},
       {"/golden_addresses/1", "10.0.1", "golden_addresses: \"10.0.1\" is no address"},
+      {"/initrds/0/file", "/etc/initrd", "initrds[0].file: \"/etc/initrd\" does not lie in /boot"},
       {"/golden_addresses", std::vector<std::string>(1025, "10.0.1.40"), "golden_addresses: are too many"},
   };
   for (const auto& c : cases) {
