@@ -55,8 +55,6 @@ class OwnBoot(unittest.TestCase):
         for _ in range(2):
             node.start("network-first")
             node.console.wait(r"This machine was not cloned")
-            node.console.wait(r"Rebooting in 10 sec")
-            self._says_who_it_is(node)
             node.wait_end()
         server.console.wait(rf"When it boots again, \S*,? ?{node.mac} is shown why it failed")
         node.start("network-first")
@@ -69,15 +67,6 @@ class OwnBoot(unittest.TestCase):
         node.console.wait(r"This machine was not cloned")
         node.wait_end()
         self.assertTrue(node.disks[0].is_all_zeros())
-
-    def _says_who_it_is(self, node: machine.Machine):
-        screen = node.screen("KA: THIS MACHINE WAS NOT CLONED")
-        self.assertRegex(" ".join(screen), r"they need \d+ MiB, there are 31")
-        # Name and hardware address, each five lines of large letters.
-        drawn = [line for line in screen if "#" in line and not line.strip("# ")]
-        self.assertEqual(len(drawn), 10, "\n".join(screen))
-        self.assertNotIn("##", node.console.tail(40), "the serial line has none")
-        node.screenshot(node.directory / f"{node.name}-failed.png")
 
     def _its_log_is_kept(self, server: OwnBootGolden, clone: machine.Machine, small: machine.Machine):
         """All its starts, of which it can tell nobody any more."""

@@ -152,21 +152,6 @@ class Machine:
         """One of virtio-scsi, out of the running machine and without a word to it before: what is under way fails."""
         monitor.execute(self._monitor, "device_del", id=f"disk{self.disks.index(disk)}")
 
-    def screen(self, first: str) -> list[str]:
-        """Of its VGA screen, in text mode, from this line on; # is a solid cell (a blank in reverse video). The kernel
-        scrolls by moving the screen through the 32 KiB of its memory, so the line tells where it is."""
-        columns, rows, words = 80, 25, 1 << 14
-        dump = monitor.execute(self._monitor, "human-monitor-command", **{"command-line": f"xp /{words}hx 0xb8000"})
-        cells = [int(word, 16) for line in dump.splitlines() for word in line.partition(":")[2].split()]
-        shown = "".join("#" if cell >> 8 & 0x70 == 0x70 and cell & 255 == 32 else chr(cell & 255) for cell in cells)
-        lines = [shown[at:at + columns].rstrip() for at in range(0, len(shown), columns)]
-        start = lines.index(first) if first in lines else len(lines)
-        return lines[start:start + rows]
-
-    def screenshot(self, file: Path) -> None:
-        """As a picture (PNG)."""
-        monitor.execute(self._monitor, "screendump", filename=str(file), format="png")
-
     def _netdev(self) -> str:
         if self.cable:
             return self.cable.netdev

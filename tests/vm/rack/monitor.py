@@ -6,8 +6,8 @@ import socket
 from .sandbox import CommandFailed
 
 
-def execute(address: str, command: str, **arguments):
-    """At the monitor that listens there (a UNIX socket): what it answers. CommandFailed if QEMU refuses."""
+def execute(address: str, command: str, **arguments) -> None:
+    """At the monitor that listens there (a UNIX socket). CommandFailed if QEMU refuses."""
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(address)
         stream = connection.makefile("rw")
@@ -19,4 +19,3 @@ def execute(address: str, command: str, **arguments):
                 pass
             if "error" in answer:
                 raise CommandFailed(f"{command}: {answer['error']['desc']}")
-        return answer["return"]
