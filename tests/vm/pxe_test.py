@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""`ka-server --pxe` alone, on a network with a DHCP server that knows nothing of PXE: what each machine is told follows
-from its state, and nobody is told anything when the job is over, however it ended.
+"""`ka-server --pxe` alone, on a network with a DHCP server that knows nothing of PXE, and with `--dhcp` on one without:
+what each machine is told follows from its state, and nobody is told anything when the job is over, however it ended.
 """
 
 import re
@@ -35,6 +35,7 @@ class OwnBoot(unittest.TestCase):
         rows = server.outcome()
         self.assertEqual((rows[clone.mac]["result"], rows[small.mac]["result"]), ("done", "failed"))
         self._its_log_is_kept(server, clone, small)
+        self._gives_addresses_where_nobody_does(server, small)
         self._killed_server_leaves_nothing(server, small)
 
     def _node(self, number: int, mib: int) -> machine.Machine:
@@ -81,8 +82,20 @@ class OwnBoot(unittest.TestCase):
         self.assertRegex(log, r"Rebooting from the local disk\s+=== done ===")
         self.assertEqual(server.console.command("ka-server log 52:54:00:00:00:01")[0], 1)
 
+    def _gives_addresses_where_nobody_does(self, server: OwnBootGolden, node: machine.Machine):
+        """The golden machine keeps the address that it had from the DHCP server."""
+        command = f"{COMMAND} --dhcp 10.77.0.201,10.77.0.210"
+        server.serve(1, command)
+        server.console.wait(r"--dhcp: the DHCP server 10\.77\.0\.1 answers on \S+ already")
+        self.assertEqual(server.exit_status(), 1)
+        self.rack.dhcp.stop()
+        server.serve(1, f"{command} --start-after 0")
+        node.start("network-first")
+        node.console.wait(r"Address 10\.77\.0\.2(0[1-9]|10)/24 on ")
+        node.console.wait(r"This machine was not cloned")
+        node.wait_end()
+
     def _killed_server_leaves_nothing(self, server: OwnBootGolden, node: machine.Machine):
-        server.serve(1, COMMAND)
         server.stop()
         self.assertEqual(server.console.command("pidof dnsmasq")[0], 0)
         server.kill()
