@@ -167,7 +167,7 @@ Manifest parse_manifest(std::string_view text) {
   m.targets = in.each<TargetRule>("targets", decode_target);
   m.network_cards = in.each<NetworkCard>("network_cards", decode_network_card);
   m.golden_addresses = in.texts("golden_addresses");
-  if (in.has("initrds")) m.initrds = in.each<InitrdContent>("initrds", decode_initrd);
+  m.initrds = in.each<InitrdContent>("initrds", decode_initrd);
   const JsonReader identity = in.object("identity");
   m.identity = {identity.texts("keep"), identity.texts("renew")};
   m.removable_allowed = in.has("removable_allowed") && in.flag("removable_allowed");
