@@ -7,6 +7,7 @@ What is not as it was saved is refused in a sentence, and nobody gets anything o
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 
@@ -30,6 +31,7 @@ MANIFEST = {"version": 2, "golden_host": "golden", "server_version": "1.0.0", "s
                                                                   "subvolume": "", "apart": False}],
             "streams": [], "bare_directories": [], "sockets": [], "inode_flags": [], "hooks": [], "targets": [],
             "boot": {"order": "disk-first"}, "network_cards": [], "golden_addresses": [],
+            "initrds": [],
             "identity": {"keep": [], "renew": []}, "removable_allowed": False, "degraded": False,
             "tar_compression": "zstd", "log_directory": "/var/log/ka", "verify_all": False, "step_limit_s": 3600,
             "firmware": ["bios"], "passphrases": "none", "of_a_later_ka": [1, 2]}
@@ -87,11 +89,12 @@ def give_to_nobody(folder):
 
 
 def deploy(rack_, image, *words):
-    """As somebody who is not root; its output is the process's standard error."""
+    """As somebody who is not root, and may not look into this tree; its output is the process's standard error."""
     give_to_nobody(image.folder)
     os.chmod(rack_.folder, 0o711)
+    program = shutil.copy(rack.program("ka-server"), rack_.path("ka-server"))
     return rack_.start("s", "setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "sh", "-c",
-                       'exec "$@" >&2', "sh", rack.program("ka-server"), "deploy", image.folder, *words)
+                       'exec "$@" >&2', "sh", program, "deploy", image.folder, *words)
 
 
 def receive(rack_, session):
