@@ -23,12 +23,13 @@ NOBODY = 65534
 
 
 class ShelfGolden(TinyGolden):
-    """With zstd, and a disk that goes on when it is gone."""
+    """With zstd, clones that have the room for it, and a disk that goes on when it is gone."""
 
     def _disks(self, rack: Rack) -> list[Disk]:
         own = super()._disks(rack)
         with disk.mounted(own[0].path, tiny.MOUNTS, rack.directory / "mnt", read_only=False) as root:
             busybox.install_program(root, Path(shutil.which("zstd")))
+            busybox.write(root / "root/desc", "linux 60\nswap fill\n")  # with room for it
         self.shelf = rack.directory / "shelf.img"
         with self.shelf.open("wb") as image:
             image.truncate(128 << 20)
