@@ -41,13 +41,7 @@ class BootSide final : public JobObserver {
   /// Nobody is answered any more.
   void end();
 
-  void event(const std::string&) override {}
   void node(const NodeStatus& status) override;
-  void session_started(const Session&, unsigned, unsigned) override {}
-  void session_progress(const Session&, const Progress&) override {}
-  void session_ended(const Session&, std::uint64_t, std::chrono::duration<double>,
-                     const std::vector<std::string>&) override {}
-  void session_failed(const Session&) override {}
 
  private:
   struct State;

@@ -78,26 +78,31 @@ struct Progress {
   std::uint64_t window = 0, held = 0;           ///< bytes that the server may hold for nodes behind, and holds now
 };
 
-/// Hears what happens; called on the io_context's thread, must not block for long.
+/// Hears what happens; called on the io_context's thread, must not block for long. What it does not care for it leaves
+/// out.
 class JobObserver {
  public:
   virtual ~JobObserver() = default;
   /// Nodes can come from now on.
   virtual void listens() {}
   /// A line for the log: "Accepting connection from 10.0.1.35".
-  virtual void event(const std::string& text) = 0;
+  virtual void event(const std::string& text) { (void)text; }
   /// Something about this node changed. Called at most a few times a second per node while bytes flow.
-  virtual void node(const NodeStatus& status) = 0;
+  virtual void node(const NodeStatus& status) { (void)status; }
   /// It has told the disks that it is about to write to, in `status`.
   virtual void offered(const NodeStatus& status) { (void)status; }
   /// While a session runs, it gets its data from another node than before; nullptr: from the server.
   virtual void healed(const NodeStatus& status, const NodeStatus* upstream) { (void)status, (void)upstream; }
-  virtual void session_started(const Session& session, unsigned round, unsigned members) = 0;
-  virtual void session_progress(const Session& session, const Progress& progress) = 0;
+  virtual void session_started(const Session& session, unsigned round, unsigned members) {
+    (void)session, (void)round, (void)members;
+  }
+  virtual void session_progress(const Session& session, const Progress& progress) { (void)session, (void)progress; }
   virtual void session_ended(const Session& session, std::uint64_t bytes, std::chrono::duration<double> elapsed,
-                             const std::vector<std::string>& warnings) = 0;
+                             const std::vector<std::string>& warnings) {
+    (void)session, (void)bytes, (void)elapsed, (void)warnings;
+  }
   /// It came to no good end: its source failed, or all members have left.
-  virtual void session_failed(const Session& session) = 0;
+  virtual void session_failed(const Session& session) { (void)session; }
 };
 
 struct JobResult {

@@ -16,7 +16,6 @@ class ServiceNotice final : public JobObserver {
   ~ServiceNotice() override;
 
   void listens() override;
-  void event(const std::string&) override {}
   void node(const NodeStatus& status) override;
   void session_started(const Session& session, unsigned round, unsigned members) override;
   void session_progress(const Session& session, const Progress& progress) override;

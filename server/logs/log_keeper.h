@@ -39,13 +39,7 @@ class LogKeeper final : public JobObserver {
   /// What was not kept, and why.
   std::vector<std::string> warnings() const;
 
-  void event(const std::string&) override {}
   void node(const NodeStatus& status) override;
-  void session_started(const Session&, unsigned, unsigned) override {}
-  void session_progress(const Session&, const Progress&) override {}
-  void session_ended(const Session&, std::uint64_t, std::chrono::duration<double>,
-                     const std::vector<std::string>&) override {}
-  void session_failed(const Session&) override {}
 
  private:
   struct State;

@@ -27,12 +27,6 @@ using testing::StartsWith;
 class Log final : public JobObserver {
  public:
   void event(const std::string& text) override { lines.push_back(text); }
-  void node(const NodeStatus&) override {}
-  void session_started(const Session&, unsigned, unsigned) override {}
-  void session_progress(const Session&, const Progress&) override {}
-  void session_ended(const Session&, std::uint64_t, std::chrono::duration<double>,
-                     const std::vector<std::string>&) override {}
-  void session_failed(const Session&) override {}
 
   std::vector<std::string> lines;
 };
