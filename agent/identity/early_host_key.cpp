@@ -1,6 +1,7 @@
 #include "agent/identity/early_host_key.h"
 
 #include "base/error.h"
+#include "net/signal.h"
 
 namespace ka::agent {
 
@@ -11,9 +12,9 @@ const char* const file = "/tmp/ka-early-host-key";  // in stage2: a tmpfs
 }  // namespace
 
 struct EarlyHostKey::State {
-  explicit State(asio::io_context& io) : news(io) { news.expires_at(asio::steady_timer::time_point::max()); }
+  explicit State(asio::io_context& io) : news(io) {}
 
-  asio::steady_timer news;  // cancelled at the end
+  net::Signal news;  // at the end
   asio::cancellation_signal cancel;
   bool ended = false, made = false;
 };
@@ -29,7 +30,7 @@ void EarlyHostKey::start(const std::string& host_name) {
   auto ended = [state = state_](std::exception_ptr failure) {
     state->made = !failure;
     state->ended = true;
-    state->news.cancel();
+    state->news.notify();
   };
   asio::co_spawn(io_, make(std::move(command)), asio::bind_cancellation_slot(state_->cancel.slot(), ended));
 }
@@ -46,8 +47,7 @@ Awaitable<void> EarlyHostKey::make(Command command) {
 Awaitable<std::optional<EarlyHostKey::Pair>> EarlyHostKey::take() {
   if (!state_) co_return std::nullopt;
   while (!state_->ended) {
-    boost::system::error_code ignored;
-    co_await state_->news.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+    co_await state_->news.wait();
     const asio::cancellation_state asked = co_await asio::this_coro::cancellation_state;
     if (asked.cancelled() != asio::cancellation_type::none)
       throw boost::system::system_error(asio::error::operation_aborted);
@@ -66,8 +66,7 @@ Awaitable<std::optional<EarlyHostKey::Pair>> EarlyHostKey::take() {
 Awaitable<void> EarlyHostKey::stop() {
   while (state_ && !state_->ended) {
     state_->cancel.emit(asio::cancellation_type::terminal);
-    boost::system::error_code ignored;
-    co_await state_->news.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+    co_await state_->news.wait();
   }
   state_.reset();
 }
