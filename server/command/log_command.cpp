@@ -17,6 +17,7 @@
 #include "server/logs/log_file.h"
 #include "server/logs/log_folder.h"
 #include "server/logs/log_names.h"
+#include "server/logs/node_port.h"
 #include "server/options/option_table.h"
 
 namespace ka::server {
@@ -81,18 +82,10 @@ Awaitable<void> show_file(asio::io_context& io, std::string path, bool follow, c
   lines.end();
 }
 
-Awaitable<error_code> connect(tcp::socket& socket, const tcp::endpoint& there) {
-  asio::steady_timer limit(socket.get_executor(), connect_limit);
-  auto connected = socket.async_connect(there, asio::as_tuple(asio::use_awaitable));
-  auto late = limit.async_wait(asio::as_tuple(asio::use_awaitable));
-  const auto result = co_await (std::move(connected) || std::move(late));
-  co_return result.index() == 0 ? std::get<0>(std::get<0>(result)) : asio::error::timed_out;
-}
-
 Awaitable<void> show_node(asio::io_context& io, tcp::endpoint there, bool follow, const Write& write) {
   const std::string what = "the log of " + there.address().to_string();
   tcp::socket socket(io, tcp::v4());
-  if (const error_code error = co_await connect(socket, there))
+  if (const error_code error = co_await connect_within(socket, there, connect_limit))
     throw Error(what, "TCP port " + std::to_string(there.port()) + ": " + error.message());
   error_code ignored;
   socket.set_option(asio::socket_base::keep_alive(true), ignored);

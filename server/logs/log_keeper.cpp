@@ -17,6 +17,7 @@
 #include "server/job/status_table.h"
 #include "server/logs/log_file.h"
 #include "server/logs/log_names.h"
+#include "server/logs/node_port.h"
 
 namespace ka::server {
 
@@ -241,11 +242,7 @@ Awaitable<bool> LogKeeper::State::connect(Follower& node) {
   error_code strange;
   const tcp::endpoint there(asio::ip::make_address_v4(node.node.address, strange), keeping.port);
   node.socket = tcp::socket(io, tcp::v4());
-  asio::steady_timer limit(io, connect_limit);
-  auto connected = node.socket.async_connect(there, asio::as_tuple(asio::use_awaitable));
-  auto late = limit.async_wait(asio::as_tuple(asio::use_awaitable));
-  const auto result = co_await (std::move(connected) || std::move(late));
-  const error_code error = result.index() == 0 ? std::get<0>(std::get<0>(result)) : asio::error::timed_out;
+  const error_code error = co_await connect_within(node.socket, there, connect_limit);
   if (error) node.trouble = error.message();
   if (!error) ask_whether_it_is_there(node.socket);
   co_return !error;
