@@ -40,6 +40,12 @@ void check_sources(const Prepared& ready) {
   for (const wire::Stream& stream : manifest.streams) check_file_source(source_of(manifest.storage, stream.of));
 }
 
+Awaitable<void> tell_of_initrds(asio::io_context& io, Prepared& ready) {
+  std::vector<std::string> used;
+  for (const boot::Trail& trail : ready.plan.boots) used.insert(used.end(), trail.initrds.begin(), trail.initrds.end());
+  ready.plan.manifest.initrds = co_await look_into_initrds(io, ready.tree->root(), ready.stage2.root, std::move(used));
+}
+
 }  // namespace
 
 void check_dhcp(const CloneOptions& options) {
@@ -90,9 +96,7 @@ Awaitable<Prepared> prepare(asio::io_context& io, const CloneOptions& options) {
   check_stage2(ready.plan, ready.stage2.makes);
   check_sources(ready);
   co_await find_used_blocks(io, ready.plan, ready.stage2.root);
-  std::vector<std::string> used;
-  for (const boot::Trail& trail : ready.plan.boots) used.insert(used.end(), trail.initrds.begin(), trail.initrds.end());
-  ready.plan.manifest.initrds = co_await look_into_initrds(io, ready.tree->root(), ready.stage2.root, std::move(used));
+  if (!checks_only(options)) co_await tell_of_initrds(io, ready);  // which takes its time, and is for nodes
   const Survey found = survey_of(ready.plan, ready.tree->root(), ready.tree->apart());
   add_survey(ready.plan, found);
   if (const std::size_t size = wire::to_json(ready.plan.manifest).size(); size > wire::largest_manifest)
@@ -108,22 +112,6 @@ std::string text_of(const Prepared& ready) {
          format_size(ready.stage2.size) + "\n+ To send : about " + format_size(ready.plan.expected) + "\n";
 }
 
-namespace {
-
-// For those who watch.
-ViewPlan view_plan(const CloneOptions& options, const Prepared& ready, const std::string& text) {
-  ViewPlan plan;
-  plan.session = options.session;
-  plan.wanted = options.nodes;
-  for (std::string_view line : split(trim(text), '\n')) plan.text.emplace_back(line);
-  plan.tree = plan_tree(ready.plan);
-  plan.sessions = {wire::stage2_session, wire::manifest_session, wire::system_session};
-  for (const wire::Stream& stream : ready.plan.manifest.streams) plan.sessions.push_back(stream.session);
-  return plan;
-}
-
-}  // namespace
-
 void write_results(const Report& report, Output& output) {
   output.write_for_sure(result_table(report.result.nodes, report.wanted) + degraded_text(report.result.nodes) +
                         identity_text(report.result.nodes));
@@ -136,7 +124,8 @@ Awaitable<void> clone(asio::io_context& io, const CloneOptions& options, Output&
   Prepared ready = co_await prepare(io, options);
   const std::string text = text_of(ready);
   output.write_for_sure(text);
-  ready.watch->plan(view_plan(options, ready, text));
+  const std::vector<std::string_view> lines = split(trim(text), '\n');
+  ready.watch->plan({lines.begin(), lines.end()}, plan_tree(ready.plan));
   co_await serve(io, options, ready, output, report);
   report.result.warnings.insert(report.result.warnings.begin(), ready.plan.warnings.begin(), ready.plan.warnings.end());
 }

@@ -40,16 +40,6 @@ wire::Passphrases passphrases_of(const Image& image, const LuksKeys& keys, const
   return choice.passphrases;
 }
 
-// For those who watch.
-ViewPlan view_plan(const DeployOptions& options, const Image& image, const JobPlan& job, const std::string& text) {
-  ViewPlan plan;
-  plan.session = image.manifest.session;
-  plan.wanted = options.nodes;
-  for (std::string_view line : split(trim(text), '\n')) plan.text.emplace_back(line);
-  for (const Session& session : job.sessions) plan.sessions.push_back(session.name);
-  return plan;
-}
-
 Awaitable<void> deploy(asio::io_context& io, const DeployOptions& options, Output& output, Report& report) {
   const Image image = open_image(options.folder);
   report.session = image.manifest.session;
@@ -81,7 +71,8 @@ Awaitable<void> deploy(asio::io_context& io, const DeployOptions& options, Outpu
   plan.passphrases = [passphrases, &keys, &report](const NodeStatus& node) {
     return passphrases_for(passphrases, keys, node, report);
   };
-  watch->plan(view_plan(options, image, plan, text));
+  const std::vector<std::string_view> lines = split(trim(text), '\n');
+  watch->plan({lines.begin(), lines.end()});
   JobSides sides{confirm.get(), boot.get(), *watch, {report.session, options.store_log}};
   co_await serve_job(io, std::move(plan), std::move(sides), output, report);
 }

@@ -125,6 +125,7 @@ std::unique_ptr<Watch> make_watch(asio::io_context& io, const JobOptions& option
 Awaitable<void> run_job(asio::io_context& io, JobPlan plan, Display& display, Watch& watch, Report& report,
                         JobObserver* also) {
   display.knows(plan.sessions);
+  watch.knows(plan.sessions);
   Observers observers;
   observers.add(display);
   if (also != nullptr) observers.add(*also);

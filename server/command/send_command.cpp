@@ -46,21 +46,16 @@ JobPlan plan_of(asio::io_context& io, const SendOptions& options) {
   return plan;
 }
 
-ViewPlan view_plan(const SendOptions& options) {
-  ViewPlan plan;
-  plan.session = options.session;
-  plan.wanted = options.nodes;
-  plan.text = {"+ Session : " + options.session,
-               "+ Source : " + (options.file.empty() ? "what " + options.command + " writes" : options.file)};
-  plan.sessions = {options.session};
-  return plan;
+std::vector<std::string> plan_lines(const SendOptions& options) {
+  return {"+ Session : " + options.session,
+          "+ Source : " + (options.file.empty() ? "what " + options.command + " writes" : options.file)};
 }
 
 Awaitable<void> send(asio::io_context& io, const SendOptions& options, Output& output, Report& report) {
   // All that can be wrong with the command is found before its first line.
   JobPlan plan = plan_of(io, options);
   const std::unique_ptr<Watch> watch = make_watch(io, options, options.session, plan.listen);
-  watch->plan(view_plan(options));
+  watch->plan(plan_lines(options));
   Display display(io, output, options.nodes, options.quiet);
   display.event("I want " + std::to_string(options.nodes) + (options.nodes == 1 ? " client" : " clients") +
                 " for session " + options.session);

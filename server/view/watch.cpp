@@ -29,6 +29,7 @@ struct Watch::State {
   }
 
   WatchOptions options;
+  ViewPlan plan;
   StateKeeper keeper;
   EventTeller teller;
   std::optional<EventFile> file;
@@ -38,10 +39,9 @@ struct Watch::State {
 };
 
 Watch::Watch(asio::io_context& io, const WatchOptions& options) : state_(std::make_unique<State>(io, options)) {
-  ViewPlan plan;
-  plan.session = options.session;
-  plan.wanted = options.wanted;
-  state_->keeper.plan(std::move(plan));
+  state_->plan.session = options.session;
+  state_->plan.wanted = options.wanted;
+  state_->keeper.plan(state_->plan);
 }
 
 Watch::~Watch() {
@@ -55,7 +55,17 @@ Watch::~Watch() {
   state_->teller.ended(cut_off);
 }
 
-void Watch::plan(ViewPlan plan) { state_->keeper.plan(std::move(plan)); }
+void Watch::plan(std::vector<std::string> text, std::vector<std::string> tree) {
+  state_->plan.text = std::move(text);
+  state_->plan.tree = std::move(tree);
+  state_->keeper.plan(state_->plan);
+}
+
+void Watch::knows(const std::vector<Session>& sessions) {
+  state_->plan.sessions.clear();
+  for (const Session& session : sessions) state_->plan.sessions.push_back(session.name);
+  state_->keeper.plan(state_->plan);
+}
 
 void Watch::begin(Observers& observers) {
   State& state = *state_;

@@ -29,8 +29,10 @@ class Watch {
   Watch(const Watch&) = delete;
   Watch& operator=(const Watch&) = delete;
 
-  /// What the page shows of what will be done.
-  void plan(ViewPlan plan);
+  /// What the page shows of what will be done: the plan as it was printed, and the storage that a clone gets.
+  void plan(std::vector<std::string> text, std::vector<std::string> tree = {});
+  /// What will be sent.
+  void knows(const std::vector<Session>& sessions);
   /// From now on. Their troubles are lines of the log, which all of `observers` hear. Both must live until finish().
   void begin(Observers& observers);
   /// Where the page is; empty: there is none. Whoever reads it can watch.
