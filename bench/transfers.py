@@ -1,6 +1,7 @@
 """One run of ka, netcat or udpcast from a server to the nodes of a network of namespaces, with its clock."""
 
 import contextlib
+import json
 import os
 import signal
 import statistics
@@ -21,7 +22,7 @@ class Result:
     seconds: float  # from the source's first byte to the last node's end
     right: int      # nodes with the right bytes, whole
     of: int
-    cpu: float      # seconds, of the nodes
+    cpu: float      # seconds, of the nodes, and of the server if all of them were waited for
     memory: float   # MiB, of the largest node
 
     def said(self):
@@ -35,7 +36,7 @@ class Transfer:
     def __init__(self, hosts, mbit, size=0, source=None, sink="cksum", **options):
         self.rack, self.sink, self.options = Rack(hosts, mbit), sink, options
         self.size, self.source = size, source
-        self.processes = {}
+        self.processes, self.server = {}, None
 
     def __enter__(self):
         self.rack.__enter__()
@@ -43,7 +44,7 @@ class Transfer:
             self.names = self.rack.names[1:]
             if self.source is None:
                 self.source, _ = self.rack.source(self.size)
-            self.want = self.sum_of(self.source)
+            self.want = self.sum_of(self.source) if self.sink != "null" else None
             self.mark = self.rack.path("began")
             self.begin()
             wait_until(lambda: os.path.exists(self.mark), 60, "the source begins")
@@ -79,18 +80,26 @@ class Transfer:
     def after(self, seconds):
         time.sleep(max(0.0, self.began + seconds - time.time()))
 
+    @staticmethod
+    def end_of(process):
+        """Seconds of processor time and MiB of memory, of the process and of all that it started."""
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+
     def finish(self, names=None, limit=300):
         """Waits for these nodes, all by default; those that have not ended after the limit are not right."""
         names = names or self.names
         cpu, memory, right, ended = 0.0, 0.0, 0, set()
         with contextlib.suppress(TimeoutError), time_limit(limit):
             for name in names:
-                _, status, usage = os.wait4(self.processes[name].pid, 0)
-                self.processes[name].returncode = os.waitstatus_to_exitcode(status)
-                cpu, memory = cpu + usage.ru_utime + usage.ru_stime, max(memory, usage.ru_maxrss / 1024)
-                if status == 0:
+                used, size = self.end_of(self.processes[name])
+                cpu, memory = cpu + used, max(memory, size)
+                if self.processes[name].returncode == 0:
                     ended.add(name)
         seconds = time.time() - self.began
+        if ended == set(self.names):
+            cpu += self.end_of(self.server)[0]
         right = sum(1 for name in ended if self.is_right(name))
         return Result(seconds, right, len(names), cpu, memory)
 
@@ -98,10 +107,13 @@ class Transfer:
 class Ka(Transfer):
     """options: server (words for ka-server send), sinks (of some nodes), absent (nodes that come later)."""
 
+    def words(self):
+        return ("-e", f"touch {self.mark}; exec cat {self.source}")
+
     def begin(self):
-        words = ("-n", str(len(self.names)), "-e", f"touch {self.mark}; exec cat {self.source}")
+        words = ("-n", str(len(self.names)), *self.words(), *self.options.get("server", ()))
         self.server = self.rack.start("s", rack.program("ka-server"), "send", "-s", rack.SESSION, *words,
-                                      *self.options.get("server", ()), stderr=open(self.rack.path("s.err"), "w"))
+                                      stderr=open(self.rack.path("s.err"), "w"))
         for name in self.names:
             if name not in self.options.get("absent", ()):
                 self.join(name)
@@ -126,7 +138,7 @@ class Netcat(Transfer):
                           f"nc -l {PORT} | tee {pipe} | nc -N 10.99.0.{number + 3} {PORT}; wait"
             self.processes[name] = self.shell(name, command)
             wait_until(lambda: self.listens(name), 20, f"netcat listens on {name}")
-        self.shell("s", f"touch {self.mark}; exec nc -N 10.99.0.3 {PORT} < {self.source}")
+        self.server = self.shell("s", f"touch {self.mark}; exec nc -N 10.99.0.3 {PORT} < {self.source}")
 
     def listens(self, name):
         words = ("ip", "netns", "exec", self.rack.space(name), "ss", "-Hltn", f"sport = :{PORT}")
@@ -141,8 +153,8 @@ class Udpcast(Transfer):
             self.processes[name] = self.shell(name, f"udp-receiver --interface eth0 --nokbd | {self.sink_of(name)}")
         options = f"--min-receivers {len(self.names)} --max-bitrate {self.rack.mbit}m --full-duplex"
         command = f"touch {self.mark}; exec udp-sender --interface eth0 --nokbd {options} --file {self.source}"
-        self.rack.start("s", "sh", "-c", command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                        stderr=open(self.rack.path("s.err"), "w"))
+        self.server = self.rack.start("s", "sh", "-c", command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                      stderr=open(self.rack.path("s.err"), "w"))
 
 
 @contextlib.contextmanager
@@ -157,6 +169,15 @@ def time_limit(seconds):
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+
+
+def iperf3(mib):
+    """Gbit/s that arrive of a plain TCP stream between the same two namespaces."""
+    with Rack(1) as net:
+        net.start("n1", "iperf3", "--server", "--one-off")
+        net.wait_for_listener("n1", 5201)
+        asks = net.start("s", "iperf3", "--json", "--client", "10.99.0.3", "--bytes", f"{mib}M", stdout=subprocess.PIPE)
+        return json.loads(asks.communicate()[0])["end"]["sum_received"]["bits_per_second"] / 1e9
 
 
 def median(results):
