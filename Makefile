@@ -23,6 +23,8 @@
 #                     [WAY=isc|http|proxy|kea|own|service]
 #   make check-debian12-raid
 #                     a Debian 12 on RAID1 and LVM (UEFI, a thin /home) onto two machines with other disks
+#   make check-firmwares
+#                     a Debian 12 with KA's packages and one command, onto a BIOS, a UEFI and a Secure Boot machine
 #   make check-dracut a Debian 12 with an initrd by dracut onto two machines, which both need other drivers in it
 #   make check-web    the page of --web in headless Chromium; makes the pictures of docs/
 #   make check-deb    installs, upgrades, removes and purges the packages in bare Debian 12 and 13; asks lintian
@@ -37,9 +39,9 @@
 #   make clean        build/ is removed, with the packages that were fetched
 #   make help         this list
 .DEFAULT_GOAL := all
-.PHONY: all check check-matrix check-moments check-disks check-debian13 check-debian12-raid check-dracut \
-  check-web check-deb check-shelf deb tarball tidy format soak bench bench-web bench-clone demo initramfs stage2 \
-  update pxe-config install uninstall clean help
+.PHONY: all check check-matrix check-moments check-disks check-debian13 check-debian12-raid check-firmwares \
+  check-dracut check-web check-deb check-shelf deb tarball tidy format soak bench bench-web bench-clone demo \
+  initramfs stage2 update pxe-config install uninstall clean help
 SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 
@@ -147,6 +149,9 @@ check-moments: images pxe-packages rack-packages
 WAY = isc
 check-debian13: images $(if $(filter own service,$(WAY)),deb) pxe-packages rack-packages
 	@tests/vm/debian13_test.py $(WAY)
+
+check-firmwares: images deb pxe-packages rack-packages
+	@tests/vm/three_firmwares_test.py
 
 check-debian12-raid: images pxe-packages rack-packages
 	@tests/vm/debian12_raid_test.py

@@ -98,15 +98,17 @@ def _boot_files(image: Path, root: Path, boot_uuid: str) -> None:
             config = root / "boot/grub/grub.cfg"
             uuid = run("blkid", "-o", "value", "-s", "UUID", f"{device}p{ROOT}").strip()
             config.write_text(config.read_text().replace(f"root={device}p{ROOT}", f"root=UUID={uuid}"))
-            _esp(image, root, boot_uuid)
+            esp(image, root, ESP, _ESP_ID, f"search.fs_uuid {boot_uuid} root\nset prefix=($root)'/grub'\n")
         finally:
             run("umount", root / "boot")
             run("umount", root)
 
 
-def _esp(image: Path, root: Path, boot_uuid: str) -> None:
-    partition = next(one for one in disk.partitions(image) if one.number == ESP)
-    run("mkfs.fat", "-F", "32", "-s", "1", "-i", _ESP_ID.replace("-", ""), "-n", "ESP",
+def esp(image: Path, root: Path, number: int, identifier: str, search: str) -> None:
+    """An EFI system partition as Debian's grub-install fills it, from the packages in `root`. search: how GRUB there
+    finds its own folder."""
+    partition = next(one for one in disk.partitions(image) if one.number == number)
+    run("mkfs.fat", "-F", "32", "-s", "1", "-i", identifier.replace("-", ""), "-n", "ESP",
         f"--offset={partition.offset // 512}", image, partition.size >> 10)
     folder = image.with_suffix(".esp")
     shutil.rmtree(folder, ignore_errors=True)
@@ -116,7 +118,6 @@ def _esp(image: Path, root: Path, boot_uuid: str) -> None:
         shutil.copy(root / f"usr/lib/shim/{name}.efi.signed", debian / f"{name}.efi")
     shutil.copy(root / "usr/lib/grub/x86_64-efi-signed/grubx64.efi.signed", debian / "grubx64.efi")
     shutil.copy(root / "usr/lib/shim/BOOTX64.CSV", debian)
-    (debian / "grub.cfg").write_text(f"search.fs_uuid {boot_uuid} root\nset prefix=($root)'/grub'\n"
-                                     "configfile $prefix/grub.cfg\n")
+    (debian / "grub.cfg").write_text(search + "configfile $prefix/grub.cfg\n")
     run("mcopy", "-s", "-i", f"{image}@@{partition.offset}", folder / "EFI", "::/")
     shutil.rmtree(folder)

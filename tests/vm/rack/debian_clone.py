@@ -14,21 +14,29 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Callable
 
-from . import compare, debian13, disk, golden, own_boot
+from . import compare, debian12_both, debian13, disk, golden, own_boot
 from .firmware import FIRMWARES
 from .machine import Disk, Machine
 from .nvram import Nvram
 from .rack import Rack
 
-COMMAND = "ka-server -n 2 {} -x /srv/excluded -r grub --json /run/ka.json"
+COMMAND = "ka-server -n {} {} -x /srv/excluded -r grub --json /run/ka.json"
 
-# The same as lines of ka.conf, for the service; and what is typed then: what the journal has at the moment at which the
-# service says that it is ready, and at its end its exit status.
-_SETTINGS = "".join(f"{line}\\n" for line in ("nodes = 2", "pxe = true", "pxe-values = /root/pxe.conf",
-                                              "exclude = /srv/excluded", "boot-loader = grub", "json = /run/ka.json"))
+# KA from its packages has the rest in its ka.conf.
+_SETTINGS = ("pxe-values = /root/pxe.conf", "exclude = /srv/excluded", "json = /run/ka.json")
+# What is typed for the service: what the journal has at the moment at which the service says that it is ready, and at
+# its end its exit status.
 _SERVICE = ("systemctl start ka-server; journalctl -u ka-server -o cat --no-pager; "
             "while systemctl -q is-active ka-server; do sleep 1; done; journalctl -u ka-server -o cat --no-pager; "
             "(exit $(systemctl show -P ExecMainStatus ka-server))")
+
+
+@dataclass(frozen=True)
+class Blank:
+    """A machine to be cloned."""
+    controller: str  # of its disk
+    nic: str = "virtio-net-pci"
+    firmware: str = ""  # empty: as the golden machine's
 
 
 @dataclass(frozen=True)
@@ -38,7 +46,7 @@ class System:
     size_mib: int
     mounts: dict[int, str]
     options: str  # of ka-server
-    nodes: tuple[tuple[str, str], ...]  # controller and network card of each
+    nodes: tuple[Blank, ...]
     controller: str = "virtio-scsi"
     firmware: str = "bios"
     memory: int = 512
@@ -48,15 +56,18 @@ class System:
 
     @property
     def command(self) -> str:
-        return COMMAND.format(self.options)
+        return COMMAND.format(len(self.nodes), self.options)
 
 
 DEBIAN12 = System(golden.debian, golden.SIZE_MIB, golden.MOUNTS, "-p sda /root/desc",
-                  (("virtio-blk", "virtio-net-pci"), ("ahci", "e1000")), swap=5)
+                  (Blank("virtio-blk"), Blank("ahci", "e1000")), swap=5)
 DRACUT = replace(DEBIAN12, image=golden.debian_dracut, rebuilds="dracut")
 DEBIAN13 = System(debian13.debian13, debian13.SIZE_MIB, debian13.MOUNTS, "",
-                  (("nvme", "virtio-net-pci"), ("ahci", "virtio-net-pci")), controller="nvme", firmware="secure-boot",
-                  memory=1024, esp=debian13.ESP)
+                  (Blank("nvme"), Blank("ahci")), controller="nvme", firmware="secure-boot", memory=1024,
+                  esp=debian13.ESP)
+BOTH = System(debian12_both.debian12_both, debian12_both.SIZE_MIB, debian12_both.MOUNTS, "",
+              (Blank("virtio-blk", "e1000"), Blank("ahci", firmware="uefi"), Blank("nvme", firmware="secure-boot")),
+              esp=debian12_both.ESP, swap=debian12_both.SWAP, memory=1024)
 
 # What may differ between the golden disk and a clone's, and why. "mtime" allows a directory only its time, because
 # something in it is listed here. All else must be the same to the nanosecond.
@@ -129,14 +140,17 @@ class DebianClone:
         # packages; "service": the same as a service of systemd.
         self.boot_servers = boot_servers
         self.packaged = boot_servers in ("own", "service")
-        self.command = {"own": f"{system.command} --pxe --pxe-values /root/pxe.conf",
+        self.settings = list(_SETTINGS)
+        if boot_servers == "service":
+            self.settings += [f"nodes = {len(system.nodes)}", "pxe = true"]
+        self.command = {"own": f"ka-server -n {len(system.nodes)} --pxe",
                         "service": _SERVICE}.get(boot_servers, system.command)
         # Beside a DHCP server that knows nothing of PXE, UEFI boots by HTTP alone.
         self.http = boot_servers == "http" or (boot_servers == "proxy" and system.esp > 0)
         self.nodes: list[Node] = []
 
     def build(self) -> None:
-        """The golden machine's disk, and the two blank ones."""
+        """The golden machine's disk, and the blank ones."""
         self.say("Putting KA into a copy of the golden Debian's disk" + ("" if self.packaged else " (make install)"))
         system = self.system
         image = disk.copy(system.image(), self.rack.directory / "golden.img")
@@ -146,15 +160,16 @@ class DebianClone:
                 (root / "root/pxe.conf").write_text(own_boot.VALUES)
             else:
                 golden.install(root)
-        parts = {"memory": system.memory, "firmware": system.firmware}
-        self.golden = self.rack.machine("golden", 9, disks=[Disk(image, system.controller)], **parts)
-        if system.esp:
+        self.golden = self.rack.machine("golden", 9, disks=[Disk(image, system.controller)], memory=system.memory,
+                                        firmware=system.firmware)
+        if self._by_uefi(self.golden):
             self._add_boot_entry(image)
-        for number, (controller, nic) in enumerate(system.nodes, start=1):
+        for number, one in enumerate(system.nodes, start=1):
             name = f"node{number}"
-            blank = self.rack.blank_disk(name, system.size_mib, controller)
-            machine = self.rack.machine(name, number, disks=[blank], nic=nic, **parts)
-            self.nodes.append(Node(machine, controller))
+            blank = self.rack.blank_disk(name, system.size_mib, one.controller)
+            machine = self.rack.machine(name, number, disks=[blank], nic=one.nic, memory=system.memory,
+                                        firmware=one.firmware or system.firmware)
+            self.nodes.append(Node(machine, one.controller))
 
     def _add_boot_entry(self, image: Path) -> None:
         """As Debian's installer leaves it in the golden machine's NVRAM."""
@@ -163,17 +178,20 @@ class DebianClone:
         Nvram(self.golden.nvram).add_boot_entry(0, "debian", esp.number, esp.offset // 512, esp.size // 512, esp.guid,
                                                 "\\EFI\\debian\\shimx64.efi")
 
-    @property
-    def _from_disk(self) -> str:
-        """How a machine starts from its own disk: under UEFI by its own boot entries."""
-        return "nvram" if self.system.esp else "disk"
+    @staticmethod
+    def _by_uefi(machine: Machine) -> bool:
+        return machine.firmware != "bios"
+
+    def _from_disk(self, machine: Machine) -> str:
+        """How it starts from its own disk: under UEFI by its own boot entries."""
+        return "nvram" if self._by_uefi(machine) else "disk"
 
     def start_golden(self) -> None:
         """The golden machine boots; the operator logs in and types the command."""
         self.rack.serve({"http": "isc", "own": "plain", "service": "plain"}.get(self.boot_servers, self.boot_servers),
                         http=self.http)
         self.say("The golden machine boots from its disk")
-        self.golden.start(self._from_disk)
+        self.golden.start(self._from_disk(self.golden))
         console = self.golden.console
         console.wait(r"root@golden:~# ", 900)
         self._install()
@@ -189,16 +207,15 @@ class DebianClone:
             return
         self.say("The operator types: apt install ./ka_*.deb ./ka-boot_*.deb")
         commands = ["cd /root && DEBIAN_FRONTEND=noninteractive apt-get install -y ./ka_*.deb ./ka-boot_*.deb && cd /"]
-        if self.boot_servers == "service":
-            commands.append(f"printf '%b' {shlex.quote(_SETTINGS)} >> /etc/ka/ka.conf")
+        commands.append(f"printf '%s\\n' {shlex.join(self.settings)} >> /etc/ka/ka.conf")
         for command in commands:
             status, output = self.golden.console.command(command, 600)
             if status:
                 raise Failed(f"{command} ended with {status}:\n{output}")
 
     def clone(self) -> None:
-        """Both nodes boot by PXE, are cloned, and reboot, which here ends them."""
-        self.say("Two blank machines are switched on; they boot from the network")
+        """The nodes boot by PXE, are cloned, and reboot, which here ends them."""
+        self.say(f"{len(self.nodes)} blank machines are switched on; they boot from the network")
         for node in self.nodes:
             node.machine.start("http" if self.http else "network")
         for node in self.nodes:
@@ -215,8 +232,8 @@ class DebianClone:
         if status != "0":
             raise Failed(f"ka-server ended with status {status}\n{self.golden.console.tail()}")
         report = json.loads(self.golden.console.command("cat /run/ka.json")[1])
-        if report["result"] != "done" or [node["result"] for node in report["nodes"]] != ["done", "done"]:
-            raise Failed(f"ka-server's report does not say that two nodes are done: {report}")
+        if report["result"] != "done" or [node["result"] for node in report["nodes"]] != ["done"] * len(self.nodes):
+            raise Failed(f"ka-server's report does not say that all nodes are done: {report}")
         for node in report["nodes"]:
             if missing := {"host-name", "machine-id", "ssh-host-keys"} - {one["item"]
                                                                           for one in node["identity"]["renewed"]}:
@@ -227,7 +244,7 @@ class DebianClone:
 
     def compare(self) -> None:
         """Every file of each clone with the golden one; file systems and partition tables too."""
-        self.say("Comparing every file of both clones with the golden disk")
+        self.say("Comparing every file of the clones with the golden disk")
         with self._opened(self.golden, read_only=False) as root:
             original = compare.Tree.read(root)
             self.golden_identity = {name: (root / file).read_text().split()[field]
@@ -280,11 +297,14 @@ class DebianClone:
         if not excluded.is_dir() or list(excluded.iterdir()):
             raise Failed(f"{excluded} is not an empty directory")
 
-    def boot_clones(self) -> None:
-        """Both boot from their own disk, with no boot ROM on their network cards, and tell who they are."""
-        self.say("Both clones boot from their own disks; there is no boot ROM on their network cards any more")
+    def boot_clones(self, network_first: bool = False) -> None:
+        """They boot from their own disk and tell who they are: with no boot ROM on their network cards, or though the
+        network comes before the disk."""
+        self.say("The clones boot from their own disks; " + ("the network comes first in their boot order"
+                 if network_first else "there is no boot ROM on their network cards any more"))
         for node in self.nodes:
-            node.machine.start(self._from_disk)
+            first = "network" if self._by_uefi(node.machine) else "network-first"
+            node.machine.start(first if network_first else self._from_disk(node.machine))
         for node in self.nodes:
             console = node.machine.console
             console.wait(r"\(automatic login\)", 900)  # an earlier start has left a prompt
@@ -298,7 +318,7 @@ class DebianClone:
                 node.identity[name] = console.command(f"cat /{file}")[1].split()[word]
             commands = {"running name": "hostname", "swap": "swapon --noheadings --show=UUID"}
             commands |= {point: f"findmnt -no UUID {point}" for point in self._uuids() if point.startswith("/")}
-            if self.system.firmware == "secure-boot":
+            if node.machine.firmware == "secure-boot":
                 commands["Secure Boot"] = "dmesg | grep -o 'Secure boot enabled'"
             for name, command in commands.items():
                 node.identity[name] = console.command(command)[1].strip()
@@ -325,11 +345,11 @@ class DebianClone:
             values = [identity[name] for identity in (self.golden_identity, *clones)]
             if len(set(values)) != len(values):
                 raise Failed(f"the {name} is not each machine's own: {values}")
-        for identity in clones:
+        for node, identity in zip(self.nodes, clones):
             if identity["running name"] != identity["host name"]:
                 raise Failed(f"a clone calls itself {identity['running name']}, not {identity['host name']}")
             wanted = self._uuids()
-            if self.system.firmware == "secure-boot":
+            if node.machine.firmware == "secure-boot":
                 wanted["Secure Boot"] = "Secure boot enabled"
             if any(identity[name] != value for name, value in wanted.items()):
                 raise Failed(f"a clone has {identity}, which should be {wanted}")

@@ -6,7 +6,7 @@ from typing import Iterator
 
 from . import debian12_raid, disk, golden
 from .debian12_raid import LAYOUT
-from .debian_clone import DebianClone, Failed, Node, System
+from .debian_clone import Blank, DebianClone, Failed, Node, System
 from .firmware import FIRMWARES
 from .layers import Raid, device
 from .machine import Disk, Machine
@@ -15,7 +15,7 @@ from .sandbox import run
 
 # Each pair: on which controller, and its disks in MiB. KA comes to the golden machine on a disk, vda.
 PAIRS = (("ahci", (3300, 3700)), ("nvme", (4200, 3200)))
-SYSTEM = System(debian12_raid.debian12_raid, 0, {}, "-X vda", tuple((one, "virtio-net-pci") for one, _ in PAIRS),
+SYSTEM = System(debian12_raid.debian12_raid, 0, {}, "-X vda", tuple(Blank(one) for one, _ in PAIRS),
                 firmware="uefi", memory=1024, esp=1, rebuilds="update-initramfs")
 
 
