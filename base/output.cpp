@@ -146,7 +146,8 @@ Output::Output(asio::io_context& io, int fd) : fd_(fd), state_(std::make_shared<
   const char* kind = std::getenv("TERM");
   const char* plain = std::getenv("NO_COLOR");
   const bool dumb = kind != nullptr && std::string_view(kind) == "dumb";
-  screen_ = ::isatty(fd) == 1 && !dumb && (plain == nullptr || *plain == '\0');
+  screen_ = ::isatty(fd) == 1 && !dumb;
+  colours_ = screen_ && (plain == nullptr || *plain == '\0');
   Pipe text, end;
   state_->child = ::fork();
   if (state_->child < 0) throw Error::from_errno("start what writes to the terminal");

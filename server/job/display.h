@@ -1,5 +1,6 @@
 #pragma once
-/// Shows a running job: on a terminal a table that is redrawn in place below the log, elsewhere plain lines.
+/// Shows a running job: on a terminal a table that is redrawn in place below the log, with colours unless NO_COLOR is
+/// set (no-color.org); elsewhere, and where TERM is "dumb", plain lines.
 
 #include <chrono>
 #include <deque>
@@ -49,9 +50,10 @@ class Display final : public JobObserver {
   Awaitable<void> redraw_loop();
   Awaitable<void> watch_size();
   void end();
-  void resize();
+  void look_at_size();
   void measure_rate();
   void draw();
+  std::vector<TableLine> lines() const;
   std::string table();
   std::string erasure();
   std::string log_again() const;
