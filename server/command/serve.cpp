@@ -136,6 +136,7 @@ Awaitable<void> serve_job(asio::io_context& io, JobPlan plan, JobSides sides, Ou
       return confirm->ask(std::move(asking), say);
     };
   NodeLogs logs(io, std::move(sides.logs), say);
+  sides.watch.logs(logs.paths());
   Observers observers;
   observers.add(logs.observer());
   if (sides.boot != nullptr) observers.add(*sides.boot);
