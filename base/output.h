@@ -40,6 +40,8 @@ class Output {
   bool is_screen() const { return screen_; }
   /// Whether its owner wants to see colours there: no NO_COLOR in the environment (no-color.org).
   bool has_colours() const { return colours_; }
+  /// Whether lines of this are entries of systemd's journal (base/journal.h).
+  bool is_journal() const { return journal_; }
   struct Size {
     unsigned width = 80, height = 24;
   };
@@ -50,7 +52,7 @@ class Output {
   struct State;
 
   int fd_;
-  bool screen_, colours_;
+  bool screen_, colours_, journal_;
   std::shared_ptr<State> state_;
 };
 

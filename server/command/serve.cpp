@@ -129,6 +129,7 @@ std::vector<wire::DevicePassphrase> passphrases_for(wire::Passphrases way, const
 Awaitable<void> serve_job(asio::io_context& io, JobPlan plan, JobSides sides, Output& output, Report& report) {
   const unsigned nodes = plan.nodes;
   Display display(io, output, nodes);
+  display.journal(report.session);
   const std::function<void(const std::string&)> say = [&display](const std::string& line) { display.event(line); };
   say("I want " + std::to_string(nodes) + (nodes == 1 ? " client" : " clients") + "; switch them on now");
   if (sides.confirm != nullptr)

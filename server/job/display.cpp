@@ -148,7 +148,49 @@ void Display::draw() {
   out_.write(over + table() + "\x1b[J");
 }
 
+void Display::journal(std::string job, const std::string& socket) {
+  job_ = std::move(job);
+  journal_.emplace(socket);
+}
+
+// A line begins with the node that it is of, or has it behind "Added client".
+std::optional<NodeStatus> Display::node_of(const std::string& text) const {
+  const std::vector<std::string_view> all = words(text);
+  for (std::size_t i = 0; i < std::min<std::size_t>(all.size(), 3); ++i) {
+    std::string_view word = all[i];
+    while (word.ends_with(',') || word.ends_with(':')) word.remove_suffix(1);
+    if (!parse_address(word)) continue;
+    for (const auto& [number, node] : nodes_)
+      if (word == node.address && text.find(with_name(node)) != text.npos) return node;
+    NodeStatus other;  // of which nothing was told so far
+    other.address = word;
+    return other;
+  }
+  return std::nullopt;
+}
+
+bool Display::tell_journal(const std::string& text, const std::optional<NodeStatus>& node) {
+  if (!journal_) return false;
+  const bool bad = text.find(" failed: ") != text.npos || text.find(" is dropped ") != text.npos;
+  const char* const level = bad ? "3" : text.starts_with("! ") ? "4" : "6";  // as syslog(3) has them
+  JournalFields fields = {{"MESSAGE", text}, {"PRIORITY", level}, {"SYSLOG_IDENTIFIER", "ka-server"}};
+  fields.emplace_back("KA_SESSION", job_);
+  std::string stage = session_.name;
+  if (node) {
+    fields.emplace_back("KA_NODE", node->address);
+    if (!node->host_name.empty()) fields.emplace_back("KA_NODE", escape_bytes(node->host_name));
+    stage = escape_bytes(node->stage);
+  }
+  if (!stage.empty()) fields.emplace_back("KA_STAGE", stage);
+  return journal_->tell(fields);
+}
+
 void Display::line(const std::string& text) {
+  const bool told = tell_journal(text, node_of(text));
+  if (!told || !out_.is_journal()) line_here(text);
+}
+
+void Display::line_here(const std::string& text) {
   const std::string stamped = time_of_day() + text;
   if (terminal_) look_at_size();
   std::string out = erasure() + stamped + "\n";
@@ -184,12 +226,15 @@ void Display::node(const NodeStatus& status) {
   changed_ = true;
   const bool bad = status.state == NodeStatus::State::failed || status.state == NodeStatus::State::put_out;
   // The events name each failure, and who came; the sessions say who they are sent to; the table has the rest.
-  if (bad ? !quiet_ : quiet_ || terminal_) return;
+  if (bad ? !quiet_ : quiet_ || (terminal_ && !journal_)) return;
   if (before.state == status.state && before.stage == status.stage) return;
   const bool told_otherwise = status.state == NodeStatus::State::waiting || named_.count(status.stage) > 0;
   if (!bad && status.state != NodeStatus::State::done && told_otherwise) return;
   const std::string& what = bad ? status.reason : status.stage;
-  line(with_name(status) + ": " + state_name(status.state) + (what.empty() ? "" : ", " + escape_bytes(what)));
+  const std::string text =
+      with_name(status) + ": " + state_name(status.state) + (what.empty() ? "" : ", " + escape_bytes(what));
+  const bool told = tell_journal(text, status);
+  if (!terminal_ && (!told || !out_.is_journal())) line_here(text);
 }
 
 void Display::session_started(const Session& session, unsigned round, unsigned members) {
