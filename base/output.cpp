@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/journal.h"
 
 namespace ka {
 
@@ -146,7 +147,9 @@ Output::Output(asio::io_context& io, int fd) : fd_(fd), state_(std::make_shared<
   const char* kind = std::getenv("TERM");
   const char* plain = std::getenv("NO_COLOR");
   const bool dumb = kind != nullptr && std::string_view(kind) == "dumb";
-  screen_ = ::isatty(fd) == 1 && !dumb && (plain == nullptr || *plain == '\0');
+  screen_ = ::isatty(fd) == 1 && !dumb;
+  journal_ = ka::is_journal(fd);
+  colours_ = screen_ && (plain == nullptr || *plain == '\0');
   Pipe text, end;
   state_->child = ::fork();
   if (state_->child < 0) throw Error::from_errno("start what writes to the terminal");

@@ -36,8 +36,12 @@ class Output {
   /// Waits a second at most until all is taken. What is left then is written by a child that may outlive this process.
   void finish();
 
-  /// Whether this is a terminal on which the cursor can be moved: not a dumb one, and no NO_COLOR in the environment.
+  /// Whether this is a terminal on which the cursor can be moved: not a dumb one.
   bool is_screen() const { return screen_; }
+  /// Whether its owner wants to see colours there: no NO_COLOR in the environment (no-color.org).
+  bool has_colours() const { return colours_; }
+  /// Whether lines of this are entries of systemd's journal (base/journal.h).
+  bool is_journal() const { return journal_; }
   struct Size {
     unsigned width = 80, height = 24;
   };
@@ -48,7 +52,7 @@ class Output {
   struct State;
 
   int fd_;
-  bool screen_;
+  bool screen_, colours_, journal_;
   std::shared_ptr<State> state_;
 };
 

@@ -125,7 +125,7 @@ Awaitable<void> clone(asio::io_context& io, const CloneOptions& options, Output&
   const std::string text = text_of(ready);
   output.write_for_sure(text);
   const std::vector<std::string_view> lines = split(trim(text), '\n');
-  ready.watch->plan({lines.begin(), lines.end()}, plan_tree(ready.plan));
+  ready.watch->plan({lines.begin(), lines.end()}, plan_tree(ready.plan.manifest.storage));
   co_await serve(io, options, ready, output, report);
   report.result.warnings.insert(report.result.warnings.begin(), ready.plan.warnings.begin(), ready.plan.warnings.end());
 }

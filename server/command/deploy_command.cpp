@@ -11,6 +11,7 @@
 #include "server/golden/programs.h"
 #include "server/logs/log_store.h"
 #include "server/options/option_table.h"
+#include "server/plan/plan.h"
 #include "server/shelf/image_source.h"
 
 namespace ka::server {
@@ -72,7 +73,7 @@ Awaitable<void> deploy(asio::io_context& io, const DeployOptions& options, Outpu
     return passphrases_for(passphrases, keys, node, report);
   };
   const std::vector<std::string_view> lines = split(trim(text), '\n');
-  watch->plan({lines.begin(), lines.end()});
+  watch->plan({lines.begin(), lines.end()}, plan_tree(image.manifest.storage));
   JobSides sides{confirm.get(), boot.get(), *watch, {report.session, options.store_log}};
   co_await serve_job(io, std::move(plan), std::move(sides), output, report);
 }

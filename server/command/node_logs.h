@@ -33,6 +33,8 @@ class NodeLogs {
   NodeLogs(asio::io_context& io, LogChoice choice, Say say);
 
   JobObserver& observer() { return keeper_; }
+  /// Where they are: LogKeeper::paths().
+  std::function<std::string(std::size_t)> paths() const { return keeper_.paths(); }
   /// The job is over. Waits for what is still under way, within bounds; what was not kept or not stored is a warning.
   Awaitable<void> finish(Report& report);
 

@@ -131,7 +131,7 @@ Awaitable<void> run_job(asio::io_context& io, JobPlan plan, Display& display, Wa
   if (also != nullptr) observers.add(*also);
   watch.begin(observers);
   // Also where little is said: it was asked for. Not to the others: the log is for more people than the link is.
-  if (!watch.link().empty()) display.line("Whoever has this link can watch: " + watch.link());
+  if (!watch.link().empty()) display.line_here("Whoever has this link can watch: " + watch.link());
   ServiceNotice notice(io, plan.nodes);
   observers.add(notice);
   std::unique_ptr<Job> job = make_job(io, std::move(plan), observers);

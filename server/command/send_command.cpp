@@ -57,6 +57,7 @@ Awaitable<void> send(asio::io_context& io, const SendOptions& options, Output& o
   const std::unique_ptr<Watch> watch = make_watch(io, options, options.session, plan.listen);
   watch->plan(plan_lines(options));
   Display display(io, output, options.nodes, options.quiet);
+  display.journal(options.session);
   display.event("I want " + std::to_string(options.nodes) + (options.nodes == 1 ? " client" : " clients") +
                 " for session " + options.session);
   std::exception_ptr failure;

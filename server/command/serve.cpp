@@ -129,6 +129,7 @@ std::vector<wire::DevicePassphrase> passphrases_for(wire::Passphrases way, const
 Awaitable<void> serve_job(asio::io_context& io, JobPlan plan, JobSides sides, Output& output, Report& report) {
   const unsigned nodes = plan.nodes;
   Display display(io, output, nodes);
+  display.journal(report.session);
   const std::function<void(const std::string&)> say = [&display](const std::string& line) { display.event(line); };
   say("I want " + std::to_string(nodes) + (nodes == 1 ? " client" : " clients") + "; switch them on now");
   if (sides.confirm != nullptr)
@@ -136,6 +137,7 @@ Awaitable<void> serve_job(asio::io_context& io, JobPlan plan, JobSides sides, Ou
       return confirm->ask(std::move(asking), say);
     };
   NodeLogs logs(io, std::move(sides.logs), say);
+  sides.watch.logs(logs.paths());
   Observers observers;
   observers.add(logs.observer());
   if (sides.boot != nullptr) observers.add(*sides.boot);

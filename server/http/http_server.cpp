@@ -18,7 +18,6 @@ using asio::ip::tcp;
 
 namespace {
 
-constexpr auto patience = std::chrono::seconds(30);  // without any progress
 constexpr std::size_t most_of_request = 8 << 10;
 constexpr int stream_buffer = 256 << 10;  // of the kernel's, for one who reads a stream slowly
 
@@ -108,7 +107,7 @@ Awaitable<void> HttpServer::State::serve(Guest& guest) {
   for (bool again = true; again && !over;) {
     http::request_parser<http::empty_body> parser;
     parser.header_limit(most_of_request);
-    guest.stream.expires_after(patience);
+    guest.stream.expires_after(limits.patience);
     auto [error, size] = co_await http::async_read(guest.stream, buffer, parser, asio::as_tuple(asio::use_awaitable));
     (void)size;
     if (error || over) co_return;
@@ -147,7 +146,7 @@ Awaitable<bool> HttpServer::State::send(beast::tcp_stream& stream, const Request
   http::response_serializer<http::span_body<const char>> serializer(response);
   serializer.split(head);
   while (head ? !serializer.is_header_done() : !serializer.is_done()) {
-    stream.expires_after(patience);
+    stream.expires_after(limits.patience);
     auto [error, size] = co_await http::async_write_some(stream, serializer, asio::as_tuple(asio::use_awaitable));
     (void)size;
     if (error) co_return false;
@@ -162,17 +161,19 @@ Awaitable<void> HttpServer::State::send_stream(beast::tcp_stream& stream, const 
   stream.socket().set_option(asio::socket_base::send_buffer_size(stream_buffer), ignored);
   auto response = head_of<http::empty_body>(answer, request.version(), false);
   http::response_serializer<http::empty_body> serializer(response);
-  stream.expires_after(patience);
+  stream.expires_after(limits.patience);
   auto [failed, size] = co_await http::async_write_header(stream, serializer, asio::as_tuple(asio::use_awaitable));
   (void)size;
   while (!failed && !over) {
     const std::shared_ptr<const std::string> piece = co_await answer.stream->next();
     if (!piece || over) co_return;
-    stream.expires_after(patience);
-    auto bytes = asio::buffer(*piece);
-    auto [error, written] = co_await asio::async_write(stream, bytes, asio::as_tuple(asio::use_awaitable));
-    (void)written;
-    if (error) co_return;
+    for (std::size_t taken = 0; taken < piece->size();) {
+      stream.expires_after(limits.patience);
+      auto bytes = asio::buffer(*piece) + taken;
+      auto [error, some] = co_await stream.async_write_some(bytes, asio::as_tuple(asio::use_awaitable));
+      if (error || over) co_return;
+      taken += some;
+    }
   }
 }
 

@@ -3,6 +3,7 @@
 /// view of the job. GET and HEAD; what is answered is somebody else's business. Connections, the size of a request and
 /// the time without progress are bounded.
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -25,7 +26,8 @@ struct HttpRequest {
 class HttpStream {
  public:
   virtual ~HttpStream() = default;
-  /// What comes next, once it is there; nullptr: this was all. Whoever takes nothing for 30 s is cut off meanwhile.
+  /// What comes next, once it is there; nullptr: this was all. Whoever takes nothing of it for
+  /// Limits::patience is cut off.
   virtual Awaitable<std::shared_ptr<const std::string>> next() = 0;
 };
 
@@ -45,6 +47,7 @@ class HttpServer {
   struct Limits {
     std::size_t connections = 1024, of_address = 16;
     double new_per_second = 32, new_at_once = 64;  ///< of one address
+    std::chrono::milliseconds patience{30'000};    ///< without any progress
   };
 
   /// Listens at once. Throws Error, beginning with `purpose` ("serve boot files") and naming the port, if it cannot.

@@ -26,6 +26,18 @@ std::string with_name(const NodeStatus& node) {
   return escape_bytes(node.address) + (node.host_name.empty() ? "" : " (" + escape_bytes(node.host_name) + ")");
 }
 
+// Of the 16 colours that every terminal has, in the shades that its owner has chosen.
+const char* colour_of(Tone tone) {
+  switch (tone) {
+    case Tone::plain: return "";
+    case Tone::flow: return "\x1b[36m";
+    case Tone::good: return "\x1b[32m";
+    case Tone::warning: return "\x1b[33m";
+    case Tone::bad: return "\x1b[31m";
+  }
+  return "";
+}
+
 }  // namespace
 
 Display::Display(asio::io_context& io, Output& out, unsigned wanted, bool quiet)
@@ -56,13 +68,17 @@ Awaitable<void> Display::watch_size() {
     auto [error, number] = co_await resized_.async_wait(asio::as_tuple(asio::use_awaitable));
     (void)number;
     if (error) co_return;
-    resize();
+    look_at_size();
+    draw();
   }
 }
 
-// Where the old table is now is known only if no line of it was wrapped or scrolled away.
-void Display::resize() {
-  size_ = out_.size();
+// Where the old table is now is known only if no line of it was wrapped or scrolled away. Asked before each drawing,
+// too: the signal may be still on its way.
+void Display::look_at_size() {
+  const Output::Size now = out_.size();
+  if (now.width == size_.width && now.height == size_.height) return;
+  size_ = now;
   if (widest_drawn_ >= size_.width || drawn_ >= size_.height) scrambled_ = drawn_ > 0;
   changed_ = true;
 }
@@ -90,7 +106,7 @@ std::string Display::erasure() {
 
 // As much of the log as a screen has room for above the table.
 std::string Display::log_again() const {
-  const auto rows = live_table(session_, nodes(), wanted_, size_.width, size_.height).size() + 1;
+  const auto rows = lines().size() + 1;
   std::size_t room = size_.height > rows ? size_.height - rows : 0;
   auto first = log_.end();
   while (first != log_.begin()) {
@@ -105,15 +121,19 @@ std::string Display::log_again() const {
 }
 
 // The last column stays free: some terminals wrap there.
+std::vector<TableLine> Display::lines() const {
+  return live_lines(session_, nodes(), wanted_, size_.width > 1 ? size_.width - 1 : 1, size_.height);
+}
+
 std::string Display::table() {
   if (!terminal_ || closed_) return "";
-  const auto lines = live_table(session_, nodes(), wanted_, size_.width > 1 ? size_.width - 1 : 1, size_.height);
-  drawn_ = lines.size();
-  widest_drawn_ = 0;
+  drawn_ = widest_drawn_ = 0;
   std::string text;
-  for (const std::string& line : lines) {
-    widest_drawn_ = std::max(widest_drawn_, line.size());
-    text += line + "\x1b[K\n";
+  for (const TableLine& line : lines()) {
+    ++drawn_;
+    widest_drawn_ = std::max(widest_drawn_, line.text.size());
+    const std::string colour = out_.has_colours() ? colour_of(line.tone) : "";
+    text += colour + line.text + (colour.empty() ? "" : "\x1b[0m") + "\x1b[K\n";
   }
   changed_ = false;
   return text;
@@ -122,13 +142,57 @@ std::string Display::table() {
 // One write for the whole, so that nothing flickers. While the terminal takes nothing, nothing is drawn.
 void Display::draw() {
   if (!terminal_ || closed_ || !out_.idle()) return;
+  look_at_size();
   std::string over;
   if (drawn_ > 0) over = scrambled_ ? erasure() : "\x1b[" + std::to_string(drawn_) + "A\r";
   out_.write(over + table() + "\x1b[J");
 }
 
+void Display::journal(std::string job, const std::string& socket) {
+  job_ = std::move(job);
+  journal_.emplace(socket);
+}
+
+// A line begins with the node that it is of, or has it behind "Added client".
+std::optional<NodeStatus> Display::node_of(const std::string& text) const {
+  const std::vector<std::string_view> all = words(text);
+  for (std::size_t i = 0; i < std::min<std::size_t>(all.size(), 3); ++i) {
+    std::string_view word = all[i];
+    while (word.ends_with(',') || word.ends_with(':')) word.remove_suffix(1);
+    if (!parse_address(word)) continue;
+    for (const auto& [number, node] : nodes_)
+      if (word == node.address && text.find(with_name(node)) != text.npos) return node;
+    NodeStatus other;  // of which nothing was told so far
+    other.address = word;
+    return other;
+  }
+  return std::nullopt;
+}
+
+bool Display::tell_journal(const std::string& text, const std::optional<NodeStatus>& node) {
+  if (!journal_) return false;
+  const bool bad = text.find(" failed: ") != text.npos || text.find(" is dropped ") != text.npos;
+  const char* const level = bad ? "3" : text.starts_with("! ") ? "4" : "6";  // as syslog(3) has them
+  JournalFields fields = {{"MESSAGE", text}, {"PRIORITY", level}, {"SYSLOG_IDENTIFIER", "ka-server"}};
+  fields.emplace_back("KA_SESSION", job_);
+  std::string stage = session_.name;
+  if (node) {
+    fields.emplace_back("KA_NODE", node->address);
+    if (!node->host_name.empty()) fields.emplace_back("KA_NODE", escape_bytes(node->host_name));
+    stage = escape_bytes(node->stage);
+  }
+  if (!stage.empty()) fields.emplace_back("KA_STAGE", stage);
+  return journal_->tell(fields);
+}
+
 void Display::line(const std::string& text) {
+  const bool told = tell_journal(text, node_of(text));
+  if (!told || !out_.is_journal()) line_here(text);
+}
+
+void Display::line_here(const std::string& text) {
   const std::string stamped = time_of_day() + text;
+  if (terminal_) look_at_size();
   std::string out = erasure() + stamped + "\n";
   if (terminal_) {
     log_.push_back(stamped);
@@ -162,12 +226,15 @@ void Display::node(const NodeStatus& status) {
   changed_ = true;
   const bool bad = status.state == NodeStatus::State::failed || status.state == NodeStatus::State::put_out;
   // The events name each failure, and who came; the sessions say who they are sent to; the table has the rest.
-  if (bad ? !quiet_ : quiet_ || terminal_) return;
+  if (bad ? !quiet_ : quiet_ || (terminal_ && !journal_)) return;
   if (before.state == status.state && before.stage == status.stage) return;
   const bool told_otherwise = status.state == NodeStatus::State::waiting || named_.count(status.stage) > 0;
   if (!bad && status.state != NodeStatus::State::done && told_otherwise) return;
   const std::string& what = bad ? status.reason : status.stage;
-  line(with_name(status) + ": " + state_name(status.state) + (what.empty() ? "" : ", " + escape_bytes(what)));
+  const std::string text =
+      with_name(status) + ": " + state_name(status.state) + (what.empty() ? "" : ", " + escape_bytes(what));
+  const bool told = tell_journal(text, status);
+  if (!terminal_ && (!told || !out_.is_journal())) line_here(text);
 }
 
 void Display::session_started(const Session& session, unsigned round, unsigned members) {

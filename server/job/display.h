@@ -1,14 +1,19 @@
 #pragma once
-/// Shows a running job: on a terminal a table that is redrawn in place below the log, elsewhere plain lines.
+/// Shows a running job: on a terminal a table that is redrawn in place below the log, with colours unless NO_COLOR is
+/// set (no-color.org); elsewhere, and where TERM is "dumb", plain lines. With journal(), each line that would be
+/// written elsewhere is an entry of systemd's journal, too; lines that would come there anyway are written natively
+/// instead.
 
 #include <chrono>
 #include <deque>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "base/asio.h"
+#include "base/journal.h"
 #include "base/output.h"
 #include "server/job/job.h"
 #include "server/job/report.h"
@@ -36,8 +41,13 @@ class Display final : public JobObserver {
   void knows(const std::vector<Session>& sessions) {
     for (const Session& session : sessions) named_.insert(session.name);
   }
+  /// From now on the journal is told, of the job of that name: KA_SESSION; KA_NODE (address, and host name) and
+  /// KA_STAGE where a line is of a node. docs/events.md is the contract.
+  void journal(std::string job, const std::string& socket = Journal::usual_socket);
   /// A line of the log, with the time of day before it.
   void line(const std::string& text);
+  /// The same for those alone who see this output: the journal has more readers.
+  void line_here(const std::string& text);
   /// The table goes: what is printed next stands below the log.
   void close();
 
@@ -49,13 +59,16 @@ class Display final : public JobObserver {
   Awaitable<void> redraw_loop();
   Awaitable<void> watch_size();
   void end();
-  void resize();
+  void look_at_size();
   void measure_rate();
   void draw();
+  std::vector<TableLine> lines() const;
   std::string table();
   std::string erasure();
   std::string log_again() const;
   void progress_line();
+  bool tell_journal(const std::string& text, const std::optional<NodeStatus>& node);
+  std::optional<NodeStatus> node_of(const std::string& text) const;
   std::vector<NodeStatus> nodes() const;
 
   Output& out_;
@@ -73,6 +86,8 @@ class Display final : public JobObserver {
   std::set<std::string> named_;
   Clock::time_point last_progress_;
   SessionRate rate_;
+  std::optional<Journal> journal_;
+  std::string job_;
   asio::steady_timer timer_;
   asio::signal_set resized_;
 };

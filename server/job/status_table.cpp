@@ -12,9 +12,15 @@ namespace {
 
 using State = NodeStatus::State;
 
-// Cut to `width` columns; everything here is ASCII.
+// A terminal so low has no room for a bar; one so narrow none for what the head says anyway.
+constexpr unsigned high_enough_for_a_bar = 8, wide_enough_for_the_stage = 60;
+constexpr std::size_t widest_bar = 78, widest_name = 40;
+
+// Cut to `width` columns, which can be seen; everything here is ASCII.
 std::string cut(std::string text, std::size_t width) {
-  if (text.size() > width) text.resize(width);
+  if (text.size() <= width) return text;
+  text.resize(width);
+  if (width > 0) text.back() = '~';
   return text;
 }
 
@@ -74,11 +80,12 @@ void add(std::string& line, const std::string& piece, std::size_t width) {
   if (!piece.empty() && line.size() + piece.size() + 2 <= width) line += separator + piece;
 }
 
-std::string counts_text(const std::vector<NodeStatus>& nodes, unsigned wanted) {
-  std::string text = std::to_string(nodes.size()) + " here, " + std::to_string(count(nodes, State::done)) + " done";
-  if (const auto failed = count(nodes, State::failed)) text += ", " + std::to_string(failed) + " failed";
-  if (const auto dropped = count(nodes, State::put_out)) text += ", " + std::to_string(dropped) + " dropped";
-  return text + ", " + std::to_string(wanted) + " wanted";
+void add_counts(std::string& line, const std::vector<NodeStatus>& nodes, unsigned wanted, std::size_t width) {
+  add(line, std::to_string(nodes.size()) + " here", width);
+  add(line, std::to_string(count(nodes, State::done)) + " done", width);
+  if (const auto failed = count(nodes, State::failed)) add(line, std::to_string(failed) + " failed", width);
+  if (const auto dropped = count(nodes, State::put_out)) add(line, std::to_string(dropped) + " dropped", width);
+  add(line, std::to_string(wanted) + " wanted", width);
 }
 
 // While no session runs.
@@ -102,6 +109,15 @@ std::string progress_text(const SessionView& session, const std::vector<NodeStat
   return line;
 }
 
+// "[=========>          ]", of what the nodes have written.
+std::string bar_text(const SessionView& session, const std::vector<NodeStatus>& nodes, std::size_t width) {
+  const std::size_t inside = std::min(width, widest_bar + 2) - 2;
+  const double share = static_cast<double>(written_on_average(session, nodes)) / static_cast<double>(session.expected);
+  const auto full = static_cast<std::size_t>(std::clamp(share, 0.0, 1.0) * static_cast<double>(inside));
+  std::string bar = std::string(full, '=') + (full < inside ? ">" : "");
+  return "[" + padded(std::move(bar), inside) + "]";
+}
+
 std::string limit_text(const Progress& progress) {
   return progress.held_up_by.empty() ? "" : "waiting for " + escape_bytes(progress.held_up_by);
 }
@@ -110,16 +126,30 @@ std::string packed_text(const Progress& progress) {
   return progress.packed_out > 0 ? "packed to " + percent_text(progress.packed_out, progress.packed_in) : "";
 }
 
-std::string node_line(const NodeStatus& node, const SessionView& session, std::size_t name_width) {
-  std::string text = padded(name_of(node), name_width) + "  " + padded(state_name(node.state), 9) + "  ";
-  if (node.state == State::failed || node.state == State::put_out) return text + escape_bytes(node.reason);
-  text += padded(escape_bytes(node.stage), 12);
-  if (!session.name.empty() && node.state == State::running && node.stage == session.name) {
-    const std::string far = session.expected > 0 ? percent_text(node.sunk, session.expected) : format_size(node.sunk);
-    text += "  " + padded(far, 4) + "  " + padded(rate_text(node.rate), 12) + "  " +
-            left_text(node.sunk, session.expected, node.rate);
+// What of it fits.
+std::string node_line(const NodeStatus& node, const SessionView& session, std::size_t name_width, std::size_t width) {
+  std::string text = padded(cut(name_of(node), name_width), name_width) + "  " + padded(state_name(node.state), 9);
+  auto add_column = [&](const std::string& content, std::size_t column) {
+    if (text.size() + 2 + content.size() <= width) text += "  " + padded(content, column);
+  };
+  if (node.state == State::failed || node.state == State::put_out) return text + "  " + escape_bytes(node.reason);
+  const bool streams = !session.name.empty() && node.state == State::running && node.stage == session.name;
+  if (!streams || width >= wide_enough_for_the_stage) add_column(escape_bytes(node.stage), 12);
+  if (streams) {
+    add_column(session.expected > 0 ? percent_text(node.sunk, session.expected) : format_size(node.sunk), 4);
+    add_column(rate_text(node.rate), 12);
+    add_column(left_text(node.sunk, session.expected, node.rate), 0);
   }
   return without_blanks_at_its_end(std::move(text));
+}
+
+Tone tone_of(const NodeStatus& node, const SessionView& session) {
+  switch (node.state) {
+    case State::failed: return Tone::bad;
+    case State::put_out: return Tone::warning;
+    case State::done: return Tone::good;
+    default: return session.progress.held_up_node == node.number ? Tone::warning : Tone::plain;
+  }
 }
 
 // "10.0.1.9" before "10.0.1.10".
@@ -144,23 +174,21 @@ std::vector<const NodeStatus*> by_urgency(const std::vector<NodeStatus>& nodes) 
 }
 
 // "... and 94 more: 12 running, 82 done".
-std::string rest_text(const std::vector<const NodeStatus*>& rest) {
-  std::string text = "... and " + std::to_string(rest.size()) + " more";
-  const char* separator = ": ";
+std::string rest_text(const std::vector<const NodeStatus*>& rest, std::size_t width) {
+  std::string text = "... and " + std::to_string(rest.size()) + " more: ";
   for (std::size_t i = 0; i < rest.size();) {  // by urgency, so those of one state stand together
     const State state = rest[i]->state;
     const std::size_t first = i;
     while (i < rest.size() && rest[i]->state == state) ++i;
-    text += separator + std::to_string(i - first) + " " + state_name(state);
-    separator = ", ";
+    add(text, std::to_string(i - first) + " " + state_name(state), width);
   }
   return text;
 }
 
-std::size_t name_width(const std::vector<NodeStatus>& nodes) {
+std::size_t name_width(const std::vector<NodeStatus>& nodes, std::size_t most) {
   std::size_t width = 0;
   for (const NodeStatus& node : nodes) width = std::max(width, name_of(node).size());
-  return std::min<std::size_t>(width, 40);
+  return std::min(width, most);
 }
 
 }  // namespace
@@ -179,34 +207,52 @@ std::uint64_t written_on_average(const SessionView& session, const std::vector<N
 
 std::vector<std::string> session_lines(const SessionView& session, const std::vector<NodeStatus>& nodes,
                                        unsigned wanted, std::size_t width) {
-  if (session.name.empty()) return {idle_text(nodes, wanted) + ": " + counts_text(nodes, wanted)};
-  std::string second = "  " + counts_text(nodes, wanted);
+  if (session.name.empty()) {
+    std::string idle = idle_text(nodes, wanted) + ": ";
+    add_counts(idle, nodes, wanted, width);
+    return {idle};
+  }
+  std::string second = "  ";
+  add_counts(second, nodes, wanted, width);
   add(second, packed_text(session.progress), width);
   add(second, limit_text(session.progress), width);
   return {progress_text(session, nodes, width), second};
 }
 
+std::vector<TableLine> live_lines(const SessionView& session, const std::vector<NodeStatus>& nodes, unsigned wanted,
+                                  unsigned width, unsigned height) {
+  const std::size_t most = std::max(height, 2u) - 1;
+  std::vector<TableLine> lines;
+  for (std::string& text : session_lines(session, nodes, wanted, width))
+    lines.push_back({std::move(text), Tone::plain});
+  if (session.expected > 0 && height >= high_enough_for_a_bar && width > 2)
+    lines.insert(lines.begin() + 1, {bar_text(session, nodes, width), Tone::flow});
+  const std::size_t room = most > lines.size() ? most - lines.size() : 0;
+  const std::vector<const NodeStatus*> order = by_urgency(nodes);
+  const std::size_t rows = order.size() <= room ? order.size() : std::max<std::size_t>(room, 1) - 1;
+  // An address is seen whole, whatever the width.
+  constexpr std::size_t longest_address = 15;
+  const std::size_t column =
+      name_width(nodes, std::clamp<std::size_t>(std::size_t{width} * 2 / 5, longest_address, widest_name));
+  for (std::size_t i = 0; i < rows; ++i)
+    lines.push_back({node_line(*order[i], session, column, width), tone_of(*order[i], session)});
+  const std::vector<const NodeStatus*> rest(order.begin() + static_cast<std::ptrdiff_t>(rows), order.end());
+  if (!rest.empty()) lines.push_back({rest_text(rest, width), Tone::plain});
+  lines.resize(std::min(lines.size(), most));
+  for (TableLine& line : lines) line.text = cut(std::move(line.text), width);
+  return lines;
+}
+
 std::vector<std::string> live_table(const SessionView& session, const std::vector<NodeStatus>& nodes, unsigned wanted,
                                     unsigned width, unsigned height) {
-  std::vector<std::string> lines = session_lines(session, nodes, wanted, width);
-  std::size_t room = height > lines.size() + 1 ? height - lines.size() - 1 : 1;
-  bool all_fit = nodes.size() <= room;
-  std::vector<const NodeStatus*> order = by_urgency(nodes);
-  std::vector<const NodeStatus*> rest;
-  if (!all_fit) {
-    rest.assign(order.begin() + static_cast<std::ptrdiff_t>(room) - 1, order.end());
-    order.resize(room - 1);
-  }
-  std::size_t column = name_width(nodes);
-  for (const NodeStatus* node : order) lines.push_back(node_line(*node, session, column));
-  if (!all_fit) lines.push_back(rest_text(rest));
-  for (std::string& line : lines) line = cut(std::move(line), width);
-  return lines;
+  std::vector<std::string> texts;
+  for (TableLine& line : live_lines(session, nodes, wanted, width, height)) texts.push_back(std::move(line.text));
+  return texts;
 }
 
 std::string result_table(const std::vector<NodeStatus>& nodes, unsigned wanted) {
   std::string text;
-  std::size_t column = std::max<std::size_t>(name_width(nodes), 4);
+  std::size_t column = std::max<std::size_t>(name_width(nodes, widest_name), 4);
   if (!nodes.empty()) text = padded("node", column) + "  " + padded("result", 9) + "  reason\n";
   unsigned done = 0;
   std::vector<const NodeStatus*> order = pointers_to(nodes);

@@ -27,9 +27,20 @@ std::uint64_t written_on_average(const SessionView& session, const std::vector<N
 std::vector<std::string> session_lines(const SessionView& session, const std::vector<NodeStatus>& nodes,
                                        unsigned wanted, std::size_t width);
 
-/// Lines for a terminal so wide and high: the session's, then a row for each node: those in trouble first, then in the
-/// order of the chain. If they are more than fit, the last line counts the rest by state. No line is
-/// longer than `width`.
+/// What a line is of: how people may be shown it.
+enum class Tone { plain, flow, good, warning, bad };
+
+struct TableLine {
+  std::string text;  ///< printable ASCII, whatever nodes call themselves
+  Tone tone = Tone::plain;
+};
+
+/// Lines for a terminal so wide and high, of which the last row stays free: the session's, with a bar of it, then a row
+/// for each node: those in trouble first, then in the order of the chain. If they are more than fit, the last line
+/// counts the rest by state. No line is longer than `width`; a narrow one leaves out what matters least.
+std::vector<TableLine> live_lines(const SessionView& session, const std::vector<NodeStatus>& nodes, unsigned wanted,
+                                  unsigned width, unsigned height);
+/// Their texts.
 std::vector<std::string> live_table(const SessionView& session, const std::vector<NodeStatus>& nodes, unsigned wanted,
                                     unsigned width, unsigned height);
 

@@ -323,6 +323,16 @@ Awaitable<void> LogKeeper::finish() {
   co_await state->finish();
 }
 
+std::function<std::string(std::size_t)> LogKeeper::paths() const {
+  return [kept = std::weak_ptr<State>(state_)](std::size_t number) {
+    const std::shared_ptr<State> state = kept.lock();
+    if (!state || state->path.empty()) return std::string();
+    const auto found = state->nodes.find(number);
+    if (found == state->nodes.end() || !found->second) return std::string();
+    return state->path + "/" + found->second->name;
+  };
+}
+
 std::vector<std::string> LogKeeper::warnings() const { return state_->all_warnings(); }
 
 }  // namespace ka::server

@@ -38,6 +38,8 @@ class LogKeeper final : public JobObserver {
   Awaitable<void> finish();
   /// What was not kept, and why.
   std::vector<std::string> warnings() const;
+  /// Tells the path of the log of the node with that number; "": there is none. May outlive this.
+  std::function<std::string(std::size_t)> paths() const;
 
   void node(const NodeStatus& status) override;
 

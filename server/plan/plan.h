@@ -86,7 +86,7 @@ Survey survey_of(const Plan& plan, const std::string& root, const std::string& a
 std::vector<std::string> left_out_of_stream(const Plan& plan);
 
 /// What the clones' storage is, as lsblk has it.
-std::vector<std::string> plan_tree(const Plan& plan);
+std::vector<std::string> plan_tree(const storage::Storage& storage);
 
 /// The plan as the KA method prints it.
 std::string plan_text(const Plan& plan, const PlanInput& input);

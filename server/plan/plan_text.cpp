@@ -86,7 +86,7 @@ std::string tree(const Plan& plan) {
   };
   if (std::none_of(nodes.begin(), nodes.end(), is_layer)) return "";
   std::string text = "+ Storage :\n";
-  for (const std::string& line : plan_tree(plan)) text += "     " + line + "\n";
+  for (const std::string& line : plan_tree(plan.manifest.storage)) text += "     " + line + "\n";
   return text;
 }
 
@@ -116,8 +116,7 @@ std::string boot_loader_text(const wire::BootLoader& loader) {
 }  // namespace
 
 // In the places that it has on the golden disks.
-std::vector<std::string> plan_tree(const Plan& plan) {
-  const storage::Storage& storage = plan.manifest.storage;
+std::vector<std::string> plan_tree(const storage::Storage& storage) {
   storage::Places places;
   try {
     places = storage::place(storage, storage::golden_disks(storage));

@@ -67,6 +67,10 @@ void Watch::knows(const std::vector<Session>& sessions) {
   state_->keeper.plan(state_->plan);
 }
 
+void Watch::logs(LogPath path_of) {
+  if (state_->web) state_->web->logs(std::move(path_of));
+}
+
 void Watch::begin(Observers& observers) {
   State& state = *state_;
   auto say = [&observers](const std::string& text) { observers.event(text); };

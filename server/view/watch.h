@@ -8,6 +8,7 @@
 #include "base/asio.h"
 #include "server/job/observers.h"
 #include "server/view/job_state.h"
+#include "server/view/log_piece.h"
 
 namespace ka::server {
 
@@ -33,6 +34,8 @@ class Watch {
   void plan(std::vector<std::string> text, std::vector<std::string> tree = {});
   /// What will be sent.
   void knows(const std::vector<Session>& sessions);
+  /// Where the kept logs of nodes are, for the page.
+  void logs(LogPath path_of);
   /// From now on. Their troubles are lines of the log, which all of `observers` hear. Both must live until finish().
   void begin(Observers& observers);
   /// Where the page is; empty: there is none. Whoever reads it can watch.

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/random.h"
+#include "base/text.h"
 #include "server/http/http_server.h"
 #include "server/view/feed.h"
 #include "server/view/link_file.h"
@@ -79,13 +80,15 @@ struct WebView::State {
         page(std::make_shared<const std::string>(page_html)) {}
 
   HttpAnswer answer(const HttpRequest& request) const;
-  HttpAnswer shown(std::string_view path) const;
+  HttpAnswer shown(std::string_view path, std::string_view query) const;
+  HttpAnswer log(std::string_view number, std::string_view query) const;
 
   asio::io_context& io;
   const JobState& job;
   const std::string token;
   std::shared_ptr<Feed> feed;
   std::shared_ptr<const std::string> page;
+  LogPath log_of = [](std::size_t) { return std::string(); };
   std::string link;
   std::optional<HttpServer> server;
   std::optional<LinkFile> file;
@@ -94,25 +97,36 @@ struct WebView::State {
 HttpAnswer WebView::State::answer(const HttpRequest& request) const {
   constexpr std::string_view bearer = "Bearer ";
   const std::string_view path = request.target.substr(0, request.target.find('?'));
+  const std::string_view query = request.target.substr(std::min(path.size() + 1, request.target.size()));
   if (request.authorization.starts_with(bearer) && same_secret(request.authorization.substr(bearer.size()), token))
-    return shown(path);
+    return shown(path, query);
   const std::size_t end = 1 + token.size();
   if (path.size() < end || path.front() != '/' || !same_secret(path.substr(1, token.size()), token)) return {};
-  if (path.size() > end) return shown(path.substr(end));
+  if (path.size() > end) return shown(path.substr(end), query);
   HttpAnswer moved;  // a link that lost its last character on the way
   moved.status = 308;
   moved.fields = {{"Location", "/" + token + "/"}};
   return moved;
 }
 
-HttpAnswer WebView::State::shown(std::string_view path) const {
+HttpAnswer WebView::State::shown(std::string_view path, std::string_view query) const {
+  constexpr std::string_view logs = "/log/";
   if (path == "/") return found("text/html; charset=utf-8", page);
   if (path == "/status.json") return found("application/json", status_json(job).dump() + "\n");
   if (path == "/metrics") return found("text/plain; version=0.0.4", metrics_text(job));
+  if (path.starts_with(logs)) return log(path.substr(logs.size()), query);
   if (path != "/events") return {};
   HttpAnswer answer = found("text/event-stream", std::shared_ptr<const std::string>());
   answer.stream = feed->watch();
   return answer;
+}
+
+HttpAnswer WebView::State::log(std::string_view number, std::string_view query) const {
+  constexpr std::string_view from = "from=";
+  const auto node = parse_unsigned(number);
+  const auto begin = query.starts_with(from) ? parse_unsigned(query.substr(from.size())) : std::nullopt;
+  if (!node || *node >= job.nodes.size() || (!query.empty() && !begin)) return {};
+  return found("application/json", log_piece_json(log_of(static_cast<std::size_t>(*node)), begin) + "\n");
 }
 
 WebView::WebView(asio::io_context& io, asio::ip::address_v4 address, std::uint16_t port, const JobState& state)
@@ -129,6 +143,8 @@ WebView::~WebView() {
   state_->feed->end();
   state_->server.reset();
 }
+
+void WebView::logs(LogPath path_of) { state_->log_of = std::move(path_of); }
 
 const std::string& WebView::link() const { return state_->link; }
 

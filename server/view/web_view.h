@@ -5,8 +5,9 @@
 ///     /TOKEN/status.json  all that is known (server/view/status_json.h)
 ///     /TOKEN/metrics      the same for Prometheus (server/view/metrics.h)
 ///     /TOKEN/events       server-sent events: "whole", then a "step" with what has changed, then "end"
+///     /TOKEN/log/NUMBER   the end of a node's kept log (server/view/log_piece.h); with ?from=BYTE, what follows
 ///
-/// The last three without /TOKEN too, with "Authorization: Bearer TOKEN". All else is not found, whatever it is.
+/// All but the page without /TOKEN too, with "Authorization: Bearer TOKEN". All else is not found, whatever it is.
 /// Nothing can be changed by it.
 
 #include <memory>
@@ -14,6 +15,7 @@
 
 #include "base/asio.h"
 #include "server/view/job_state.h"
+#include "server/view/log_piece.h"
 
 namespace ka::server {
 
@@ -25,6 +27,8 @@ class WebView {
   WebView(const WebView&) = delete;
   WebView& operator=(const WebView&) = delete;
 
+  /// Where the logs are that the page shows; without it, none are.
+  void logs(LogPath path_of);
   /// "http://10.0.1.1:8080/TOKEN/"
   const std::string& link() const;
   /// What is shown now is the end: until everybody who watches has it, two seconds at most.

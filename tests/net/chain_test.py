@@ -353,7 +353,7 @@ def a_terminal_shows_who_holds_it_up():
             while piece := os.read(terminal, 65536):
                 said += piece
         check(server.wait(timeout=60) == 0 and finish(client)[0] == 0, f"it failed: {said}")
-        check(b"\x1b[3A\r" in said, f"no table of three lines was drawn anew: {said}")
+        check(b"\x1b[4A\r" in said, f"no table of four lines was drawn anew: {said}")
         check(b"waiting for the sink of 10.99.0.3" in said, f"nobody was named: {said}")
         check(re.search(rb"10\.99\.0\.3 .*running .*\d%.* MiB/s .* left", said), f"no row of the node: {said}")
         with open(rack_.path("report")) as file:

@@ -9,12 +9,15 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 
+import protocol
 import rack
 from browser import Browser
 from rack import Rack, check, finish, kill, wait_until
+from shelf_test import Image
 
 SIZE = 300  # MiB; at 50 Mbit/s 50 seconds
 ROWS = "[...document.querySelectorAll('#rows tr:not(.more)')]"
@@ -116,6 +119,95 @@ def main(folder):
     print("the page shows what happens")
 
 
+# What a node says on its log port, and a machine that has come and waits.
+NODE = """
+import socket, sys
+sys.path.insert(0, sys.argv[1])
+import protocol
+port = socket.create_server(("", 12345))
+node = protocol.Connection.to("10.99.0.2")
+node.send(protocol.hello("node1", "52:54:00:12:34:56", clones=True))
+node.wait_for(protocol.WELCOME)
+node.send(protocol.join("getstage2"))
+keeper = port.accept()[0]
+for line in sys.stdin:
+    keeper.sendall(eval(line))
+"""
+DISK = {"golden": "sda", "name": "nvme0n1", "model": "Samsung SSD 980", "serial": "S3Z9NB0K",
+        "size": 1 << 40, "contents": "1 ext4 'data'"}
+
+
+def a_node_in_detail(folder):
+    """Its log as it grows, by the keyboard alone and on a narrow screen; its disks, and what goes where."""
+    with Rack(2) as here:
+        image = Image(here.path("image"))
+        # Its logs go to no folder of this machine.
+        apart = ["unshare", "-m", "sh", "-c", "mount -t tmpfs none /var/log && exec \"$@\" >&2", "sh"]
+        server = here.start("s", *apart, rack.program("ka-server"), "deploy", image.folder, "-n", "2", "--web", "8080")
+        link = link_of(server)
+        here.wait_for_greeting("n2", "10.99.0.2")
+        node = here.start("n1", sys.executable, "-c", NODE, os.path.dirname(protocol.__file__), stdin=subprocess.PIPE)
+        browser = Browser(here, "n2")
+        browser.look(width=320, height=800, still=True)
+        browser.open(link)
+
+        def says(text):
+            node.stdin.write(repr(text) + "\n")
+            node.stdin.flush()
+
+        def shows(expression, what):
+            wait_until(lambda: browser.ask(expression), 60, what)
+
+        log = "document.querySelector('.its ol')"
+        says(b"KA 1.0.0\nLoading module virtio_pci\nLoading module nvme\n<b>bold</b> \x1b[2J\xff\n")
+        shows(f"{ROWS}.length === 1", "the node")
+        browser.ask("document.querySelector('td.node button').focus()")
+        browser.press("Enter", 13, "\r")
+        shows(f"{log}?.textContent.includes('KA 1.0.0')", "its log")
+        check(browser.ask(f"{log}.querySelector('b') === null && {log}.textContent.includes('<b>bold</b> \\\\x1b[2J')"),
+              f"the log became HTML: {browser.ask(log + '.innerHTML')}")
+        says(b"Loading module virtio_pci\n" * 200 + b"last line\n")
+        shows(f"{log}.lastChild.textContent === 'last line'", "what came later")
+        at_end = f"{log}.scrollTop + {log}.clientHeight > {log}.scrollHeight - 2"
+        check(browser.ask(at_end), "it does not follow the end")
+        # Who reads what stands above is left there.
+        browser.ask(f"{log}.scrollTop = 0")
+        browser.ask("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        says(b"one more\n")
+        shows(f"{log}.lastChild.textContent === 'one more'", "one more line")
+        check(browser.ask(f"{log}.scrollTop === 0"), "it was moved while it is read")
+        browser.press("Tab", 9)
+        check(browser.ask(f"document.activeElement === {log}"), "no key leads to the log")
+        # What a node tells before it asks whether it may write.
+        def offers(disk):
+            step = {"changed": [{"disks": [disk]}], "moved": [], "log": [], "healed": []}
+            browser.ask("((told) => { told.changed[0] = {...job.nodes[0], ...told.changed[0]}; step(told); })(" +
+                        json.dumps(step) + ")")
+
+        offers(DISK)
+        said = browser.ask("document.querySelector('tr.more dl').textContent")
+        for text in ("nvme0n1", "serial S3Z9NB0K", "1.0\u00a0TiB", "In place of sda", DISK["model"]):
+            check(text in said, f"no {text}: {said}")
+        browser.ask("document.querySelector('tr.more details').open = true")
+        check("sda1" in browser.ask("document.querySelector('tr.more details').textContent"), "not what goes there")
+        check(browser.ask(f"{log}.scrollTop === 0"), "the details have moved the log")
+        fits(browser, 320)
+        if folder:
+            browser.look(width=900, height=760, still=True)
+            browser.ask("document.activeElement.blur()")
+            browser.ask("document.getElementById('nodes').scrollIntoView()")
+            browser.picture(os.path.join(folder, "view-node.png"))
+        offers(dict(DISK, model="<img src=x onerror=alert(1)>"))
+        said = browser.ask("document.querySelector('tr.more dl').textContent")
+        check("<img src=x" in said and browser.ask("document.querySelector('tr.more img') === null"), "it became HTML")
+        check(not browser.troubles, f"in the page: {browser.troubles}")
+        server.send_signal(signal.SIGINT)
+        check(finish(server)[0] == 130, "the server ended otherwise")
+        shows("document.getElementById('live').textContent === 'Ended'", "the end")
+        check(browser.ask(f"{log}.lastChild.textContent") == "one more", "the end has lost the log")
+    print("a node is shown in detail")
+
+
 def pictures(browser, folder):
     if not folder:
         return
@@ -128,4 +220,5 @@ def pictures(browser, folder):
 
 if __name__ == "__main__":
     rack.need_root()
-    main(sys.argv[1] if len(sys.argv) > 1 else "")
+    for test in (a_node_in_detail, main):
+        test(sys.argv[1] if len(sys.argv) > 1 else "")

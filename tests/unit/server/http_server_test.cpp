@@ -115,5 +115,102 @@ TEST_F(HttpServerTest, OneAddressCannotTakeAllPlaces) {
   EXPECT_THAT(get(many()), StartsWith("HTTP/1.1 200 OK"));
 }
 
+// Has always more to say, a MiB each time.
+class Endless final : public HttpStream {
+ public:
+  explicit Endless(std::size_t& asked) : asked_(asked) {}
+  Awaitable<std::shared_ptr<const std::string>> next() override {
+    ++asked_;
+    co_return piece_;
+  }
+
+ private:
+  std::size_t& asked_;
+  std::shared_ptr<const std::string> piece_ = std::make_shared<const std::string>(1 << 20, 's');
+};
+
+class SlowReaderTest : public CoroutineTest {
+ protected:
+  void serve(std::chrono::milliseconds patience) {
+    HttpServer::Limits limits;
+    limits.patience = patience;
+    auto answer = [this](const HttpRequest& request) {
+      HttpAnswer given;
+      given.status = 200;
+      if (request.target == "/stream") given.stream = std::make_shared<Endless>(asked_);
+      if (request.target == "/file") given.content = std::make_shared<const std::string>(64 << 20, 'f');
+      return given;
+    };
+    server_.emplace(io_, "test", asio::ip::address_v4::loopback(), 0, limits, answer);
+  }
+  tcp::socket ask(const std::string& target) {
+    tcp::socket socket(io_, tcp::v4());
+    // What the kernel keeps for it is little.
+    socket.set_option(asio::socket_base::receive_buffer_size(16 << 10));
+    socket.connect(tcp::endpoint(asio::ip::address_v4::loopback(), server_->port()));
+    asio::write(socket, asio::buffer("GET " + target + " HTTP/1.1\r\nHost: x\r\n\r\n"));
+    return socket;
+  }
+  /// Runs until `done`; the limit is only for a test that fails.
+  void run_until(const std::function<bool()>& done) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::minutes(1);
+    while (!done() && std::chrono::steady_clock::now() < end) io_.run_one_for(std::chrono::milliseconds(100));
+    ASSERT_TRUE(done());
+  }
+
+  std::size_t asked_ = 0;
+  std::optional<HttpServer> server_;
+};
+
+TEST_F(SlowReaderTest, WhoTakesNothingIsCutOffAndNothingPilesUpForHim) {
+  serve(std::chrono::milliseconds(50));
+  for (const std::string target : {"/stream", "/file"}) {
+    tcp::socket socket = ask(target);
+    run_until([this] { return server_->busy(); });
+    run_until([this] { return !server_->busy(); });
+    // He is told so: after what was on its way comes the end.
+    std::string rest;
+    boost::system::error_code end;
+    asio::read(socket, asio::dynamic_buffer(rest), end);
+    EXPECT_TRUE(end);
+    EXPECT_LT(rest.size(), 16u << 20) << target;
+  }
+  EXPECT_LE(asked_, 16u);
+}
+
+// However long the whole takes: each time that he takes something he has the patience again.
+TEST_F(SlowReaderTest, WhoTakesLittleAtATimeIsServed) {
+  constexpr auto patience = std::chrono::seconds(2);
+  serve(patience);
+  tcp::socket socket = ask("/stream");
+  auto take = [this, &socket, patience]() -> Awaitable<std::size_t> {
+    std::size_t taken = 0;
+    std::vector<char> room(1 << 20);
+    asio::steady_timer timer(io_);
+    const auto begin = std::chrono::steady_clock::now();
+    while (std::chrono::steady_clock::now() - begin < 2 * patience) {
+      timer.expires_after(patience / 20);
+      co_await timer.async_wait(asio::use_awaitable);
+      auto place = asio::buffer(room.data(), 24 << 10);
+      taken += co_await socket.async_read_some(place, asio::use_awaitable);
+    }
+    co_return taken;
+  };
+  EXPECT_GT(get(take()), 40u << 10);
+  EXPECT_TRUE(server_->busy());
+}
+
+TEST_F(SlowReaderTest, WhoAsksForNothingIsCutOff) {
+  serve(std::chrono::milliseconds(50));
+  tcp::socket socket(io_);
+  socket.connect(tcp::endpoint(asio::ip::address_v4::loopback(), server_->port()));
+  asio::write(socket, asio::buffer(std::string("GET / HT")));
+  bool ended = false;
+  char byte = 0;
+  socket.async_read_some(asio::buffer(&byte, 1),
+                         [&](boost::system::error_code error, std::size_t) { ended = !!error; });
+  run_until([&] { return ended; });
+}
+
 }  // namespace
 }  // namespace ka::server

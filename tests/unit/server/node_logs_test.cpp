@@ -226,9 +226,12 @@ class LogKeeperTest : public CoroutineTest {
 
 TEST_F(LogKeeperTest, ALogIsKeptAsItGrowsToItsLastLine) {
   LogKeeper keeper(io_, keeping(), say_);
+  const auto path_of = keeper.paths();
+  EXPECT_EQ(path_of(0), "");
   port_.say("KA 1.0.0\n");
   keeper.node(node(State::waiting));
   run_until([&] { return kept().ends_with("KA 1.0.0\n"); });
+  EXPECT_EQ(path_of(node(State::waiting).number), scratch_.at("/log/ka/" + log_name(node(State::waiting, "node1"))));
   EXPECT_THAT(kept(), ContainsRegex("^=== [0-9: -]+: 127.0.0.1 node1 52:54:00:77:00:01 ===\n"));
   keeper.node(node(State::running));
   port_.say("Formatting\n");

@@ -120,12 +120,13 @@ class TerminalTest : public testing::Test {
     ::ioctl(screen.get(), TIOCSWINSZ, &size);
   }
   // All that a display with one node wrote.
-  std::string shown() {
+  std::string shown(NodeStatus::State state = NodeStatus::State::waiting) {
     {
       Output out(io, terminal.get());
       Display display(io, out, 2);
       NodeStatus node;
       node.address = "10.0.1.35";
+      node.state = state;
       display.node(node);
       display.event("hello");
       display.close();
@@ -157,10 +158,20 @@ TEST_F(TerminalTest, ADumbTerminalGetsNoEscapes) {
   ::setenv("TERM", "dumb", 1);
   EXPECT_EQ(shown().find('\x1b'), std::string::npos);
   ::setenv("TERM", "xterm", 1);
-  ::setenv("NO_COLOR", "1", 1);
-  EXPECT_EQ(shown().find('\x1b'), std::string::npos);
-  ::unsetenv("NO_COLOR");
   EXPECT_NE(shown().find('\x1b'), std::string::npos);
+}
+
+// no-color.org: what is empty does not count, and only the colours go.
+TEST_F(TerminalTest, NoColorLeavesOutColoursAndNothingElse) {
+  constexpr const char* green = "\x1b[32m";
+  EXPECT_NE(shown(NodeStatus::State::done).find(green), std::string::npos);
+  ::setenv("NO_COLOR", "", 1);
+  EXPECT_NE(shown(NodeStatus::State::done).find(green), std::string::npos);
+  ::setenv("NO_COLOR", "1", 1);
+  const std::string plain = shown(NodeStatus::State::done);
+  EXPECT_EQ(plain.find(green), std::string::npos);
+  EXPECT_NE(plain.find("10.0.1.35  done\x1b[K"), std::string::npos) << plain;
+  ::unsetenv("NO_COLOR");
 }
 
 // A terminal that became narrow has wrapped the old rows: where they are nobody knows.

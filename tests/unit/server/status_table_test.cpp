@@ -44,6 +44,7 @@ TEST(StatusTable, OneRowForEachNodeThoseInTroubleFirst) {
   failed.reason = "sda: 4 MiB missing";
   EXPECT_THAT(live_table(session(), {running, failed}, 3, 79, 24),
               ElementsAre("kainstall2: 25%, 150.0 MiB of about 600.0 MiB, 10.0 MiB/s, 45 s left",
+                          "[" + std::string(19, '=') + ">" + std::string(57, ' ') + "]",
                           "  2 here, 0 done, 1 failed, 3 wanted",  //
                           "10.0.1.36         failed     sda: 4 MiB missing",
                           "10.0.1.35 node35  running    kainstall2    25%   5.0 MiB/s     1:30 left"));
@@ -131,8 +132,55 @@ TEST(StatusTable, NothingIsWiderOrHigherThanTheTerminal) {
   auto lines = live_table(session(), nodes, 100, 40, 10);
   EXPECT_LT(lines.size(), 10u);
   for (const std::string& line : lines) EXPECT_LE(line.size(), 40u);
-  EXPECT_THAT(lines[2], testing::HasSubstr("10.0.1.99"));
-  EXPECT_EQ(lines.back(), "... and 94 more: 94 done");
+  EXPECT_THAT(lines[3], testing::HasSubstr("10.0.1.99"));
+  EXPECT_EQ(lines.back(), "... and 95 more: 95 done");
+}
+
+// Whatever its size, nothing wraps, the cursor's row stays free, and what a width leaves out it leaves out whole.
+TEST(StatusTable, FitsTerminalsOfAllSizes) {
+  std::vector<NodeStatus> nodes;
+  for (int i = 0; i < 64; ++i) {
+    nodes.push_back(node("10.110.111." + std::to_string(100 + i), static_cast<State>(i % 6), "kainstall2"));
+    nodes.back().host_name = "a-machine-with-a-long-name-" + std::to_string(i);
+    nodes.back().sunk = 100 * mib;
+    nodes.back().rate = 12.5 * mib;
+    nodes.back().reason = "the disk sda cannot be written: Input/output error";
+  }
+  for (const SessionView& view : {session(), SessionView()})
+    for (unsigned width = 1; width <= 130; ++width)
+      for (unsigned height : {1u, 2u, 3u, 7u, 8u, 10u, 24u, 64u, 65u, 70u}) {
+        const auto lines = live_table(view, nodes, 64, width, height);
+        ASSERT_LE(lines.size(), std::max(2u, height) - 1) << width << "x" << height;
+        for (const std::string& line : lines) ASSERT_LE(line.size(), width) << line;
+        if (height > 7 && height < 64 && width > 30) {
+          ASSERT_THAT(lines.back(), testing::StartsWith("... and ")) << width << "x" << height;
+          ASSERT_FALSE(lines.back().ends_with('~')) << lines.back();
+        }
+      }
+  const auto narrow = live_table(session(), nodes, 64, 39, 10);
+  EXPECT_EQ(narrow[2], "  64 here, 11 done, 10 failed");
+  EXPECT_EQ(narrow[3], "10.110.111.104~  failed     the disk s~");
+}
+
+TEST(StatusTable, ANarrowRowHasThePercentBeforeTheStage) {
+  NodeStatus running = node("10.0.1.35", State::running, "kainstall2");
+  running.sunk = 150 * mib;
+  running.rate = 5.0 * mib;
+  EXPECT_EQ(live_table(session(), {running}, 1, 39, 10).back(), "10.0.1.35  running    25%   5.0 MiB/s");
+  EXPECT_EQ(live_table(session(), {running}, 1, 24, 10).back(), "10.0.1.35  running");
+}
+
+TEST(StatusTable, TroublesAndTheOneThatAllWaitForStandOut) {
+  SessionView view = session();
+  view.progress.held_up_node = 3;
+  std::vector<NodeStatus> nodes = {node("10.0.1.1", State::failed), node("10.0.1.2", State::put_out),
+                                   node("10.0.1.3", State::done), node("10.0.1.4", State::running),
+                                   node("10.0.1.5", State::running)};
+  for (std::size_t i = 0; i < nodes.size(); ++i) nodes[i].number = i, nodes[i].order = 9 - static_cast<unsigned>(i);
+  std::vector<Tone> tones;
+  for (const TableLine& line : live_lines(view, nodes, 5, 79, 24)) tones.push_back(line.tone);
+  EXPECT_THAT(tones, ElementsAre(Tone::plain, Tone::flow, Tone::plain, Tone::bad, Tone::warning, Tone::plain,
+                                 Tone::warning, Tone::good));
 }
 
 TEST(StatusTable, AHostNameCannotPaintTheTerminal) {

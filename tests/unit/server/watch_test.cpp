@@ -142,6 +142,35 @@ TEST_F(WatchTest, ProgramsGetTheStatusAndMetricsByTheLinkOrByTheField) {
   EXPECT_THAT(error_of(fetch(io_, watch_->link() + "x")), HasSubstr("status 404"));
 }
 
+TEST_F(WatchTest, TheLogOfANodeIsGivenAsItGrowsAPieceAtATime) {
+  begin_web();
+  come(NodeStatus::State::running);
+  auto told = [this](const std::string& query) {
+    return json::parse(get(fetch(io_, watch_->link() + "log/0" + query)));
+  };
+  EXPECT_EQ(told(""), json::parse(R"({"kept": false, "from": 0, "next": 0, "lines": []})"));
+  watch_->logs([this](std::size_t number) { return number == 0 ? file("node.log") : ""; });
+  write_file(file("node.log"), "KA\n\x1b[2J\nhalf");
+  EXPECT_EQ(told(""), json::parse(R"({"kept": true, "from": 0, "next": 8, "lines": ["KA", "\\x1b[2J"]})"));
+  write_file(file("node.log"), "KA\n\x1b[2J\nhalf a line\n");
+  EXPECT_EQ(told("?from=8"), json::parse(R"({"kept": true, "from": 8, "next": 20, "lines": ["half a line"]})"));
+  EXPECT_EQ(told("?from=20"), json::parse(R"({"kept": true, "from": 20, "next": 20, "lines": []})"));
+}
+
+TEST_F(WatchTest, NoPathLeadsToAnotherFile) {
+  begin_web();
+  come(NodeStatus::State::running);
+  write_file(file("secret"), "secret\n");
+  ASSERT_EQ(::symlink(file("secret").c_str(), file("link.log").c_str()), 0);
+  watch_->logs([this](std::size_t) { return file("link.log"); });
+  const std::string own = "/" + token() + "/log/";
+  EXPECT_THAT(asked(own + "0"), HasSubstr("\"kept\":false"));
+  for (const char* path : {"", "1", "-1", "0/", "18446744073709551616", "../status.json", "0?from=", "0?from=-1",
+                           "0?from=18446744073709551616", "0?x", "0%30"})
+    EXPECT_THAT(asked(own + path), StartsWith("HTTP/1.1 404 Not Found\r\n")) << path;
+  EXPECT_THAT(asked("/log/0"), StartsWith("HTTP/1.1 404 Not Found\r\n"));
+}
+
 TEST_F(WatchTest, NothingCanBeChanged) {
   begin_web();
   EXPECT_THAT(get(told("POST /" + token() + "/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")),
