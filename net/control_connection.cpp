@@ -13,6 +13,10 @@ wire::Endpoint endpoint_or_none(tcp::endpoint endpoint, const boost::system::err
   return error ? wire::Endpoint{} : to_wire(endpoint);
 }
 
+[[noreturn]] void throw_closed(const boost::system::error_code& error) {
+  throw Error(error == asio::error::eof ? "the other side closed it" : error.message());
+}
+
 }  // namespace
 
 wire::Endpoint to_wire(const tcp::endpoint& endpoint) {
@@ -68,6 +72,17 @@ Awaitable<void> ControlConnection::write_all(std::shared_ptr<ControlConnection>)
   if (closing_) close();
 }
 
+Awaitable<bool> ControlConnection::speaks_http() {
+  auto self = shared_from_this();
+  char first = 0;
+  auto room = asio::buffer(&first, 1);
+  auto [error, size] =
+      co_await socket_.async_receive(room, tcp::socket::message_peek, asio::as_tuple(asio::use_awaitable));
+  (void)size;
+  if (error) throw_closed(error);
+  co_return first >= 'A' && first <= 'Z';
+}
+
 Awaitable<wire::Message> ControlConnection::receive() {
   auto self = shared_from_this();
   char room[4096];
@@ -75,7 +90,7 @@ Awaitable<wire::Message> ControlConnection::receive() {
     if (std::optional<wire::Message> message = decoder_.next()) co_return *std::move(message);
     auto buffer = asio::buffer(room);
     auto [error, size] = co_await socket_.async_read_some(buffer, asio::as_tuple(asio::use_awaitable));
-    if (error) throw Error(error == asio::error::eof ? "the other side closed it" : error.message());
+    if (error) throw_closed(error);
     decoder_.feed({room, size});
   }
 }

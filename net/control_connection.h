@@ -26,6 +26,12 @@ class ControlConnection : public std::enable_shared_from_this<ControlConnection>
   /// The address of this machine that the peer sees.
   wire::Endpoint local() const { return local_; }
 
+  /// Whether HTTP is what comes: a letter is first, where a message has a zero. Waits for it, and leaves it there.
+  /// Throws Error as receive() does.
+  Awaitable<bool> speaks_http();
+  /// Somebody else's from now on; nothing was read of it, or said.
+  tcp::socket release() { return std::move(socket_); }
+
   /// Queues the message; never blocks. A peer that takes nothing for so long that 64 KiB pile up is cut off.
   void send(const wire::Message& message);
   /// The next message. Throws Error with the reason when there will be none: closed, broken, not the protocol.

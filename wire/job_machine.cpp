@@ -297,6 +297,7 @@ void JobMachine::leave(NodeId id, Node& node, NodeRow::State state, const std::s
   node.owed.reset();
   if (state == NodeRow::State::failed) output_.event(name(node) + " failed: " + reason);
   if (node.row && (member || state == NodeRow::State::failed)) {
+    row(node).failures += state == NodeRow::State::failed && row(node).state != NodeRow::State::failed;
     row(node).state = state;
     row(node).reason = reason;
     row(node).order = 0;

@@ -55,6 +55,7 @@ struct NodeRow {
   State state = State::waiting;
   std::string stage;
   std::string reason;
+  unsigned failures = 0;  ///< how often it has failed, over all its connections
   std::uint64_t received = 0, sunk = 0;
   double rate = 0;  ///< bytes a second
   unsigned round = 0;

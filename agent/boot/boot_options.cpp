@@ -3,6 +3,7 @@
 #include <bit>
 
 #include "base/text.h"
+#include "wire/host_prefix.h"
 
 namespace ka::agent {
 
@@ -190,9 +191,7 @@ class Parser {
   }
 
   void host_prefix(const std::string& word, std::string_view value) {
-    // With a number behind it, it is a label of the domain name system (RFC 1123 §2.1).
-    if (value.empty() || value.size() > 60 || !only_of(value, "-") || value.starts_with('-'))
-      return warn(word, "should be at most 60 letters, digits and hyphens");
+    if (!wire::is_host_prefix(value)) return warn(word, "should be at most 60 letters, digits and hyphens");
     options_.network.host_prefix = value;
   }
 

@@ -34,10 +34,19 @@ class BootBook {
   /// it is.
   const Entry* heard(const NodeStatus& node);
 
+  /// Another job is there. If the one before `ended`, its machines may become clones of the new one. If it vanished,
+  /// the new one is taken for its continuation: who was a clone stays one, and so does who had all of its files and may
+  /// have come to its end alone. Returns what machines are told now.
+  std::map<std::string, Entry> next_job(bool ended);
+
+  /// Of a machine that may not have been heard of.
+  Entry entry(const std::string& hardware_address) const;
+
  private:
   struct Machine {
     Entry entry;
-    bool failed = false;  ///< when it was last heard of
+    bool finishing = false;  ///< when it was last heard of
+    bool guessed = false;    ///< nobody has said that it is a clone
   };
 
   unsigned tries_;

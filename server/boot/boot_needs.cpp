@@ -52,9 +52,12 @@ void check_ports(const BootNeeds& needs, std::vector<std::string>& hints) {
 Awaitable<void> look_at_firewall(asio::io_context& io, const BootNeeds& needs, std::vector<std::string>& hints) {
   FirewallNeeds wanted;
   wanted.interface = needs.interface;
-  wanted.udp = {dhcp_port, tftp_port, needs.control_port};
+  wanted.udp = {dhcp_port, tftp_port};
   if (!needs.gives_addresses) wanted.udp.push_back(proxy_port);
-  wanted.tcp = {needs.http_port, needs.control_port, needs.data_port};
+  wanted.tcp = {needs.http_port};
+  if (needs.control_port != 0) wanted.udp.push_back(needs.control_port);
+  for (const std::uint16_t port : {needs.control_port, needs.data_port})
+    if (port != 0) wanted.tcp.push_back(port);
   if (read_file_if_any("/proc/thread-self/net/ip_tables_names").value_or("").find("filter") != std::string::npos)
     hints.push_back("Rules of iptables (legacy) are not looked into. If nobody comes: iptables -I INPUT -i " +
                     needs.interface + " -j ACCEPT");

@@ -15,7 +15,8 @@ struct BootNeeds {
   std::string interface;
   asio::ip::address_v4 server;  ///< on that interface
   bool gives_addresses = false;
-  std::uint16_t http_port = 0, control_port = 0, data_port = 0;
+  std::uint16_t http_port = 0;
+  std::uint16_t control_port = 0, data_port = 0;  ///< 0: the job runs elsewhere
 };
 
 /// What may be in the way, but cannot be told for sure. Throws Error, with the remedy, for what is in the way.

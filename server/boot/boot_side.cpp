@@ -59,6 +59,9 @@ constexpr std::string_view meant_tag = "ka-meant";
 // dnsmasq is started again so often.
 constexpr unsigned most_starts = 6;
 
+// Of the configuration while no job is known to run.
+constexpr const char* shut_suffix = ".shut";
+
 // dnsmasq reads the files of hosts/ again when they change. Whoever gets his address here keeps getting it.
 std::string own_lines(const std::string& folder, const BootOptions& options) {
   std::string lines = "dhcp-leasefile=" + folder + "/leases\ndhcp-hostsdir=" + folder + "/hosts\n";
@@ -76,27 +79,36 @@ Command dnsmasq_command(const std::string& configuration) {
   return command;
 }
 
+// With it, no machine is told to boot from the network: as for those that are silent, and nobody has the tag.
+std::string shut(std::string configuration, bool gives_addresses) {
+  constexpr std::string_view nobodys_tag = "ka-nobody";
+  if (!gives_addresses) return configuration + "dhcp-ignore=tag:!" + std::string(nobodys_tag) + "\n";
+  const std::string unless_silent = "tag:!" + std::string(silent_tag), never = "tag:" + std::string(nobodys_tag);
+  for (std::size_t at = 0; (at = configuration.find(unless_silent, at)) != configuration.npos;)
+    configuration.replace(at, unless_silent.size(), never);
+  return configuration;
+}
+
 }  // namespace
 
 struct BootSide::State {
-  State(asio::io_context& io, const BootOptions& options) : io(io), options(options), book(options.tries), moved(io) {}
+  State(asio::io_context& io, const BootOptions& options) : io(io), options(options), moved(io) {}
 
   static Awaitable<std::string> listen(std::shared_ptr<State> self);
   static Awaitable<void> keep_running(std::shared_ptr<State> self);
   void write_host(const std::string& hardware_address, std::string_view tag);
-  void tell(const std::string& hardware_address, const BootBook::Entry& entry);
 
   asio::io_context& io;
   BootOptions options;
   TemporaryFolder folder{fresh_folder()};
   BootTree tree;
-  BootBook book;
   net::Signal moved;
-  std::function<void(const std::string&)> say;
+  Say say;
   std::optional<HttpServer> http;
   std::optional<Process> dnsmasq;
   LastLines last;
-  bool serves = false, ended = false, over = false;
+  bool open = true, runs_open = true;  // as it should be, and as dnsmasq was started last
+  bool serves = false, unexpected = false, ended = false, over = false;
 };
 
 // Renamed into its place, so that it is never read half.
@@ -106,34 +118,20 @@ void BootSide::State::write_host(const std::string& hardware_address, std::strin
   if (::rename(next.c_str(), (hosts + hardware_address).c_str()) != 0) throw Error::from_errno("rename to " + hosts);
 }
 
-void BootSide::State::tell(const std::string& hardware_address, const BootBook::Entry& entry) {
-  const ReadableFiles readable;
-  const std::string name = (entry.host_name.empty() ? "" : entry.host_name + ", ") + hardware_address;
-  const FileContents own = stopped_files(tree, folder.path(), hardware_address, entry);
-  switch (entry.next) {
-    case BootBook::Next::own_disk: write_host(hardware_address, silent_tag); break;
-    case BootBook::Next::stopped:
-      write_files(own);
-      say("When it boots again, " + name + " is shown why it failed, and waits (--tries)");
-      break;
-    case BootBook::Next::clone:
-      for (const auto& [path, content] : own) std::filesystem::remove(path);
-      break;
-  }
-}
-
 // Until dnsmasq ends; returns how it did.
 Awaitable<std::string> BootSide::State::listen(std::shared_ptr<State> self) {
   std::function<void(std::string_view)> line = [&state = *self](std::string_view text) {
     state.last.add(text);
     // Its ports are its own by then.
     if (text.find(": started, version") == std::string_view::npos) return;
-    if (state.serves) state.say("dnsmasq answers again");
+    if (std::exchange(state.unexpected, false)) state.say("dnsmasq answers again");
     state.serves = true;
     state.moved.notify();
   };
   try {
-    self->dnsmasq.emplace(self->io, dnsmasq_command(self->tree.dnsmasq), Process::err_pipe);
+    self->runs_open = self->open;
+    const std::string configuration = self->tree.dnsmasq + (self->open ? "" : shut_suffix);
+    self->dnsmasq.emplace(self->io, dnsmasq_command(configuration), Process::err_pipe);
     co_await for_each_line(self->dnsmasq->err(), std::move(line));
     const ExitStatus status = co_await self->dnsmasq->wait();
     co_return "dnsmasq ended with " + status.text() + " (" + self->last.text() + ")";
@@ -148,6 +146,11 @@ Awaitable<void> BootSide::State::keep_running(std::shared_ptr<State> self) {
   for (unsigned starts = 1;; ++starts) {
     const std::string how = co_await listen(self);
     if (!self->serves || self->over) break;
+    if (self->runs_open != self->open) {
+      starts = 0;
+      continue;
+    }
+    self->unexpected = true;
     if (starts == most_starts) {
       self->say(how + ": machines that are switched on now get no answer to PXE");
       break;
@@ -161,7 +164,8 @@ Awaitable<void> BootSide::State::keep_running(std::shared_ptr<State> self) {
   self->moved.notify();
 }
 
-BootSide::BootSide(asio::io_context& io, const BootOptions& options) : state_(std::make_shared<State>(io, options)) {
+BootSide::BootSide(asio::io_context& io, const BootOptions& options)
+    : NextBoot(options.tries), state_(std::make_shared<State>(io, options)) {
   require_programs({"dnsmasq", "unshare"});
   const ReadableFiles readable;
   State& state = *state_;
@@ -170,6 +174,7 @@ BootSide::BootSide(asio::io_context& io, const BootOptions& options) : state_(st
   request.interface = options.interface;
   request.values_file = options.values_file;
   request.http_port = options.http_port;
+  request.golden = options.golden;
   request.control_port = options.control_port;
   request.folder = state.folder.path();
   request.dhcp = options.dhcp;
@@ -180,10 +185,13 @@ BootSide::BootSide(asio::io_context& io, const BootOptions& options) : state_(st
     throw Error("--only with --pxe",
                 "when machines boot, only their hardware addresses tell them apart: give those alone");
   state.tree = boot_tree(request);
-  for (auto& [path, content] : state.tree.tftp)
-    if (path == state.tree.dnsmasq) content += own_lines(state.folder.path(), options);
-  write_files(state.tree.tftp);
+  FileContents files = std::move(state.tree.tftp);
   state.tree.tftp.clear();
+  std::string configuration;
+  for (auto& [path, content] : files)
+    if (path == state.tree.dnsmasq) configuration = content += own_lines(state.folder.path(), options);
+  files.emplace_back(state.tree.dnsmasq + shut_suffix, shut(configuration, !options.dhcp.empty()));
+  write_files(files);
   make_directories(state.folder.path() + "/hosts");
   if (!options.only) return;
   for (const auto& [card, rack] : options.only->cards()) state.write_host(card, meant_tag);
@@ -196,14 +204,14 @@ Awaitable<std::vector<std::string>> BootSide::check() {
   needs.server = tree.server;
   needs.gives_addresses = !state_->options.dhcp.empty();
   needs.http_port = state_->options.http_port;
-  needs.control_port = state_->options.control_port;
-  needs.data_port = state_->options.data_port;
+  if (!state_->options.golden) needs.control_port = state_->options.control_port;
+  if (!state_->options.golden) needs.data_port = state_->options.data_port;
   co_return co_await check_boot_needs(state_->io, needs);  // which needs them until it is over
 }
 
-Awaitable<void> BootSide::start(std::function<void(const std::string&)> say) {
+Awaitable<void> BootSide::start(Say say) {
   auto state = state_;
-  state->say = std::move(say);
+  say_ = state->say = std::move(say);
   // A rack that is switched on at once loads two or three files a machine, each by a connection of its own.
   state->http.emplace(state->io, "serve boot files", state->tree.server, state->options.http_port, HttpServer::Limits(),
                       answer_files(std::move(state->tree.http)));
@@ -213,7 +221,8 @@ Awaitable<void> BootSide::start(std::function<void(const std::string&)> say) {
     throw Error("answer machines that boot by PXE", "dnsmasq: " + state->last.text() +
                                                         " (it needs its UDP ports, 67, 69 and 4011, on " +
                                                         state->tree.interface + " for itself)");
-  state->say("Machines that boot by PXE on " + state->tree.interface + " are told to become clones");
+  const std::string when = state->options.golden ? ", whenever there is a job" : "";
+  state->say("Machines that boot by PXE on " + state->tree.interface + " are told to become clones" + when);
   if (!state->options.dhcp.empty())
     state->say("Whoever asks on " + state->tree.interface + " gets an address of " + state->options.dhcp);
   if (!state->tree.missing_for_uefi.empty())
@@ -221,14 +230,28 @@ Awaitable<void> BootSide::start(std::function<void(const std::string&)> say) {
                joined(state->tree.missing_for_uefi, ", no "));
 }
 
-void BootSide::node(const NodeStatus& status) {
-  const BootBook::Entry* entry = state_->book.heard(status);
-  if (entry == nullptr) return;
-  try {
-    state_->tell(status.hardware_address, *entry);
-  } catch (const std::exception& error) {
-    state_->say(words_of(error));
+void BootSide::tell(const std::string& hardware_address, const BootBook::Entry& entry) {
+  const ReadableFiles readable;
+  State& state = *state_;
+  const FileContents own = stopped_files(state.tree, state.folder.path(), hardware_address, entry);
+  switch (entry.next) {
+    case BootBook::Next::own_disk: state.write_host(hardware_address, silent_tag); break;
+    case BootBook::Next::stopped: write_files(own); break;
+    case BootBook::Next::clone:
+      for (const auto& [path, content] : own) std::filesystem::remove(path);
+      // dnsmasq forgets it when it is started again, as it is for another job.
+      if (state.options.only && state.options.only->holds(0, hardware_address))
+        state.write_host(hardware_address, meant_tag);
+      else
+        std::filesystem::remove(state.folder.path() + "/hosts/" + hardware_address);
+      break;
   }
+}
+
+// dnsmasq reads its configuration at its start only.
+void BootSide::serve(bool on) {
+  if (std::exchange(state_->open, on) == on) return;
+  if (state_->dnsmasq) state_->dnsmasq->kill(SIGKILL);
 }
 
 BootSide::~BootSide() { end(); }

@@ -46,26 +46,12 @@ std::vector<std::string> why_stopped(const std::string& hardware_address, const 
   return lines;
 }
 
-// The lines of `text` that begin with one of these words.
-std::string lines_of(const std::string& text, std::initializer_list<std::string_view> first_words) {
-  std::string found;
-  for (const std::string_view line : split(text, '\n'))
-    for (const std::string_view word : first_words)
-      if (line.starts_with(word)) found += std::string(line) + "\n";
-  return found;
-}
-
-std::string card_name(std::string hardware_address) {
-  std::replace(hardware_address.begin(), hardware_address.end(), ':', '-');
-  return "01-" + hardware_address;
-}
-
 // The nodes of a machine with BIOS start by BIOS; it need not have what UEFI wants.
 std::vector<std::string> missing_for_uefi() {
   const BootFiles files;
   std::vector<std::string> packages;
-  if (::access(files.shim.c_str(), F_OK) != 0) packages.emplace_back("shim-signed");
-  if (::access(files.grub.c_str(), F_OK) != 0) packages.emplace_back("grub-efi-amd64-signed");
+  if (::access(files.shim.c_str(), F_OK) != 0) packages.emplace_back(shim_package);
+  if (::access(files.grub.c_str(), F_OK) != 0) packages.emplace_back(grub_package);
   if (!has_program("mcopy")) packages.emplace_back("mtools");
   return packages;
 }
@@ -107,8 +93,8 @@ PxeRequest values_for(const BootRequest& request, const NetworkFacts& facts) {
   values.default_label = "kamethod";
   values.timeout = "0";
   if (!request.dhcp.empty()) values.range = request.dhcp;
-  values.append += (values.append.empty() ? "kaserver=" : " kaserver=") + facts.address.to_string() + ":" +
-                   std::to_string(request.control_port);
+  values.append += (values.append.empty() ? "kaserver=" : " kaserver=") +
+                   request.golden.value_or(facts.address).to_string() + ":" + std::to_string(request.control_port);
   return values;
 }
 
@@ -154,20 +140,41 @@ BootTree boot_tree(const BootRequest& request) {
   return tree;
 }
 
+std::string lines_of(const std::string& text, std::initializer_list<std::string_view> first_words) {
+  std::string found;
+  for (const std::string_view line : split(text, '\n'))
+    for (const std::string_view word : first_words)
+      if (line.starts_with(word)) found += std::string(line) + "\n";
+  return found;
+}
+
+std::string card_name(std::string hardware_address) {
+  std::replace(hardware_address.begin(), hardware_address.end(), ':', '-');
+  return "01-" + hardware_address;
+}
+
+// PROMPT without a time waits for ever (pxelinux), as does the sleep.
+std::string stopped_pxelinux(const std::string& terminal, const std::string& hardware_address,
+                             const BootBook::Entry& entry) {
+  std::string text = terminal + "PROMPT 1\nTIMEOUT 0\nDEFAULT kamethod\nSAY\n";
+  for (const std::string& line : why_stopped(hardware_address, entry)) text += "SAY " + line + "\n";
+  return text + "SAY Enter lets it try once more.\n";
+}
+
+std::string stopped_grub(const std::string& terminal, const std::string& hardware_address,
+                         const BootBook::Entry& entry) {
+  std::string text = terminal + "clear\n";
+  for (const std::string& line : why_stopped(hardware_address, entry)) text += "echo '" + line + "'\n";
+  return text + "echo 'The key Esc lets it try once more.'\nsleep --interruptible 1000000000\n";
+}
+
 FileContents stopped_files(const BootTree& tree, const std::string& folder, const std::string& hardware_address,
                            const BootBook::Entry& entry) {
-  // PROMPT without a time waits for ever (pxelinux), as does the sleep.
-  std::string pxelinux = tree.pxelinux_serial + "PROMPT 1\nTIMEOUT 0\nDEFAULT kamethod\nSAY\n";
-  std::string grub = tree.grub_terminal + "clear\n";
-  for (const std::string& line : why_stopped(hardware_address, entry)) {
-    pxelinux += "SAY " + line + "\n";
-    grub += "echo '" + line + "'\n";
-  }
-  pxelinux += "SAY Enter lets it try once more.\n" + tree.pxelinux_labels;
-  grub += "echo 'The key Esc lets it try once more.'\nsleep --interruptible 1000000000\nsource $prefix/grub.cfg\n";
   const std::string card = card_name(hardware_address);
-  return {{folder + std::string(pxelinux_folder) + card, pxelinux},
-          {folder + std::string(grub_folder) + "grub.cfg-" + card, grub}};
+  return {{folder + std::string(pxelinux_folder) + card,
+           stopped_pxelinux(tree.pxelinux_serial, hardware_address, entry) + tree.pxelinux_labels},
+          {folder + std::string(grub_folder) + "grub.cfg-" + card,
+           stopped_grub(tree.grub_terminal, hardware_address, entry) + "source $prefix/grub.cfg\n"}};
 }
 
 }  // namespace ka::server

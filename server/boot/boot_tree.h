@@ -3,6 +3,8 @@
 /// the file that one machine gets instead, when it is to wait for somebody.
 
 #include <cstdint>
+#include <initializer_list>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -16,11 +18,12 @@ struct BootRequest {
   std::string interface;    ///< that nodes are on; empty: the one with the default route
   std::string values_file;  ///< as pxe-config's --values; empty: none
   std::uint16_t http_port = 0;
-  std::uint16_t control_port = 0;  ///< of the job, for the kernel's command line
-  std::string folder;              ///< that dnsmasq will serve: FOLDER/tftpboot
-  std::string dhcp;                ///< "FIRST,LAST": addresses that it gives; empty: another server gives them
-  unsigned nodes = 1;              ///< that have to find one
-  std::string templates, images;   ///< where the templates, and vmlinuz and all.rdz are; empty: as installed
+  std::optional<asio::ip::address_v4> golden;  ///< where the job runs; nothing: on this machine
+  std::uint16_t control_port = 0;              ///< of the job, for the kernel's command line
+  std::string folder;                          ///< that dnsmasq will serve: FOLDER/tftpboot
+  std::string dhcp;               ///< "FIRST,LAST": addresses that it gives; empty: another server gives them
+  unsigned nodes = 1;             ///< that have to find one
+  std::string templates, images;  ///< where the templates, and vmlinuz and all.rdz are; empty: as installed
 };
 
 struct BootTree {
@@ -39,6 +42,18 @@ inline constexpr std::string_view silent_tag = "ka-silent";
 /// Of the templates and boot files that are installed. Throws Error, with the package that a missing file is in;
 /// UsageError if the range of request.dhcp is none for this network and these nodes.
 BootTree boot_tree(const BootRequest& request);
+
+/// "01-52-54-00-12-34-56": what PXELINUX and GRUB call a machine.
+std::string card_name(std::string hardware_address);
+/// The lines of a configuration that begin with one of these words.
+std::string lines_of(const std::string& text, std::initializer_list<std::string_view> first_words);
+
+/// What shows a machine why it failed, and waits; `terminal` are the lines that a serial line needs. What it boots when
+/// somebody lets it try once more, the label kamethod or GRUB's menu, follows.
+std::string stopped_pxelinux(const std::string& terminal, const std::string& hardware_address,
+                             const BootBook::Entry& entry);
+std::string stopped_grub(const std::string& terminal, const std::string& hardware_address,
+                         const BootBook::Entry& entry);
 
 /// The files below `folder` for a machine that is shown why it failed, and waits: for pxelinux and for GRUB.
 FileContents stopped_files(const BootTree& tree, const std::string& folder, const std::string& hardware_address,

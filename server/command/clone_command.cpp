@@ -5,6 +5,8 @@
 #include "base/error.h"
 #include "base/process.h"
 #include "base/text.h"
+#include "server/boot/boot_side.h"
+#include "server/boot/pxelinux_dir.h"
 #include "server/command/block_streams.h"
 #include "server/command/check_report.h"
 #include "server/command/run_job.h"
@@ -52,6 +54,8 @@ void check_dhcp(const CloneOptions& options) {
   if (!options.dhcp.empty() && !options.pxe) throw UsageError("--dhcp", "is a part of --pxe, which is not given");
 }
 
+namespace {
+
 BootOptions boot_options(const CloneOptions& options, const JobPlan& job) {
   if (parse_address(options.interface))
     throw UsageError("--pxe", "with -i, the name of the interface is needed, not its address " + options.interface);
@@ -68,6 +72,25 @@ BootOptions boot_options(const CloneOptions& options, const JobPlan& job) {
   return boot;
 }
 
+}  // namespace
+
+Awaitable<std::unique_ptr<NextBoot>> make_boot(asio::io_context& io, const CloneOptions& options, const JobPlan& job,
+                                               std::string images, std::vector<std::string>& hints) {
+  if (options.pxe && !options.pxelinux_dir.empty())
+    throw UsageError("--pxelinux-dir", "is for another boot server's files, and with --pxe this machine is one");
+  if (!options.pxelinux_dir.empty()) {
+    PxelinuxOptions there{options.pxelinux_dir, job.only, options.tries};
+    co_return std::make_unique<PxelinuxDir>(there);
+  }
+  if (!options.pxe) co_return nullptr;
+  if (::geteuid() != 0) throw Error("--pxe", "only root can answer machines that boot; without it, root is not needed");
+  BootOptions how = boot_options(options, job);
+  how.images = std::move(images);
+  auto boot = std::make_unique<BootSide>(io, how);
+  hints = co_await boot->check();
+  co_return boot;
+}
+
 Awaitable<Prepared> prepare(asio::io_context& io, const CloneOptions& options) {
   if (::geteuid() != 0) throw Error("ka-server must be run as root: it reads every file and every disk");
   if (!options.store_log.empty()) check_store_url(options.store_log);
@@ -78,10 +101,7 @@ Awaitable<Prepared> prepare(asio::io_context& io, const CloneOptions& options) {
   if (options.shelf.empty()) ready.job = job_plan(io, options);
   check_dhcp(options);
   std::vector<std::string> hints;
-  if (options.pxe) {
-    ready.boot = std::make_unique<BootSide>(io, boot_options(options, ready.job));
-    hints = co_await ready.boot->check();
-  }
+  ready.boot = co_await make_boot(io, options, ready.job, "", hints);
   if (!checks_only(options) && options.shelf.empty())
     ready.watch = make_watch(io, options, options.session, ready.job.listen);
   if (options.confirm && !checks_only(options)) ready.confirm = std::make_unique<Confirm>(io);

@@ -20,8 +20,10 @@ std::string text_of(const Prepared& ready);
 /// Throws UsageError for --dhcp without --pxe.
 void check_dhcp(const CloneOptions& options);
 
-/// What --pxe needs of the options, and of the job that was made of them.
-BootOptions boot_options(const CloneOptions& options, const JobPlan& job);
+/// What tells machines how to boot, as the options and the job that was made of them have it; nullptr: nothing. With
+/// boot files of `images`, if that is not empty. `hints` gets what may be in the way. Throws Error, UsageError.
+Awaitable<std::unique_ptr<NextBoot>> make_boot(asio::io_context& io, const CloneOptions& options, const JobPlan& job,
+                                               std::string images, std::vector<std::string>& hints);
 
 /// After the job: the nodes, what is left to do, warnings.
 void write_results(const Report& report, Output& output);

@@ -1,5 +1,6 @@
 #include "server/command/command_line.h"
 
+#include "server/command/boot_command.h"
 #include "server/command/deploy_command.h"
 #include "server/command/desc_command.h"
 #include "server/command/log_command.h"
@@ -20,6 +21,7 @@ CommandLine::CommandLine()
   app.get_formatter()->column_width(36);
   add_help_and_version(app);
   add_clone_options(app, clone);
+  add_boot_command(app, chosen);
   add_save_command(app, chosen);
   add_deploy_command(app, chosen);
   add_desc_command(app, chosen);

@@ -47,7 +47,6 @@ Awaitable<void> deploy(asio::io_context& io, const DeployOptions& options, Outpu
   const LuksKeys keys = read_luks_keys(options);
   const wire::Passphrases passphrases = passphrases_of(image, keys, options);
   JobPlan plan = job_plan(io, options);
-  std::unique_ptr<BootSide> boot;
   extend_path();
   if (!options.store_log.empty()) {
     check_store_url(options.store_log);
@@ -55,14 +54,10 @@ Awaitable<void> deploy(asio::io_context& io, const DeployOptions& options, Outpu
   }
   std::string text = text_of(image);
   check_dhcp(options);
-  if (options.pxe) {
-    if (::geteuid() != 0)
-      throw Error("--pxe", "only root can answer machines that boot; without it, root is not needed");
-    BootOptions how = boot_options(options, plan);
-    if (!image.index.boot.empty()) how.images = image.folder;
-    boot = std::make_unique<BootSide>(io, how);
-    for (const std::string& hint : co_await boot->check()) text += "! " + hint + "\n";
-  }
+  std::vector<std::string> hints;
+  const std::string images = image.index.boot.empty() ? "" : image.folder;
+  std::unique_ptr<NextBoot> boot = co_await make_boot(io, options, plan, images, hints);
+  for (const std::string& hint : hints) text += "! " + hint + "\n";
   std::unique_ptr<Watch> watch = make_watch(io, options, report.session, plan.listen);
   std::unique_ptr<Confirm> confirm;
   if (options.confirm) confirm = std::make_unique<Confirm>(io);

@@ -12,6 +12,7 @@
 #include "server/job/observers.h"
 #include "server/job/service_notice.h"
 #include "server/options/web_address.h"
+#include "server/pxe/pxe_values.h"
 
 namespace ka::server {
 
@@ -50,12 +51,6 @@ wire::Racks read_racks(const std::string& file) {
   return wire::Racks::parse(read_file(file, largest), file);
 }
 
-wire::Racks read_only(const std::string& file) {
-  wire::Racks only = read_racks(file);
-  if (only.empty()) throw Error("--only " + file, "names no machine, so nobody could come");
-  return only;
-}
-
 // An interface's name, or an address of this machine.
 asio::ip::address_v4 address_of(const std::string& interface) {
   boost::system::error_code no_address;
@@ -73,6 +68,18 @@ asio::ip::address_v4 address_of(const std::string& interface) {
   throw Error("--interface " + interface, "there is no such interface, or it has no IPv4 address");
 }
 
+// As pxe-config finds a boot server's; where it would have to be told, the first one that others may reach.
+asio::ip::address_v4 reached_at(asio::ip::address_v4 listen) {
+  if (!listen.is_unspecified()) return listen;
+  try {
+    if (const std::optional<NetworkFacts> facts = network_facts("")) return facts->address;
+  } catch (const Error&) {
+    for (const Address& address : own_addresses())
+      if (!address.is_loopback()) return address;
+  }
+  return asio::ip::address_v4::loopback();
+}
+
 // The job opens them again.
 void check_ports(asio::io_context& io, const JobPlan& plan) {
   for (std::uint16_t port : {plan.control_port, plan.data_port}) {
@@ -88,6 +95,12 @@ void check_ports(asio::io_context& io, const JobPlan& plan) {
 }
 
 }  // namespace
+
+wire::Racks read_only(const std::string& file) {
+  wire::Racks only = read_racks(file);
+  if (only.empty()) throw Error("--only " + file, "names no machine, so nobody could come");
+  return only;
+}
 
 JobPlan job_plan(asio::io_context& io, const JobOptions& options) {
   if (options.control_port == options.data_port)
@@ -118,6 +131,7 @@ std::unique_ptr<Watch> make_watch(asio::io_context& io, const JobOptions& option
     const WebAddress web = *parse_web_address(options.web);
     watch.web_port = web.port;
     watch.web_address = web.address ? asio::ip::address_v4(*web.address) : listen;
+    watch.web_reached = reached_at(watch.web_address);
   }
   return std::make_unique<Watch>(io, watch);
 }
@@ -134,6 +148,7 @@ Awaitable<void> run_job(asio::io_context& io, JobPlan plan, Display& display, Wa
   if (!watch.link().empty()) display.line_here("Whoever has this link can watch: " + watch.link());
   ServiceNotice notice(io, plan.nodes);
   observers.add(notice);
+  plan.followers = watch.followers();
   std::unique_ptr<Job> job = make_job(io, std::move(plan), observers);
   asio::signal_set signals(io, SIGINT, SIGTERM, SIGHUP);
   std::exception_ptr trouble;  // kept: || would wait for the signals instead

@@ -14,6 +14,9 @@ namespace ka::server {
 /// before anybody waits; UsageError if the options contradict each other.
 JobPlan job_plan(asio::io_context& io, const JobOptions& options);
 
+/// --only's. Throws Error, also if it names nobody.
+wire::Racks read_only(const std::string& file);
+
 /// Who watches besides the display, as the options have it; `name` is the job's in what they are told. Throws Error.
 std::unique_ptr<Watch> make_watch(asio::io_context& io, const JobOptions& options, const std::string& name,
                                   asio::ip::address_v4 listen);

@@ -4,7 +4,7 @@
 #include <memory>
 
 #include "base/output.h"
-#include "server/boot/boot_side.h"
+#include "server/boot/next_boot.h"
 #include "server/command/confirm.h"
 #include "server/command/node_logs.h"
 #include "server/command/stage2.h"
@@ -24,7 +24,7 @@ struct Prepared {
   Stage2 stage2;
   JobPlan job;                       ///< all but its sessions
   std::unique_ptr<Confirm> confirm;  ///< nullptr: nobody is asked
-  std::unique_ptr<BootSide> boot;    ///< nullptr: machines boot by other servers
+  std::unique_ptr<NextBoot> boot;    ///< nullptr: machines boot by other servers
   std::unique_ptr<Watch> watch;
 };
 
@@ -45,7 +45,7 @@ std::vector<wire::DevicePassphrase> passphrases_for(wire::Passphrases way, const
 /// Who has a part in a job beside its nodes.
 struct JobSides {
   Confirm* confirm = nullptr;  ///< nullptr: nobody is asked
-  BootSide* boot = nullptr;    ///< nullptr: machines boot by other servers
+  NextBoot* boot = nullptr;    ///< nullptr: machines boot by other servers
   Watch& watch;
   LogChoice logs;
 };

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "server/http/fetch.h"
 #include "server/options/option_table.h"
+#include "server/view/follow.h"
 #include "server/view/link_file.h"
 #include "server/view/status_json.h"
 
@@ -23,15 +24,17 @@ struct StatusOptions {
   bool json = false;
 };
 
+// One with a --web may have another control port.
 std::string link_here() {
   const std::vector<std::string> links = links_here();
-  if (links.empty()) throw Error("no ka-server with --web runs on this machine, or its link may not be read: give it");
+  if (links.empty()) return job_url("localhost", status_path);
   if (links.size() > 1) throw Error("several run on this machine, so give the link", joined(links, ", "));
   return links.front();
 }
 
 // The page's address is what people have; what is asked for lies beside it.
 std::string status_address(std::string url) {
+  if (url.find("://") == std::string::npos) return job_url(url, status_path);
   if (const std::size_t extra = url.find_first_of("?#"); extra != std::string::npos) url.resize(extra);
   if (url.ends_with("/status.json")) return url;
   return url + (url.ends_with('/') ? "" : "/") + "status.json";
@@ -66,10 +69,12 @@ int run_status(const StatusOptions& options) {
 
 void add_status_command(CLI::App& app, std::function<int()>& chosen) {
   auto options = std::make_shared<StatusOptions>();
-  CLI::App* status = app.add_subcommand("status", "Show how far a job with --web is");
+  CLI::App* status = app.add_subcommand("status", "Show how far a job is, from any machine");
   add_help_and_version(*status);
   OptionTable table(*status);
-  table.text("URL", options->url, "", "The link that it printed; without it, of the job on this machine");
+  table.text(
+      "HOST", options->url, "",
+      "Where it runs, HOST or HOST:PORT (its --control-port), or the link of its --web; without it, this machine");
   table.flag("--json", options->json, "Print what /status.json has, for programs");
   status->callback([options, &chosen] { chosen = [options] { return run_status(*options); }; });
 }

@@ -1,5 +1,5 @@
 #pragma once
-/// `ka-server status [URL]`: the table of a job that runs, once, from its --web.
+/// `ka-server status [HOST|URL]`: the table of a job that runs, once.
 
 #include <functional>
 

@@ -41,19 +41,22 @@ Url parse(std::string_view text) {
   return url;
 }
 
-void check(const Url& url, boost::system::error_code error) {
-  if (error) throw Error(url.place(), error == beast::error::timeout ? "no answer within 20 s" : error.message());
+void check(const Url& url, boost::system::error_code error, std::chrono::seconds patience = limit) {
+  if (!error) return;
+  if (error == http::error::end_of_stream || error == asio::error::eof || error == asio::error::connection_reset)
+    throw Error(url.place(),
+                "it closed the connection without an answer: an older ka-server, whose job is only seen by the link "
+                "that --web prints, or one that is followed by as many as it takes, or something else");
+  if (error == asio::error::connection_refused)
+    throw Error(url.place(), "nobody listens there: no ka-server serves there now, or another --control-port");
+  const std::string late = "no answer within " + std::to_string(patience.count()) + " s";
+  throw Error(url.place(), error == beast::error::timeout ? late : error.message());
 }
 
-}  // namespace
-
-Awaitable<std::string> fetch(asio::io_context& io, std::string text) {
-  const Url url = parse(text);
+Awaitable<void> ask(asio::io_context& io, beast::tcp_stream& stream, const Url& url) {
   tcp::resolver resolver(io);
   auto [unknown, places] = co_await resolver.async_resolve(url.host, url.port, asio::as_tuple(asio::use_awaitable));
   check(url, unknown);
-  beast::tcp_stream stream(io);
-  stream.expires_after(limit);
   auto [away, at] = co_await stream.async_connect(places, asio::as_tuple(asio::use_awaitable));
   (void)at;
   check(url, away);
@@ -63,16 +66,61 @@ Awaitable<std::string> fetch(asio::io_context& io, std::string text) {
   auto [unsent, sent] = co_await http::async_write(stream, request, asio::as_tuple(asio::use_awaitable));
   (void)sent;
   check(url, unsent);
+}
+
+void check_status(const Url& url, http::status status) {
+  if (status != http::status::ok)
+    throw Error(url.place(), "it answers with status " + std::to_string(static_cast<unsigned>(status)) +
+                                 ": is the link whole, as ka-server prints it?");
+}
+
+}  // namespace
+
+Awaitable<std::string> fetch(asio::io_context& io, std::string text) {
+  const Url url = parse(text);
+  beast::tcp_stream stream(io);
+  stream.expires_after(limit);
+  co_await ask(io, stream, url);
   beast::flat_buffer buffer;
   http::response_parser<http::string_body> parser;
   parser.body_limit(largest);
   auto [unread, size] = co_await http::async_read(stream, buffer, parser, asio::as_tuple(asio::use_awaitable));
   (void)size;
   check(url, unread);
-  if (parser.get().result() != http::status::ok)
-    throw Error(url.place(), "it answers with status " + std::to_string(parser.get().result_int()) +
-                                 ": the link must be whole, as ka-server prints it");
+  check_status(url, parser.get().result());
   co_return std::move(parser.get().body());
+}
+
+// Its end is the connection's: such a document has no length.
+Awaitable<void> fetch_lines(asio::io_context& io, std::string text, std::chrono::seconds patience,
+                            std::function<void(const std::string&)> line) {
+  const Url url = parse(text);
+  beast::tcp_stream stream(io);
+  stream.expires_after(patience);
+  co_await ask(io, stream, url);
+  beast::flat_buffer buffer;
+  http::response_parser<http::empty_body> parser;
+  auto [unread, size] = co_await http::async_read_header(stream, buffer, parser, asio::as_tuple(asio::use_awaitable));
+  (void)size;
+  check(url, unread, patience);
+  check_status(url, parser.get().result());
+  std::string rest(static_cast<const char*>(buffer.data().data()), buffer.size());
+  std::string room(64u << 10, '\0');
+  for (std::size_t looked = 0;;) {
+    for (std::size_t end; (end = rest.find('\n', looked)) != rest.npos; looked = 0) {
+      line(rest.substr(0, end));
+      rest.erase(0, end + 1);
+    }
+    looked = rest.size();
+    if (rest.size() > largest) throw Error(url.place(), "it sends a line without an end");
+    stream.expires_after(patience);
+    auto bytes = asio::buffer(room);
+    auto [error, got] = co_await stream.async_read_some(bytes, asio::as_tuple(asio::use_awaitable));
+    if (error == asio::error::eof || error == http::error::end_of_stream) co_return;
+    if (error == asio::error::connection_reset) throw Error(url.place(), "the connection is broken");
+    check(url, error, patience);
+    rest.append(room, 0, got);
+  }
 }
 
 }  // namespace ka::server

@@ -1,5 +1,6 @@
 #include "server/http/http_server.h"
 
+#include <algorithm>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http.hpp>
@@ -18,6 +19,7 @@ using asio::ip::tcp;
 
 namespace {
 
+constexpr auto farewell_limit = std::chrono::seconds(2);
 constexpr std::size_t most_of_request = 8 << 10;
 constexpr int stream_buffer = 256 << 10;  // of the kernel's, for one who reads a stream slowly
 
@@ -30,6 +32,12 @@ http::response<Body> head_of(const HttpAnswer& answer, unsigned version, bool ke
   response.set(http::field::content_type, answer.type);
   for (const auto& [name, value] : answer.fields) response.set(name, value);
   return response;
+}
+
+// What was read is no request, where other errors are a connection's.
+bool is_nonsense(const boost::system::error_code& error) {
+  return error.category() == http::make_error_code(http::error::bad_method).category() &&
+         error != http::error::end_of_stream && error != http::error::partial_message;
 }
 
 }  // namespace
@@ -56,7 +64,9 @@ struct HttpServer::State : std::enable_shared_from_this<HttpServer::State> {
   HttpAnswer answer(const Request& request) const;
   Awaitable<bool> send(beast::tcp_stream& stream, const Request& request, const HttpAnswer& answer);
   Awaitable<void> send_stream(beast::tcp_stream& stream, const Request& request, const HttpAnswer& answer);
+  static void take(std::shared_ptr<State> self, tcp::socket socket, std::uint32_t address);
   bool has_room_for(std::uint32_t address) const;
+  bool busy() const;
 
   asio::io_context& io;
   Limits limits;
@@ -88,10 +98,18 @@ Awaitable<void> HttpServer::State::accept(std::shared_ptr<State> self) {
     if (gone) continue;
     const std::uint32_t address = from.address().to_v4().to_uint();
     net::Door::unfilter(socket.native_handle());
-    if (!self->door.admits(address) || !self->has_room_for(address)) continue;
-    auto guest = self->guests.insert(self->guests.end(), Guest{address, beast::tcp_stream(std::move(socket))});
-    asio::co_spawn(self->io, converse(self, guest), asio::detached);
+    if (self->door.admits(address)) take(self, std::move(socket), address);
   }
+}
+
+void HttpServer::State::take(std::shared_ptr<State> self, tcp::socket socket, std::uint32_t address) {
+  if (!self->has_room_for(address)) return;
+  auto guest = self->guests.insert(self->guests.end(), Guest{address, beast::tcp_stream(std::move(socket))});
+  asio::co_spawn(self->io, converse(self, guest), asio::detached);
+}
+
+bool HttpServer::State::busy() const {
+  return std::any_of(guests.begin(), guests.end(), [](const Guest& guest) { return guest.answered; });
 }
 
 Awaitable<void> HttpServer::State::converse(std::shared_ptr<State> self, std::list<Guest>::iterator guest) {
@@ -110,7 +128,15 @@ Awaitable<void> HttpServer::State::serve(Guest& guest) {
     guest.stream.expires_after(limits.patience);
     auto [error, size] = co_await http::async_read(guest.stream, buffer, parser, asio::as_tuple(asio::use_awaitable));
     (void)size;
-    if (error || over) co_return;
+    if (over) co_return;
+    if (is_nonsense(error)) {
+      HttpAnswer refused;
+      refused.status = 400;
+      http::request<http::empty_body> closes(http::verb::get, "/", 11);
+      closes.keep_alive(false);
+      co_await send(guest.stream, closes, refused);
+    }
+    if (error) co_return;
     guest.answered = true;
     const HttpAnswer given = answer(parser.get());
     if (given.stream && parser.get().method() == http::verb::get) {
@@ -193,6 +219,9 @@ HttpServer::HttpServer(asio::io_context& io, const std::string& purpose, asio::i
   asio::co_spawn(io, State::accept(state_), asio::detached);
 }
 
+HttpServer::HttpServer(asio::io_context& io, const Limits& limits, Answer answer)
+    : state_(std::make_shared<State>(io, limits, std::move(answer))) {}
+
 HttpServer::~HttpServer() {
   state_->over = true;
   state_->door.guards(-1);
@@ -203,10 +232,20 @@ HttpServer::~HttpServer() {
 
 std::uint16_t HttpServer::port() const { return state_->acceptor.local_endpoint().port(); }
 
-bool HttpServer::busy() const {
-  for (const State::Guest& guest : state_->guests)
-    if (guest.answered) return true;
-  return false;
+void HttpServer::take(tcp::socket socket) {
+  boost::system::error_code gone;
+  const tcp::endpoint from = socket.remote_endpoint(gone);
+  if (!gone) State::take(state_, std::move(socket), from.address().to_v4().to_uint());
+}
+
+Awaitable<void> HttpServer::farewell() {
+  auto state = state_;
+  const auto deadline = std::chrono::steady_clock::now() + farewell_limit;
+  asio::steady_timer timer(state->io);
+  while (state->busy() && std::chrono::steady_clock::now() < deadline) {
+    timer.expires_after(std::chrono::milliseconds(10));
+    co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+  }
 }
 
 HttpServer::Answer answer_files(HttpFiles files) {

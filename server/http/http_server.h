@@ -53,14 +53,18 @@ class HttpServer {
   /// Listens at once. Throws Error, beginning with `purpose` ("serve boot files") and naming the port, if it cannot.
   HttpServer(asio::io_context& io, const std::string& purpose, asio::ip::address_v4 address, std::uint16_t port,
              const Limits& limits, Answer answer);
+  /// Listens nowhere: answers those whom take() is given.
+  HttpServer(asio::io_context& io, const Limits& limits, Answer answer);
   /// Nobody is answered any more; what is under way is cut off.
   ~HttpServer();
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
 
   std::uint16_t port() const;
-  /// Whether an answer is still on its way to somebody.
-  bool busy() const;
+  /// A connection that somebody else has accepted. Closed at once if there are as many as the limits have.
+  void take(asio::ip::tcp::socket socket);
+  /// Until no answer is on its way to anybody any more; two seconds at most. *this must live as long.
+  Awaitable<void> farewell();
 
  private:
   struct State;

@@ -15,13 +15,6 @@ constexpr auto progress_every = std::chrono::seconds(10);
 constexpr std::size_t unlimited = std::string::npos;
 constexpr std::size_t log_kept = 200;  // lines; more than a screen shows
 
-std::string time_of_day() {
-  const std::time_t now = std::time(nullptr);
-  char text[16] = "";
-  if (const std::tm* local = std::localtime(&now)) std::strftime(text, sizeof text, "%H:%M:%S ", local);
-  return text;
-}
-
 std::string with_name(const NodeStatus& node) {
   return escape_bytes(node.address) + (node.host_name.empty() ? "" : " (" + escape_bytes(node.host_name) + ")");
 }
@@ -39,6 +32,13 @@ const char* colour_of(Tone tone) {
 }
 
 }  // namespace
+
+std::string time_of_day() {
+  const std::time_t now = std::time(nullptr);
+  char text[16] = "";
+  if (const std::tm* local = std::localtime(&now)) std::strftime(text, sizeof text, "%H:%M:%S ", local);
+  return text;
+}
 
 Display::Display(asio::io_context& io, Output& out, unsigned wanted, bool quiet)
     : out_(out), wanted_(wanted), quiet_(quiet), terminal_(!quiet && out.is_screen()), timer_(io), resized_(io) {

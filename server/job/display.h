@@ -22,6 +22,9 @@
 
 namespace ka::server {
 
+/// "17:04:12 ", before each line of a log.
+std::string time_of_day();
+
 class Display final : public JobObserver {
  public:
   /// Writes to `out`; when `quiet`, only what went wrong. Must be destroyed before `io`; `out` is not

@@ -73,6 +73,7 @@ class JobRunner final : public Job, private wire::JobOutput, public std::enable_
   Awaitable<void> accept(std::shared_ptr<JobRunner> self);
   bool may_stay(wire::NodeId id, std::uint32_t address);
   void drop(wire::NodeId id, const std::string& why);
+  void hand_over(wire::NodeId id);
   Awaitable<void> converse(std::shared_ptr<JobRunner> self, wire::NodeId id);
   Awaitable<void> keep_time(std::shared_ptr<JobRunner> self);
   std::unique_ptr<ChunkSource> chunks_of(const Session& what);
@@ -248,6 +249,15 @@ void JobRunner::drop(wire::NodeId id, const std::string& why) {
   settle();
 }
 
+// It is no node: somebody wants to know how far the job is.
+void JobRunner::hand_over(wire::NodeId id) {
+  const std::shared_ptr<net::ControlConnection> connection = connections_.at(id);
+  visitors_.gone(id);
+  connections_.erase(id);
+  machine_->disconnected(id, "", now());
+  plan_.followers(connection->release());
+}
+
 Awaitable<void> JobRunner::converse(std::shared_ptr<JobRunner>, wire::NodeId id) {
   auto connection = connections_.at(id);
   const std::uint32_t address = connection->remote().address;
@@ -255,6 +265,11 @@ Awaitable<void> JobRunner::converse(std::shared_ptr<JobRunner>, wire::NodeId id)
   std::string why;
   unsigned guest_said = 0;
   try {
+    const bool follows = co_await connection->speaks_http();
+    if (follows && plan_.followers && !over_) {
+      hand_over(id);
+      co_return;
+    }
     for (;;) {
       wire::Message message = co_await connection->receive();
       while (!over_ && !messages_.take(address, now())) {
@@ -512,6 +527,7 @@ NodeStatus JobRunner::status_of(const wire::NodeRow& row) const {
   status.state = row.state;
   status.stage = row.stage;
   status.reason = row.reason;
+  status.failures = row.failures;
   status.received = static_cast<std::uint64_t>(static_cast<double>(row.received) * scale);
   status.sunk = static_cast<std::uint64_t>(static_cast<double>(row.sunk) * scale);
   status.rate = row.rate * scale;

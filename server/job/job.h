@@ -38,6 +38,7 @@ struct NodeStatus {
   State state = State::waiting;
   std::string stage;           ///< session name, or what the node reported last
   std::string reason;          ///< why failed or put out
+  unsigned failures = 0;       ///< how often it has failed
   std::uint64_t received = 0;  ///< bytes of the running session
   std::uint64_t sunk = 0;      ///< bytes its sink took
   double rate = 0;             ///< bytes a second, lately
@@ -64,6 +65,8 @@ struct JobPlan {
   std::chrono::seconds sink_limit{600};        ///< a sink that takes nothing for so long has failed; 0: no limit
   std::chrono::milliseconds release_delay{0};  ///< -d: between two releases
   std::uint64_t window = 0;                    ///< bytes held for nodes behind; 0: by this machine's memory
+  /// Gets the connections of those at the control port who speak HTTP. Without it, they are refused as strangers.
+  std::function<void(asio::ip::tcp::socket)> followers;
 
   asio::ip::address_v4 listen;  ///< any: all interfaces
   std::uint16_t control_port = wire::control_port, data_port = wire::data_port;

@@ -120,9 +120,11 @@ void add_serving_options(CLI::App& app, CloneOptions& o) {
   table.text("--dhcp", o.dhcp, "FIRST,LAST",
              "With --pxe: give addresses, too, out of this range; refused where a DHCP server answers");
   table.text("--pxe-values", o.pxe_values, "FILE", "Values for --pxe, as ka-server pxe-config has them: NAME = VALUE");
+  table.text("--pxelinux-dir", o.pxelinux_dir, "DIR",
+             "Keep a file for each machine in the pxelinux.cfg/ or beside the grub.cfg of another boot server");
   table.number("--boot-port", o.boot_port, 1, 65535, "Boot files by HTTP (TCP), with --pxe");
   table.number("--tries", o.tries, 1, 1000,
-               "With --pxe: a machine that has failed this often is shown why when it boots again, and waits");
+               "A machine that has failed this often is shown why when it boots again, and waits");
 }
 
 void add_clone_options(CLI::App& app, CloneOptions& o) {

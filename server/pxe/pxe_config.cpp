@@ -178,8 +178,8 @@ FileContents boot_files(const BootFiles& files, const std::string& tftp_root) {
   contents.emplace_back(folder + "/images/vmlinuz", kernel);
   contents.emplace_back(folder + "/images/all.rdz", initramfs);
   if (!files.uefi) return contents;
-  const std::string shim = loader(files.shim, "shim-signed");
-  const std::string grub = loader(files.grub, "grub-efi-amd64-signed");
+  const std::string shim = loader(files.shim, shim_package);
+  const std::string grub = loader(files.grub, grub_package);
   // Not in a folder of their own: shim looks for GRUB beside itself only if the DHCP answer has its name in the header.
   contents.emplace_back(tftp_root + "/shimx64.efi", shim);
   contents.emplace_back(tftp_root + "/grubx64.efi", grub);

@@ -31,6 +31,9 @@ std::string ramdisk_config(const std::string& templates, const PxeValues& values
 /// The values of a file as --values takes it, over the defaults; "": the defaults. Throws UsageError "FILE:LINE: …".
 PxeRequest read_pxe_values(const std::string& file);
 
+/// Debian's packages of the loaders for UEFI.
+inline constexpr const char *shim_package = "shim-signed", *grub_package = "grub-efi-amd64-signed";
+
 /// Where boot files come from: loaders of Debian's packages, the kernel and all.rdz of `make initramfs`.
 struct BootFiles {
   std::string pxelinux = "/usr/lib/PXELINUX/pxelinux.0", lpxelinux = "/usr/lib/PXELINUX/lpxelinux.0";

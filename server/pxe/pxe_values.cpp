@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "server/pxe/client_architectures.h"
+#include "wire/host_prefix.h"
 
 namespace ka::server {
 
@@ -200,8 +201,8 @@ PxeValues pxe_values(const PxeRequest& request, const std::optional<NetworkFacts
   if (domain.size() > 253 || !made_of(domain, ".-")) refuse("domain", domain, "letters, digits, dots and hyphens");
   values["DOMAIN"] = domain;
   std::string prefix = given_or(request.host_prefix, "");
-  if (prefix.size() > 60 || !made_of(prefix, "-") || prefix.starts_with('-'))
-    refuse("host-prefix", prefix, "letters, digits and hyphens");
+  if (!prefix.empty() && !wire::is_host_prefix(prefix))
+    refuse("host-prefix", prefix, "at most 60 letters, digits and hyphens");
   values["HOST_PREFIX"] = prefix;
   values["NAMES"] = prefix.empty() ? "" : " kahostprefix=" + prefix;
 

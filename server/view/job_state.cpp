@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/random.h"
+
 namespace ka::server {
 
 namespace {
@@ -37,6 +39,7 @@ std::string phase_of(const JobState& state) {
 }
 
 StateKeeper::StateKeeper() {
+  state_.id = random_token();
   state_.began = JobState::Wall::now();
   state_.clock_began = JobState::Clock::now();
 }

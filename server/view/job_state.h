@@ -46,6 +46,7 @@ struct JobState {
   };
 
   ViewPlan plan;
+  std::string id;  ///< of no other run; empty: of an older ka-server
   Wall::time_point began;
   Clock::time_point clock_began;
   std::uint64_t version = 0;        ///< grows with all that changes

@@ -25,6 +25,7 @@ json node_json(const NodeStatus& node, const JobState::Node& more) {
           {"state", state_name(node.state)},
           {"stage", escape_bytes(node.stage)},
           {"reason", escape_bytes(node.reason)},
+          {"failures", node.failures},
           {"round", node.round},
           {"order", node.order},
           {"received", node.received},
@@ -125,6 +126,7 @@ json status_json(const JobState& state) {
   json out = totals_json(state);
   out["version"] = 1;
   out["program"] = "ka-server " KA_VERSION;
+  out["id"] = state.id;
   out["session"] = state.plan.session;
   out["nodes_wanted"] = state.plan.wanted;
   out["began"] = time_text(state.began);
@@ -183,6 +185,7 @@ NodeStatus parse_node(const json& in) {
   node.state = parse_state(in.at("state"));
   node.stage = in.at("stage");
   node.reason = in.at("reason");
+  node.failures = in.value("failures", 0u);
   node.round = in.at("round");
   node.order = in.at("order");
   node.received = in.at("received");
@@ -215,6 +218,8 @@ JobState parse_status(const std::string& text) {
     JobState state;
     state.plan.session = in.at("session");
     state.plan.wanted = in.at("nodes_wanted");
+    state.id = in.value("id", "");
+    for (const json& session : in.at("plan").at("sessions")) state.plan.sessions.push_back(session);
     state.running = parse_running(in.at("running"));
     for (const json& node : in.at("nodes")) state.nodes.push_back(parse_node(node));
     state.more.resize(state.nodes.size());

@@ -3,15 +3,17 @@
 #include "server/view/event_file.h"
 #include "server/view/event_program.h"
 #include "server/view/event_teller.h"
+#include "server/view/follow.h"
 #include "server/view/web_view.h"
 
 namespace ka::server {
 
 struct Watch::State {
-  State(asio::io_context& io, const WatchOptions& o) : options(o), teller(o.session, o.wanted, hear()) {
+  State(asio::io_context& io, const WatchOptions& o)
+      : options(o), follow(io, keeper.state()), teller(o.session, o.wanted, hear()) {
     if (!o.events.empty()) file.emplace(io, o.events);
     if (!o.on_event.empty()) program.emplace(io, o.on_event);
-    if (o.web_port) web.emplace(io, o.web_address, *o.web_port, keeper.state());
+    if (o.web_port) web.emplace(io, o.web_address, o.web_reached, *o.web_port, keeper.state());
   }
 
   EventTeller::Hear hear() {
@@ -31,6 +33,7 @@ struct Watch::State {
   WatchOptions options;
   ViewPlan plan;
   StateKeeper keeper;
+  Follow follow;
   EventTeller teller;
   std::optional<EventFile> file;
   std::optional<EventProgram> program;
@@ -76,11 +79,13 @@ void Watch::begin(Observers& observers) {
   auto say = [&observers](const std::string& text) { observers.event(text); };
   if (state.file) state.file->on_trouble(say);
   if (state.program) state.program->on_trouble(say);
-  if (state.web) observers.add(state.keeper);
+  observers.add(state.keeper);
   if (state.file || state.program) observers.add(state.teller);
   state.begun = true;
   state.teller.began();
 }
+
+std::function<void(asio::ip::tcp::socket)> Watch::followers() const { return state_->follow.door(); }
 
 std::string Watch::link() const { return state_->web ? state_->web->link() : ""; }
 
@@ -93,6 +98,7 @@ Awaitable<void> Watch::finish(const Report& report) {
   state.ended = true;
   state.keeper.ended(report);
   state.teller.ended(report);
+  co_await state.follow.finish();
   if (state.web) co_await state.web->finish();
   if (state.program) co_await state.program->finish();
   if (state.file) state.file->finish();

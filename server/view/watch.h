@@ -1,5 +1,6 @@
 #pragma once
-/// All that watches a job besides the terminal, as the options have it: --events, --on-event, --web.
+/// All that watches a job besides the terminal: --events, --on-event and --web, as the options have it, and whoever
+/// follows it at its control port.
 
 #include <functional>
 #include <memory>
@@ -18,7 +19,8 @@ struct WatchOptions {
   std::string events;    ///< file, or "-"; empty: none
   std::string on_event;  ///< program; empty: none
   std::optional<std::uint16_t> web_port;
-  asio::ip::address_v4 web_address;
+  asio::ip::address_v4 web_address;  ///< any: all of this machine's
+  asio::ip::address_v4 web_reached;  ///< one of them, for the link
 };
 
 class Watch {
@@ -38,6 +40,8 @@ class Watch {
   void logs(LogPath path_of);
   /// From now on. Their troubles are lines of the log, which all of `observers` hear. Both must live until finish().
   void begin(Observers& observers);
+  /// For JobPlan::followers.
+  std::function<void(asio::ip::tcp::socket)> followers() const;
   /// Where the page is; empty: there is none. Whoever reads it can watch.
   std::string link() const;
   /// The job has ended. Until all who watch know it; some seconds at most, with --on-event 30.

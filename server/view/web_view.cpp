@@ -1,10 +1,5 @@
 #include "server/view/web_view.h"
 
-#include <ifaddrs.h>
-#include <net/if.h>
-#include <netinet/in.h>
-#include <unistd.h>
-
 #include <nlohmann/json.hpp>
 
 #include "base/random.h"
@@ -20,27 +15,12 @@ namespace ka::server {
 
 namespace {
 
-constexpr auto farewell = std::chrono::seconds(2);
-
 // Browsers take six connections each; nobody needs a thousand of them.
 HttpServer::Limits limits() {
   HttpServer::Limits limits;
   limits.connections = 256;
   limits.of_address = 16;
   return limits;
-}
-
-// By which others reach this machine: that of the first interface which has one.
-asio::ip::address_v4 own_address() {
-  ifaddrs* list = nullptr;
-  if (::getifaddrs(&list) != 0) return asio::ip::address_v4::loopback();
-  std::unique_ptr<ifaddrs, void (*)(ifaddrs*)> guard(list, ::freeifaddrs);
-  for (const ifaddrs* entry = list; entry != nullptr; entry = entry->ifa_next) {
-    const bool is_up = (entry->ifa_flags & IFF_UP) != 0 && (entry->ifa_flags & IFF_LOOPBACK) == 0;
-    if (is_up && entry->ifa_addr != nullptr && entry->ifa_addr->sa_family == AF_INET)
-      return asio::ip::address_v4(ntohl(reinterpret_cast<const sockaddr_in*>(entry->ifa_addr)->sin_addr.s_addr));
-  }
-  return asio::ip::address_v4::loopback();
 }
 
 // How long it takes tells nothing of where they differ.
@@ -129,11 +109,11 @@ HttpAnswer WebView::State::log(std::string_view number, std::string_view query) 
   return found("application/json", log_piece_json(log_of(static_cast<std::size_t>(*node)), begin) + "\n");
 }
 
-WebView::WebView(asio::io_context& io, asio::ip::address_v4 address, std::uint16_t port, const JobState& state)
+WebView::WebView(asio::io_context& io, asio::ip::address_v4 address, asio::ip::address_v4 reached, std::uint16_t port,
+                 const JobState& state)
     : state_(std::make_shared<State>(io, state)) {
   auto answer = [self = state_.get()](const HttpRequest& request) { return self->answer(request); };
   state_->server.emplace(io, "show the job (--web)", address, port, limits(), answer);
-  const asio::ip::address_v4 reached = address.is_unspecified() ? own_address() : address;
   state_->link =
       "http://" + reached.to_string() + ":" + std::to_string(state_->server->port()) + "/" + state_->token + "/";
   state_->file.emplace(state_->link);
@@ -151,12 +131,7 @@ const std::string& WebView::link() const { return state_->link; }
 Awaitable<void> WebView::finish() {
   auto state = state_;
   state->feed->end();
-  const auto deadline = std::chrono::steady_clock::now() + farewell;
-  asio::steady_timer timer(state->io);
-  while (state->server->busy() && std::chrono::steady_clock::now() < deadline) {
-    timer.expires_after(std::chrono::milliseconds(10));
-    co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
-  }
+  co_await state->server->farewell();
 }
 
 }  // namespace ka::server

@@ -21,8 +21,10 @@ namespace ka::server {
 
 class WebView {
  public:
-  /// Listens at once; shows `state`, which must outlive `io`. Throws Error, naming the port, if it cannot.
-  WebView(asio::io_context& io, asio::ip::address_v4 address, std::uint16_t port, const JobState& state);
+  /// Listens at once, at an address that others call `reached`; shows `state`, which must outlive `io`. Throws Error,
+  /// naming the port, if it cannot.
+  WebView(asio::io_context& io, asio::ip::address_v4 address, asio::ip::address_v4 reached, std::uint16_t port,
+          const JobState& state);
   ~WebView();
   WebView(const WebView&) = delete;
   WebView& operator=(const WebView&) = delete;

@@ -44,9 +44,11 @@ cp "$folder"/one/ka-*.tar.gz "$root/tmp/ka.tar.gz"
 inside() { chroot "$root" /bin/sh -c "cd /tmp && $1"; }
 inside 'gunzip -c ka.tar.gz | tar x && mv ka-*-x86_64 ka'
 before=$(cd "$root" && find . ! -type d | LC_ALL=C sort)
-inside 'ka/install' | grep '^Installed .* in /usr/local, ka.conf in /etc/ka$' || fail "it does not say what it did"
+inside 'ka/install' | grep '^Installed .* in /usr/local, settings in /etc/ka$' || fail "it does not say what it did"
 inside '/usr/local/sbin/ka-server --version' | grep '^ka-server ' > /dev/null || fail "ka-server does not run there"
 inside '/usr/local/bin/ka-client --version' | grep '^ka-client ' > /dev/null || fail "ka-client does not run there"
+grep '^ExecStart=/usr/local/sbin/ka-server boot$' "$root/usr/local/lib/systemd/system/ka-boot.service" > /dev/null ||
+  fail "ka-boot.service starts something else"
 grep '^ExecStart=/usr/local/sbin/ka-server$' "$root/usr/local/lib/systemd/system/ka-server.service" > /dev/null ||
   fail "the unit starts another program"
 diff <(cd "$folder/installed/usr" && find . -type f | LC_ALL=C sort) \
@@ -57,11 +59,11 @@ closed=$(find "$root/usr" "$root/etc" \( -type d ! -perm -755 -o -type f ! -perm
 # Again, by a later version that has a file less.
 echo '# mine' >> "$root/etc/ka/ka.conf"
 rm "$root/tmp/ka/tree/share/ka/pxe-config/messages"
-inside 'ka/install' | grep 'the one that was there' > /dev/null || fail "it does not say that it kept ka.conf"
+inside 'ka/install' | grep 'what was there stays' > /dev/null || fail "it does not say that it kept ka.conf"
 grep -q '^# mine$' "$root/etc/ka/ka.conf" || fail "a second install took ka.conf"
 [ ! -e "$root/usr/local/share/ka/pxe-config/messages" ] || fail "a file of an earlier version stays"
 inside 'ka/install --uninstall' > /dev/null
-left=$(cd "$root" && find . ! -type d ! -path './tmp/ka/*' ! -path ./etc/ka/ka.conf | LC_ALL=C sort)
+left=$(cd "$root" && find . ! -type d ! -path './tmp/ka/*' ! -path './etc/ka/*.conf' | LC_ALL=C sort)
 [ "$left" = "$(grep -v '^./tmp/ka/' <<< "$before")" ] || fail "--uninstall left: $left"
 ! inside 'ka/install --uninstall' 2> "$folder/said" || fail "a second --uninstall had something to do"
 grep 'nothing was installed' "$folder/said" > /dev/null || fail "it does not say why: $(cat "$folder/said")"

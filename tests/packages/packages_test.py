@@ -95,6 +95,7 @@ def see(bare: Bare, folder: Path, later: Path, other: Path) -> None:
     check(said.startswith("ka-server: ") and "\n" in said and "terminate" not in said, said)
     for file in ("usr/lib/ka/rescue.sqfs", "usr/lib/ka/boot/vmlinuz", "usr/lib/ka/boot/all.rdz",
                  "usr/share/ka/pxe-config/pxe.conf", "etc/ka/ka.conf", "usr/lib/systemd/system/ka-server.service",
+                 "etc/ka/boot.conf", "usr/lib/systemd/system/ka-boot.service",
                  "usr/share/bash-completion/completions/ka-server"):
         check(bare.path(file).stat().st_size > 0, f"{file} was not installed")
     check(bare.path("etc/ka/hooks.d").is_dir(), "there is no hooks.d")
@@ -119,7 +120,7 @@ def see(bare: Bare, folder: Path, later: Path, other: Path) -> None:
     bare.run("dpkg", "--remove", "ka", "ka-boot")
     check(conf.read_text() == edited, "remove took ka.conf")
     left = {name for name in bare.files() - before if not bare.path(name).is_dir()}
-    check(left == {"etc/ka/ka.conf", "etc/ka/ka.conf.dpkg-dist"}, f"remove left {sorted(left)}")
+    check(left == {"etc/ka/ka.conf", "etc/ka/ka.conf.dpkg-dist", "etc/ka/boot.conf"}, f"remove left {sorted(left)}")
     bare.path("var/log/ka").mkdir()
     bare.path("var/log/ka/ka.warnings").write_text("tar: ...\n")
     bare.run("dpkg", "--purge", *PACKAGES)

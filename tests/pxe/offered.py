@@ -2,7 +2,7 @@
 """What a proxyDHCP server offers to firmware that asks for a boot file (RFC 2131 §4.1, RFC 4578), in its first answer:
 the name in the header's field, alone on a line. Ends with 1 if nobody offers anything within a second.
 
-    offered.py INTERFACE VENDOR-CLASS ARCHITECTURE
+    offered.py INTERFACE VENDOR-CLASS ARCHITECTURE [MAC]
 """
 import os
 import socket
@@ -10,7 +10,7 @@ import struct
 import sys
 
 interface, vendor, architecture = sys.argv[1], sys.argv[2].encode(), int(sys.argv[3])
-card = bytes.fromhex("525400770001")
+card = bytes.fromhex(sys.argv[4].replace(":", "") if sys.argv[4:] else "525400770001")
 transaction = os.urandom(4)
 # A request by Ethernet, to be answered by broadcast.
 header = struct.pack(">BBBB4sHH16s16s192s", 1, 1, 6, 0, transaction, 0, 0x8000, bytes(16), card, bytes(192))

@@ -28,8 +28,16 @@ class BootBookTest : public testing::Test {
 
   const BootBook::Entry* fails(const std::string& reason) {
     EXPECT_EQ(book_.heard(node(State::running)), nullptr);
-    return book_.heard(node(State::failed, reason));
+    ++failures_;
+    return book_.heard(failed(reason));
   }
+  NodeStatus failed(const std::string& reason) const {
+    NodeStatus status = node(State::failed, reason);
+    status.failures = failures_;
+    return status;
+  }
+
+  unsigned failures_ = 0;
 };
 
 TEST_F(BootBookTest, ACloneIsLeftToItsOwnDisk) {
@@ -49,7 +57,7 @@ TEST_F(BootBookTest, WhoeverClaimsToBeACloneLaterChangesNothing) {
 
 TEST_F(BootBookTest, OneThatFailsComesAgainAndIsStoppedAtTheLastTry) {
   EXPECT_EQ(fails("the disk is gone"), nullptr);
-  EXPECT_EQ(book_.heard(node(State::failed, "the disk is gone")), nullptr) << "the same failure, told again";
+  EXPECT_EQ(book_.heard(failed("the disk is gone")), nullptr) << "the same failure, told again";
   const BootBook::Entry* entry = fails("the disk is gone again");
   ASSERT_NE(entry, nullptr);
   EXPECT_EQ(entry->next, Next::stopped);
@@ -64,7 +72,8 @@ TEST_F(BootBookTest, OneThatSomebodyLetsTryOnceMoreIsStoppedAgainOrBecomesAClone
   const BootBook::Entry* entry = book_.heard(node(State::waiting));
   ASSERT_NE(entry, nullptr);
   EXPECT_EQ(entry->next, Next::clone);
-  entry = book_.heard(node(State::failed, "three"));
+  failures_ = 3;
+  entry = book_.heard(failed("three"));
   ASSERT_NE(entry, nullptr);
   EXPECT_EQ(entry->next, Next::stopped);
   EXPECT_EQ(entry->failures, 3u);
@@ -83,6 +92,35 @@ TEST_F(BootBookTest, EachMachineIsOnItsOwn) {
   fails("one");
   EXPECT_EQ(book_.heard(node(State::failed, "another's", "52:54:00:77:00:02")), nullptr);
   EXPECT_NE(fails("two"), nullptr);
+}
+
+TEST_F(BootBookTest, AfterAnEndTheNextJobMayHaveAllMachines) {
+  book_.heard(node(State::done));
+  fails("another");
+  EXPECT_EQ(book_.next_job(true).at(card).next, Next::clone);
+  EXPECT_EQ(book_.heard(node(State::done))->next, Next::own_disk);
+}
+
+TEST_F(BootBookTest, WhereAJobVanishedItsClonesStayClones) {
+  book_.heard(node(State::done));
+  EXPECT_EQ(book_.next_job(false).at(card).next, Next::own_disk);
+  for (State state : {State::waiting, State::failed}) EXPECT_EQ(book_.heard(node(state)), nullptr);
+  EXPECT_EQ(book_.next_job(false).at(card).next, Next::own_disk) << "also when the second one vanishes";
+}
+
+TEST_F(BootBookTest, WhoeverMayHaveComeToItsEndAloneIsLeftAloneUntilItSaysThatItFailed) {
+  book_.heard(node(State::finishing));
+  EXPECT_EQ(book_.next_job(false).at(card).next, Next::own_disk);
+  EXPECT_EQ(book_.heard(node(State::waiting)), nullptr);
+  failures_ = 1;
+  const BootBook::Entry* entry = book_.heard(failed("no boot loader"));
+  ASSERT_NE(entry, nullptr);
+  EXPECT_EQ(entry->next, Next::clone);
+}
+
+TEST_F(BootBookTest, WhereAJobVanishedThoseThatHadNotAllAreWanted) {
+  book_.heard(node(State::running));
+  EXPECT_EQ(book_.next_job(false).at(card).next, Next::clone);
 }
 
 // It becomes the name of a file.

@@ -115,6 +115,20 @@ TEST_F(BootSideTest, GivesAddressesAndBootFilesAndAClonesAddressAlone) {
   });
 }
 
+TEST_F(BootSideTest, WhileNoJobIsThereItGivesAddressesAlone) {
+  in_own_network([&] {
+    const auto boot = started();
+    const dhcp::Answer first = offered(bios);
+    EXPECT_EQ(first.boot_file, "/X86PC/linux/linux.0");
+    boot->serve(false);
+    while (!offered(bios).boot_file.empty()) continue;
+    EXPECT_EQ(offered("debian").address, first.address) << "the leases are kept";
+    boot->serve(true);
+    while (offered(bios).boot_file.empty()) continue;
+    EXPECT_THAT(said_, testing::Not(testing::Contains(HasSubstr("dnsmasq ended")))) << "nothing went wrong";
+  });
+}
+
 TEST_F(BootSideTest, ADnsmasqThatEndsIsStartedAgainAndItIsSaid) {
   in_own_network([&] {
     const auto boot = started();

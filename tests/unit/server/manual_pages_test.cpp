@@ -92,7 +92,8 @@ TEST_P(ManualPages, HaveTheSameNamesAndDefaults) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, ManualPages,
-                         testing::Values(std::pair("", "ka-server.8"), std::pair("deploy", "ka-server-deploy.8"),
+                         testing::Values(std::pair("", "ka-server.8"), std::pair("boot", "ka-server-boot.8"),
+                                         std::pair("deploy", "ka-server-deploy.8"),
                                          std::pair("desc", "ka-server-desc.8"), std::pair("log", "ka-server-log.8"),
                                          std::pair("probe", "ka-server-probe.8"),
                                          std::pair("pxe-config", "ka-server-pxe-config.8"),

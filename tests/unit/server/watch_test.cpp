@@ -37,7 +37,7 @@ class WatchTest : public CoroutineTest {
     std::signal(SIGPIPE, SIG_IGN);  // as main() does
     options_.session = "ka";
     options_.wanted = 1;
-    options_.web_address = asio::ip::address_v4::loopback();
+    options_.web_address = options_.web_reached = asio::ip::address_v4::loopback();
     observers_.add(log_);
   }
   ~WatchTest() override { watch_.reset(); }
