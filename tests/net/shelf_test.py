@@ -10,6 +10,7 @@ import os
 import shutil
 import signal
 import subprocess
+import tarfile
 
 import rack
 from rack import Rack, check, finish
@@ -37,6 +38,13 @@ MANIFEST = {"version": 2, "golden_host": "golden", "server_version": "1.0.0", "s
             "firmware": ["bios"], "passphrases": "none", "of_a_later_ka": [1, 2]}
 
 
+CRYPT = {"id": "vault", "kind": "crypt", "on": ["sda1"], "links": [], "version": 2, "label": "",
+         "uuid": "5d3f1a2c-2a7c-4a53-9f0e-6f0a5f6f0a5f", "cipher": "aes-xts-plain64", "key_bits": 512, "hash": "sha256",
+         "key_derivation": "pbkdf2", "offset": 16 << 20, "sector": 512, "discards": False, "bytes": 48 << 20}
+IN_A_VAULT = MANIFEST | {"storage": [DISK, TABLE, PARTITION, CRYPT, JFS | {"id": "vault:fs", "on": ["vault"]}],
+                         "mounts": [MANIFEST["mounts"][0] | {"fs": "vault:fs"}], "passphrases": "asked"}
+
+
 class Image:
     """A folder with an image; tests change it."""
 
@@ -60,6 +68,14 @@ class Image:
         with open(self.path(name), "wb") as file:
             file.write(content)
         return {"name": name, "size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+
+    def as_one_file(self):
+        """Made by other hands than KA's, the index first."""
+        path = self.folder + ".ka"
+        with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as archive:
+            for name in sorted(os.listdir(self.folder), key=lambda name: name != "image.json"):
+                archive.add(self.path(name), name)
+        return path
 
     def write_index(self):
         with open(self.path("image.json"), "w") as file:
@@ -88,13 +104,18 @@ def give_to_nobody(folder):
             os.chown(os.path.join(directory, name), NOBODY, NOBODY)
 
 
-def deploy(rack_, image, *words):
+def deploy_file(rack_, path, *words):
     """As somebody who is not root, and may not look into this tree; its output is the process's standard error."""
-    give_to_nobody(image.folder)
+    os.chown(path, NOBODY, NOBODY)
     os.chmod(rack_.folder, 0o711)
     program = shutil.copy(rack.program("ka-server"), rack_.path("ka-server"))
     return rack_.start("s", "setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "sh", "-c",
-                       'exec "$@" >&2', "sh", program, "deploy", image.folder, *words)
+                       'exec "$@" >&2', "sh", program, "deploy", path, *words)
+
+
+def deploy(rack_, image, *words):
+    give_to_nobody(image.folder)
+    return deploy_file(rack_, image.folder, *words)
 
 
 def receive(rack_, session):
@@ -197,8 +218,69 @@ def who_is_not_root_answers_no_machines():
         check(status == 1 and "only root can answer machines that boot" in said, f"{status}: {said}")
 
 
+def one_file_is_served_where_it_lies():
+    with Rack(1) as rack_:
+        image = Image(rack_.path("image"))
+        path = image.as_one_file()
+        shutil.rmtree(image.folder)
+        before = sorted(os.listdir(rack_.folder))
+        server = deploy_file(rack_, path, "-n", "1")
+        rack_.wait_for_greeting("n1", "10.99.0.2")
+        check(receive(rack_, "getstage2") == STAGE2, "stage2 is another one")
+        check(json.loads(receive(rack_, "kainstall1"))["of_a_later_ka"] == [1, 2], "the manifest is another one")
+        server.send_signal(signal.SIGINT)
+        status, said = finish(server)
+        check(status == 130 and "golden, saved 2026-11-23T08:00:00Z by KA 1.0.0" in said, f"{status}: {said}")
+        there = set(os.listdir(rack_.folder)) - set(before) - {"ka-server", "getstage2", "kainstall1"}
+        check(there == set(), f"it has unpacked {there}")
+        status, out, said = server_says("deploy", path)
+        check(status == 0 and "This image is whole" in out, f"{status}: {said}")
+        size = os.path.getsize(path)
+        for cut in (size // 2, 20 << 10):
+            os.truncate(path, cut)
+            status, out, said = server_says("deploy", path, "-n", "1", "--interface", "lo")
+            check(status == 1 and "is cut off" in said and out == "", f"{cut}: {status}: {said}")
+        status, out, said = server_says("save", path)
+        check(status == 1 and "there is a file of that name already" in said, f"{status}: {said}")
+
+
+def nobody_waits_for_a_clone_that_nothing_opens():
+    """No image holds a passphrase: who deploys it says where it comes from, or nobody is served."""
+    with Rack(0) as rack_:
+        image = Image(rack_.path("image"))
+        image.index["manifest"] = image.add("manifest.json", json.dumps(IN_A_VAULT).encode())
+        image.write_index()
+        key = rack_.path("key")
+        with open(key, "w") as file:
+            file.write("correct horse\n")
+        where = ("deploy", image.folder, "-n", "1", "--interface", "lo")
+        for words, why in (((), "encrypted anew on each node, and needs a passphrase there. --luks-key ask"),
+                           (("--luks-key", key), "the connections to the nodes are not encrypted"),
+                           (("--luks-key", "generate", "--insecure-luks-key"), "generate needs --json FILE"),
+                           (("--luks-key", "cellar=" + key, "--insecure-luks-key"), "there is none for vault"),
+                           (("--luks-key", rack_.path("gone")), "No such file")):
+            status, out, said = server_says(*where, *words)
+            check(status == 1 and why in said and out == "", f"{words}: {status}: {out}{said}")
+        # What a disk holds in clear text is not what anybody reads in the image.
+        for name in os.listdir(image.folder):
+            check(b"correct horse" not in image.read(name), name)
+
+
+def differences_want_an_image():
+    """Trouble is not a difference: 2, as diff(1) has it."""
+    with Rack(0) as rack_:
+        image = Image(rack_.path("image"))
+        image.damage("manifest.json")
+        for words, why in (((rack_.path("nothing"),), "No such file"),
+                           ((image.folder,), "manifest.json: its SHA-256 is not the one"),
+                           ((), "IMAGE is required")):
+            status, out, said = server_says("diff", *words)
+            check(status == 2 and why in said and out == "", f"{status}: {out}{said}")
+
+
 TESTS = [not_root_serves_what_is_in_the_image, what_is_not_as_it_was_saved_is_refused,
-         without_nodes_every_byte_is_looked_at, an_image_is_not_written_over, who_is_not_root_answers_no_machines]
+         without_nodes_every_byte_is_looked_at, an_image_is_not_written_over, who_is_not_root_answers_no_machines,
+         one_file_is_served_where_it_lies, nobody_waits_for_a_clone_that_nothing_opens, differences_want_an_image]
 
 
 if __name__ == "__main__":

@@ -93,8 +93,8 @@ TEST_P(ManualPages, HaveTheSameNamesAndDefaults) {
 
 INSTANTIATE_TEST_SUITE_P(All, ManualPages,
                          testing::Values(std::pair("", "ka-server.8"), std::pair("deploy", "ka-server-deploy.8"),
-                                         std::pair("desc", "ka-server-desc.8"), std::pair("log", "ka-server-log.8"),
-                                         std::pair("probe", "ka-server-probe.8"),
+                                         std::pair("desc", "ka-server-desc.8"), std::pair("diff", "ka-server-diff.8"),
+                                         std::pair("log", "ka-server-log.8"), std::pair("probe", "ka-server-probe.8"),
                                          std::pair("pxe-config", "ka-server-pxe-config.8"),
                                          std::pair("pxe-default", "ka-server-pxe-default.8"),
                                          std::pair("save", "ka-server-save.8"), std::pair("send", "ka-server-send.8"),
