@@ -29,7 +29,7 @@ void each_plan_option(const CLI::App& app, Visit visit) {
 std::vector<std::string> plan_words(const CLI::App& app) {
   std::vector<std::string> words;
   each_plan_option(app, [&](const std::string& name, const CLI::Option& option) {
-    const std::vector<std::string> values = option.results();
+    const std::vector<std::string>& values = option.results();
     const bool pairs = option.get_type_size_max() == 2;
     for (std::size_t i = 0; !pairs && i < values.size(); ++i) words.push_back("--" + name + "=" + values[i]);
     for (std::size_t i = 0; pairs && i + 1 < values.size(); i += 2)
