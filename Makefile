@@ -28,7 +28,7 @@
 #   make check-dracut a Debian 12 with an initrd by dracut onto two machines, which both need other drivers in it
 #   make check-web    the page of --web in headless Chromium; makes the pictures of docs/
 #   make check-deb    installs, upgrades, removes and purges the packages in bare Debian 12 and 13; asks lintian
-#   make check-shelf  a golden machine saved, gone, and deployed from another machine onto two
+#   make check-shelf  a golden machine saved, compared, gone, and deployed from others onto three
 #   make tidy         clang-tidy over all sources of the products: many minutes
 #   make format       all C++ as .clang-format has it
 #   make soak         simulated chains, seed after seed, until one goes wrong
@@ -157,7 +157,7 @@ check-debian12-raid: images pxe-packages rack-packages
 	@tests/vm/debian12_raid_test.py
 
 check-shelf: images pxe-packages rack-packages
-	@tests/vm/rack-tool golden tiny
+	@tests/vm/rack-tool golden tiny-pxe
 	@tests/vm/shelf_test.py
 
 check-dracut: images pxe-packages rack-packages

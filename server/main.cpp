@@ -5,7 +5,6 @@
 #include <csignal>
 
 #include "base/error.h"
-#include "base/output.h"
 #include "base/text.h"
 #include "server/built_from.h"
 #include "server/command/clone_command.h"
@@ -24,13 +23,6 @@ void open_missing_standard_streams() {
   for (int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
     if (::fcntl(fd, F_GETFD) < 0) (void)!::open("/dev/null", O_RDWR);
   }
-}
-
-// What stands in it may come from a node or from the output of a program: nothing in it moves the cursor.
-std::string printable(std::string_view text) {
-  std::string safe;
-  for (std::string_view line : split(text, '\n')) safe += ka::printable(line) + "\n";
-  return safe;
 }
 
 int run(int argc, char** argv) {
@@ -66,10 +58,10 @@ int main(int argc, char** argv) {
   try {
     return run(argc, argv);
   } catch (const ka::UsageError& error) {
-    ka::write_at_the_end(STDERR_FILENO, "ka-server: " + printable(error.what()));
+    say_why(error);
     return exit_usage;
   } catch (const std::exception& error) {
-    ka::write_at_the_end(STDERR_FILENO, "ka-server: " + printable(ka::words_of(error)));
+    say_why(error);
     return exit_failed;
   }
 }

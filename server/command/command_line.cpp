@@ -1,8 +1,14 @@
 #include "server/command/command_line.h"
 
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/output.h"
+#include "base/text.h"
 #include "server/command/boot_command.h"
 #include "server/command/deploy_command.h"
 #include "server/command/desc_command.h"
+#include "server/command/diff_command.h"
 #include "server/command/log_command.h"
 #include "server/command/probe_command.h"
 #include "server/command/save_command.h"
@@ -25,11 +31,19 @@ CommandLine::CommandLine()
   add_save_command(app, chosen);
   add_deploy_command(app, chosen);
   add_desc_command(app, chosen);
+  add_diff_command(app, chosen);
   add_log_command(app, chosen);
   add_send_command(app, chosen);
   add_status_command(app, chosen);
   add_pxe_config_command(app, chosen);
   add_probe_command(app, chosen);
+}
+
+void say_why(const std::exception& error) {
+  std::string safe = "ka-server: ";
+  const std::string words = words_of(error);
+  for (std::string_view line : split(words, '\n')) safe += printable(line) + "\n";
+  write_at_the_end(STDERR_FILENO, safe);
 }
 
 }  // namespace ka::server

@@ -3,6 +3,7 @@
 /// it.
 
 #include <CLI/CLI.hpp>
+#include <exception>
 #include <functional>
 
 #include "server/options/options.h"
@@ -18,5 +19,9 @@ struct CommandLine {
   CloneOptions clone;
   std::function<int()> chosen;  ///< the subcommand, if there was one; its result is the exit status
 };
+
+/// Why a command ends, on standard error. What stands in it may come from a node or from the output of a program:
+/// nothing in it moves the cursor.
+void say_why(const std::exception& error);
 
 }  // namespace ka::server

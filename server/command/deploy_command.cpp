@@ -5,6 +5,8 @@
 #include <CLI/CLI.hpp>
 
 #include "base/error.h"
+#include "base/files.h"
+#include "base/temporary_folder.h"
 #include "base/text.h"
 #include "server/command/clone_command.h"
 #include "server/command/run_job.h"
@@ -19,7 +21,7 @@ namespace ka::server {
 namespace {
 
 struct DeployOptions : CloneOptions {
-  std::string folder;
+  std::string image;
 };
 
 // What the index says comes from whoever made the image.
@@ -27,7 +29,7 @@ std::string text_of(const Image& image) {
   const ImageIndex& index = image.index;
   std::uint64_t unpacked = 0;
   for (const StoredStream& stream : index.streams) unpacked += stream.unpacked;
-  std::string text = "+ Image : " + printable(image.folder) + ", " + format_size(size_of(index)) + ", of " +
+  std::string text = "+ Image : " + printable(image.place.path()) + ", " + format_size(size_of(index)) + ", of " +
                      printable(index.golden_host) + ", saved " + printable(index.saved) + " by KA " +
                      printable(index.made_by) + "\n+ To send : " + format_size(unpacked) + "\n";
   for (const std::string& warning : index.warnings) text += "! when it was saved: " + printable(warning) + "\n";
@@ -41,8 +43,20 @@ wire::Passphrases passphrases_of(const Image& image, const LuksKeys& keys, const
   return choice.passphrases;
 }
 
+// The kernel and all.rdz of the image, as one folder; nullptr: it has none.
+std::unique_ptr<TemporaryFolder> boot_files_of(const Image& image) {
+  if (image.index.boot.empty()) return nullptr;
+  auto folder = std::make_unique<TemporaryFolder>("/run/ka-image.XXXXXX");
+  for (const StoredFile& file : image.index.boot) {
+    std::string content;
+    read_stored(image.place, file, [&content](std::string_view bytes) { content += bytes; });
+    write_file(folder->path() + "/" + file.name, content, 0600);
+  }
+  return folder;
+}
+
 Awaitable<void> deploy(asio::io_context& io, const DeployOptions& options, Output& output, Report& report) {
-  const Image image = open_image(options.folder);
+  const Image image = open_image(options.image);
   report.session = image.manifest.session;
   const LuksKeys keys = read_luks_keys(options);
   const wire::Passphrases passphrases = passphrases_of(image, keys, options);
@@ -55,8 +69,13 @@ Awaitable<void> deploy(asio::io_context& io, const DeployOptions& options, Outpu
   std::string text = text_of(image);
   check_dhcp(options);
   std::vector<std::string> hints;
-  const std::string images = image.index.boot.empty() ? "" : image.folder;
-  std::unique_ptr<NextBoot> boot = co_await make_boot(io, options, plan, images, hints);
+  std::unique_ptr<NextBoot> boot;
+  {
+    // Who is not root is refused before anything is written.
+    const bool reads = options.pxe && ::geteuid() == 0;
+    const std::unique_ptr<TemporaryFolder> files = reads ? boot_files_of(image) : nullptr;
+    boot = co_await make_boot(io, options, plan, files ? files->path() : "", hints);
+  }
   for (const std::string& hint : hints) text += "! " + hint + "\n";
   std::unique_ptr<Watch> watch = make_watch(io, options, report.session, plan.listen);
   std::unique_ptr<Confirm> confirm;
@@ -75,8 +94,8 @@ Awaitable<void> deploy(asio::io_context& io, const DeployOptions& options, Outpu
 
 // Without -n: is it whole, to the last byte?
 int run_check(const DeployOptions& options) {
-  const Image image = open_image(options.folder);
-  for (const StoredFile* file : files_of(image.index)) read_stored(image.folder, *file);
+  const Image image = open_image(options.image);
+  for (const StoredFile* file : files_of(image.index)) read_stored(image.place, *file);
   write_at_the_end(STDOUT_FILENO, text_of(image) +
                                       "This image is whole. Nothing was sent: with -n N, ka-server deploy waits for N "
                                       "machines\nthat boot the label kamethod, and clones onto them.\n");
@@ -101,9 +120,9 @@ int run_deploy(const DeployOptions& options) {
 
 void add_deploy_command(CLI::App& app, std::function<int()>& chosen) {
   auto options = std::make_shared<DeployOptions>();
-  CLI::App* deploy = app.add_subcommand("deploy", "Clone from a folder that ka-server save has filled");
+  CLI::App* deploy = app.add_subcommand("deploy", "Clone from an image that ka-server save has made");
   add_help_and_version(*deploy);
-  deploy->add_option("DIR", options->folder, "The folder")->required()->type_name("");
+  deploy->add_option("IMAGE", options->image, "The folder, or the file")->required()->type_name("");
   add_serving_options(*deploy, *options);
   deploy->callback([options, deploy, &chosen] {
     options->nobody_wanted = (*deploy)["--nodes"]->count() == 0;

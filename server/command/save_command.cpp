@@ -4,15 +4,17 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdlib>
-#include <ctime>
 #include <set>
 
 #include "base/error.h"
 #include "base/files.h"
 #include "base/text.h"
+#include "base/utc_text.h"
 #include "server/command/block_streams.h"
 #include "server/command/clone_command.h"
+#include "server/command/saved_options.h"
 #include "server/golden/paths.h"
 #include "server/job/chunk_source.h"
 #include "server/options/installed.h"
@@ -27,6 +29,8 @@ namespace {
 constexpr const char* level_for_keeping = "3";  // zstd's own default
 
 struct SaveOptions : CloneOptions {
+  std::vector<std::string> words;  // of the plan, to be kept
+
   bool uses_zstd() const { return compression != "off" && (compression != "auto" || can_pack()); }
 };
 
@@ -62,52 +66,56 @@ void refuse_own_tree(const Prepared& ready, const std::string& folder) {
                                        ", or name a folder on another disk or server");
 }
 
-std::string time_now() {
-  const std::time_t now = std::time(nullptr);
-  char text[32];
-  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", std::gmtime(&now));
-  return text;
-}
-
-// One folder being filled.
+// One image being made.
 class Saving {
  public:
   Saving(asio::io_context& io, const SaveOptions& options, Output& output)
-      : io_(io), options_(options), output_(output), writer_(options.shelf) {}
+      : io_(io), options_(options), output_(output), writer_(make_image_writer(options.shelf)) {}
 
   Awaitable<void> run() {
     if (options_.uses_zstd()) compression_ = options_.compression == "auto" ? level_for_keeping : options_.compression;
     Prepared ready = co_await prepare(io_, options_);
-    refuse_own_tree(ready, writer_.folder());
+    refuse_own_tree(ready, writer_->folder());
     output_.write_for_sure(text_of(ready));
     if (options_.compression == "auto" && compression_ == "off")
       output_.write_for_sure("! there is no zstd on this machine: the image is not packed\n");
     auto said = std::make_shared<Said>();
-    said->file = writer_.folder() + "/tar-said.txt";
+    said->file = writer_->place() + "/tar-said.txt";
     std::vector<Session> sessions = clone_sessions(io_, options_, ready, said);
-    // Blocks first: only they can be kept for a later run. What tells of the files comes right before them.
-    for (Session& session : sessions)
-      if (session.name != wire::stage2_session && session.name != wire::manifest_session &&
-          session.name != wire::system_session)
-        co_await keep_blocks(ready, std::move(session));
-    for (Session& session : sessions) {
-      if (session.name == wire::stage2_session) index_.stage2 = co_await keep_file(std::move(session), "stage2.sqfs");
-      if (session.name == wire::manifest_session)
-        index_.manifest = co_await keep_file(std::move(session), "manifest.json");
-      if (session.name == wire::system_session) co_await keep_system(std::move(session));
-    }
+    // Blocks first where a later run can go on with them; else as they will be read. What tells of the files comes
+    // right before them.
+    if (writer_->takes_notes()) std::stable_partition(sessions.begin(), sessions.end(), is_of_blocks);
+    for (Session& session : sessions) co_await keep_session(ready, std::move(session));
     co_await keep_boot_files();
     keep_said(*said);
     index_.made_by = KA_VERSION;
+    index_.options = options_.words;
     index_.golden_host = ready.plan.manifest.golden_host;
-    index_.saved = time_now();
+    index_.saved = utc_text(std::chrono::system_clock::now());
     index_.warnings.insert(index_.warnings.begin(), ready.plan.warnings.begin(), ready.plan.warnings.end());
-    writer_.finish(index_);
+    writer_->finish(index_);
     for (const std::string& warning : index_.warnings) output_.write_for_sure("! " + escape_bytes(warning) + "\n");
-    output_.write_for_sure("Saved: " + format_size(size_of(index_)) + " in " + writer_.folder() + "\n");
+    output_.write_for_sure("Saved: " + format_size(size_of(index_)) + " in " + writer_->place() + "\n");
   }
 
  private:
+  static bool is_of_blocks(const Session& session) {
+    return session.name != wire::stage2_session && session.name != wire::manifest_session &&
+           session.name != wire::system_session;
+  }
+
+  Awaitable<void> keep_session(const Prepared& ready, Session session) {
+    const std::string name = session.name;
+    if (name == wire::stage2_session)
+      index_.stage2 = co_await keep_file(std::move(session), "stage2.sqfs");
+    else if (name == wire::manifest_session)
+      index_.manifest = co_await keep_file(std::move(session), "manifest.json");
+    else if (name == wire::system_session)
+      co_await keep_system(std::move(session));
+    else
+      co_await keep_blocks(ready, std::move(session));
+  }
+
   Awaitable<Stored> keep(ToStore what, std::function<std::string()> key_now) {
     const std::uint64_t expected = what.session.expected;
     const std::string name = what.name;
@@ -117,7 +125,7 @@ class Saving {
       tenths = bytes * 10 / expected;
       output_.write("Saving " + name + ": " + std::to_string(tenths * 10) + " % of " + format_size(expected) + "\n");
     };
-    Stored stored = co_await store(io_, writer_, std::move(what), std::move(key_now), std::move(progress));
+    Stored stored = co_await store(io_, *writer_, std::move(what), std::move(key_now), std::move(progress));
     index_.warnings.insert(index_.warnings.end(), stored.warnings.begin(), stored.warnings.end());
     const StoredStream& stream = stored.stream;
     std::string line = stream.file.name + ": " + format_size(stream.unpacked);
@@ -174,9 +182,9 @@ class Saving {
 
   void keep_said(const Said& said) {
     if (said.text.empty()) return;
-    PartFile part(writer_.folder(), "tar-said.txt");
-    part.write(said.text);
-    index_.others.push_back(part.commit());
+    const std::unique_ptr<NewFile> file = writer_->begin("tar-said.txt");
+    file->write(said.text);
+    index_.others.push_back(file->commit());
   }
 
   static constexpr std::uint64_t tell_from = 256u << 20;
@@ -184,18 +192,14 @@ class Saving {
   asio::io_context& io_;
   const SaveOptions& options_;
   Output& output_;
-  ImageWriter writer_;
+  std::unique_ptr<ImageWriter> writer_;
   std::string compression_ = "off";
   ImageIndex index_;
 };
 
 int run_save(CLI::App& app, SaveOptions& options) {
-  CLI::App whole;
-  CloneOptions unused;
-  add_clone_options(whole, unused);
-  std::string file;
-  for (const ConfEntry& entry : apply_conf(app, read_conf(options.conf, file), file, &whole))
-    options.from_file.insert({entry.key, std::string(words(entry.value).front())});
+  apply_plan_conf(app, options);
+  options.words = plan_words(app);
   asio::io_context io;
   Output output(io, STDOUT_FILENO);
   reap_children(io);
@@ -218,9 +222,11 @@ int run_save(CLI::App& app, SaveOptions& options) {
 
 void add_save_command(CLI::App& app, std::function<int()>& chosen) {
   auto options = std::make_shared<SaveOptions>();
-  CLI::App* save = app.add_subcommand("save", "Keep in a folder what a clone of this machine would be sent");
+  CLI::App* save = app.add_subcommand("save", "Keep what a clone of this machine would be sent, in a folder or a file");
   add_help_and_version(*save);
-  save->add_option("DIR", options->shelf, "The folder; it is made, and must be empty or a saving that has not ended")
+  save->add_option("IMAGE", options->shelf,
+                   "The folder; it is made, and must be empty or a saving that has not ended. A name that ends in .ka: "
+                   "a file")
       ->required()
       ->type_name("");
   add_plan_options(*save, *options);

@@ -86,6 +86,15 @@ Command tar_command(const GoldenTree& tree, const wire::Manifest& manifest, cons
   return Command(std::move(argv));
 }
 
+// To /dev/null, tar reads no content.
+Command list_command(const GoldenTree& tree, const wire::Manifest& manifest, const std::vector<std::string>& excluded) {
+  Command command = tar_command(tree, manifest, excluded);
+  for (std::string& word : command.argv)
+    if (word == "--file=-") word = "--file=/dev/null";
+  command.argv.insert(command.argv.begin() + 1, {"--verbose", "--quoting-style=escape"});
+  return command;
+}
+
 Awaitable<void> check_tar(asio::io_context& io) {
   Command version({"tar", "--version"});
   std::string text = co_await output_of(io, version);

@@ -33,6 +33,9 @@ class GoldenTree {
 /// output. Names in the stream begin with "./"; it ends with status 1 if a file changed while it was read.
 Command tar_command(const GoldenTree& tree, const wire::Manifest& manifest, const std::vector<std::string>& excluded);
 
+/// The same, writing nothing but the names that would be sent, one a line, in its quoting style "escape".
+Command list_command(const GoldenTree& tree, const wire::Manifest& manifest, const std::vector<std::string>& excluded);
+
 /// Is the tar here GNU tar, and can it read ACLs and extended attributes? Throws Error if not.
 Awaitable<void> check_tar(asio::io_context& io);
 

@@ -9,7 +9,6 @@
 
 #include "base/error.h"
 #include "base/files.h"
-#include "base/unique_fd.h"
 #include "server/shelf/stored_json.h"
 #include "wire/boot/sha256.h"
 #include "wire/messages.h"
@@ -46,10 +45,15 @@ void check_streams(const Image& image) {
     throw Error("image: streams", "are " + joined(found, ", ") + "; its manifest has " + joined(wanted, ", "));
 }
 
+// All of a small file.
+std::string content_of(const ImagePlace& place, const std::string& name, std::size_t limit) {
+  const ImagePlace::File file = place.open(name);
+  if (file.size > limit) throw Error("read " + place.path(name), "it is too large");
+  return read_at(place.is_archive() ? place.path() : place.path(name), file.offset,
+                 static_cast<std::size_t>(file.size));
+}
+
 std::string why_no_image(const std::string& folder) {
-  struct stat status {};
-  if (::stat(folder.c_str(), &status) != 0) return Error::from_errno("image " + folder).what();
-  if (!S_ISDIR(status.st_mode)) return "image " + folder + ": is no folder; an image is one, with its image.json";
   if (::access((folder + "/" + image_in_the_making).c_str(), F_OK) == 0)
     return "image " + folder + ": is not whole: its saving has not come to its end; ka-server save on its golden " +
            "node, with the same folder, goes on with it";
@@ -83,18 +87,19 @@ std::uint64_t size_of(const ImageIndex& index) {
 std::string to_json(const ImageIndex& index) {
   json streams = json::array();
   for (const StoredStream& stream : index.streams) streams.push_back(to_json(stream));
-  const json out = {{"format", format},
-                    {"version", ImageIndex::version},
-                    {"needs", json::array()},
-                    {"made_by", wire::json_text(index.made_by)},
-                    {"golden_host", wire::json_text(index.golden_host)},
-                    {"saved", wire::json_text(index.saved)},
-                    {"manifest", to_json(index.manifest)},
-                    {"stage2", to_json(index.stage2)},
-                    {"streams", streams},
-                    {"boot", encode(index.boot)},
-                    {"others", encode(index.others)},
-                    {"warnings", wire::json_texts(index.warnings)}};
+  json out = {{"format", format},
+              {"version", ImageIndex::version},
+              {"needs", json::array()},
+              {"made_by", wire::json_text(index.made_by)},
+              {"golden_host", wire::json_text(index.golden_host)},
+              {"saved", wire::json_text(index.saved)},
+              {"manifest", to_json(index.manifest)},
+              {"stage2", to_json(index.stage2)},
+              {"streams", streams},
+              {"boot", encode(index.boot)},
+              {"others", encode(index.others)},
+              {"warnings", wire::json_texts(index.warnings)}};
+  if (index.options) out["options"] = wire::json_texts(*index.options);
   return out.dump(2) + "\n";
 }
 
@@ -119,60 +124,59 @@ ImageIndex parse_image_index(std::string_view text) {
   index.boot = in.each<StoredFile>("boot", stored_file);
   index.others = in.each<StoredFile>("others", stored_file);
   index.warnings = in.texts("warnings");
+  if (in.has("options")) index.options = in.texts("options");
   check_names(index);
   return index;
 }
 
-void read_stored(const std::string& folder, const StoredFile& file, const std::function<void(std::string_view)>& take) {
-  const std::string path = folder + "/" + file.name;
-  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd.valid()) throw Error::from_errno("open " + path);
-  ::posix_fadvise(fd.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
+void read_stored(const ImagePlace& place, const StoredFile& file, const std::function<void(std::string_view)>& take) {
+  const ImagePlace::File opened = place.open(file.name);
+  ::posix_fadvise(opened.fd.get(), static_cast<off_t>(opened.offset), static_cast<off_t>(opened.size),
+                  POSIX_FADV_SEQUENTIAL);
   boot::Sha256 hash;
   std::string room(1 << 18, '\0');
-  for (;;) {
-    const ssize_t size = ::read(fd.get(), room.data(), room.size());
+  for (std::uint64_t done = 0; done < opened.size;) {
+    const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(room.size(), opened.size - done));
+    const ssize_t size = ::pread(opened.fd.get(), room.data(), wanted, static_cast<off_t>(opened.offset + done));
     if (size < 0 && errno == EINTR) continue;
-    if (size < 0) throw Error::from_errno("read " + path);
+    if (size < 0) throw Error::from_errno("read " + place.path(file.name));
     if (size == 0) break;
     const std::string_view bytes(room.data(), static_cast<std::size_t>(size));
     hash.add(bytes);
     if (take) take(bytes);
+    done += bytes.size();
   }
   if (boot::hexadecimal(hash.digest()) != file.sha256)
-    throw Error("image " + folder, file.name + ": its SHA-256 is not the one that it was saved with: it is damaged, " +
-                                       "or of another image");
+    throw Error("image " + place.path(), file.name + ": its SHA-256 is not the one that it was saved with: it is " +
+                                             "damaged, or of another image");
 }
 
-Image open_image(std::string folder) {
-  while (folder.size() > 1 && folder.ends_with('/')) folder.pop_back();
+Image open_image(std::string path) {
+  while (path.size() > 1 && path.ends_with('/')) path.pop_back();
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) throw Error::from_errno("image " + path);
   Image image;
-  image.folder = folder;
-  const std::string name = image.folder + "/" + image_index;
-  if (::access(name.c_str(), F_OK) != 0) throw Error(why_no_image(image.folder));
+  image.place = S_ISDIR(status.st_mode) ? ImagePlace(path) : ImagePlace::of_archive(path);
+  const std::string name = image.place.path(image_index);
+  if (S_ISDIR(status.st_mode) && ::access(name.c_str(), F_OK) != 0) throw Error(why_no_image(path));
   try {
-    image.index = parse_image_index(read_file(name, largest_index));
+    image.index = parse_image_index(content_of(image.place, image_index, largest_index));
   } catch (const Error& error) {
     throw in_context(name, error);
   }
-  for (const StoredFile* file : files_of(image.index)) {
-    struct stat status {};
-    if (::stat(image.path(*file).c_str(), &status) != 0)
-      throw Error::from_errno("image " + image.folder + ": " + file->name);
-    if (!S_ISREG(status.st_mode)) throw Error("image " + image.folder, file->name + " is no file");
-    if (const auto size = static_cast<std::uint64_t>(status.st_size); size != file->size)
-      throw Error("image " + image.folder, file->name + " has " + std::to_string(size) + " bytes, not the " +
-                                               std::to_string(file->size) + " that it was saved with");
-  }
-  read_stored(image.folder, image.index.manifest);
-  read_stored(image.folder, image.index.stage2);
-  for (const StoredFile& file : image.index.boot) read_stored(image.folder, file);
+  for (const StoredFile* file : files_of(image.index))
+    if (const std::uint64_t size = image.place.open(file->name).size; size != file->size)
+      throw Error("image " + path, file->name + " has " + std::to_string(size) + " bytes, not the " +
+                                       std::to_string(file->size) + " that it was saved with");
+  read_stored(image.place, image.index.manifest);
+  read_stored(image.place, image.index.stage2);
+  for (const StoredFile& file : image.index.boot) read_stored(image.place, file);
   try {
-    image.manifest_json = read_file(image.path(image.index.manifest), wire::largest_manifest);
+    image.manifest_json = content_of(image.place, image.index.manifest.name, wire::largest_manifest);
     image.manifest = manifest_of(image.manifest_json, image.index.made_by);
     check_streams(image);
   } catch (const Error& error) {
-    throw in_context("image " + image.folder, error);
+    throw in_context("image " + path, error);
   }
   return image;
 }

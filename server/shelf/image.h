@@ -1,7 +1,7 @@
 #pragma once
-/// A golden image: what a clone would be sent, kept in a folder that tar, zstd and sha256sum can read. docs/image.md
-/// has the format. It is there as soon as its index is, which is written last: a folder without one is no image,
-/// whatever else lies in it.
+/// A golden image: what a clone would be sent, kept in a folder or a file that tar, zstd and sha256sum can read.
+/// docs/image.md has the format. It is there as soon as its index is, which is written last: a folder without one is no
+/// image, whatever else lies in it.
 
 #include <cstdint>
 #include <functional>
@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "server/shelf/image_place.h"
 #include "wire/manifest.h"
 
 namespace ka::server {
@@ -36,10 +37,11 @@ struct ImageIndex {
   std::string golden_host;  ///< for people
   std::string saved;        ///< for people, "2026-11-26T21:00:00Z"
   StoredFile manifest, stage2;
-  std::vector<StoredStream> streams;  ///< the tree of files first
-  std::vector<StoredFile> boot;       ///< vmlinuz and all.rdz, if they were there
-  std::vector<StoredFile> others;     ///< for people: what tar said
-  std::vector<std::string> warnings;  ///< of the saving
+  std::vector<StoredStream> streams;                ///< the tree of files first
+  std::vector<StoredFile> boot;                     ///< vmlinuz and all.rdz, if they were there
+  std::vector<StoredFile> others;                   ///< for people: what tar said
+  std::vector<std::string> warnings;                ///< of the saving
+  std::optional<std::vector<std::string>> options;  ///< of the plan, words of a command line; may be unknown
 };
 
 inline constexpr const char* image_index = "image.json";
@@ -56,20 +58,18 @@ std::uint64_t size_of(const ImageIndex& index);
 
 /// Of an image: what is small is read and right, what is large has the right size.
 struct Image {
-  std::string folder;
+  ImagePlace place;
   ImageIndex index;
   std::string manifest_json;
   wire::Manifest manifest;
-
-  std::string path(const StoredFile& file) const { return folder + "/" + file.name; }
 };
 
 /// Throws Error with the reason: no image, one whose saving has not come to its end, of another version, a file that is
 /// missing, cut off or has another digest, streams that are not those of the manifest.
-Image open_image(std::string folder);
+Image open_image(std::string path);
 
 /// Reads all of the file, for `take` if there is one. Throws Error, at its end, if it is not as it was saved.
-void read_stored(const std::string& folder, const StoredFile& file,
+void read_stored(const ImagePlace& place, const StoredFile& file,
                  const std::function<void(std::string_view)>& take = {});
 
 /// The manifest for nodes that get it from here: what else is in it stays, also what only a newer KA knows.

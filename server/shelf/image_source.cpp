@@ -12,7 +12,7 @@ namespace {
 Session whole_file(asio::io_context& io, const Image& image, const StoredFile& file, const std::string& name) {
   Session session;
   session.name = name;
-  session.open = [&io, folder = image.folder, file] { return stored_source(io, folder, file); };
+  session.open = [&io, place = image.place, file] { return stored_source(io, place, file); };
   session.expected = file.size;
   return session;
 }
@@ -33,11 +33,11 @@ Session stream_session(asio::io_context& io, const Image& image, const std::stri
 
 }  // namespace
 
-std::unique_ptr<Source> stored_source(asio::io_context& io, const std::string& folder, const StoredFile& file) {
-  std::function<void()> body = [folder, file] {
-    read_stored(folder, file, [](std::string_view bytes) { write_all(STDOUT_FILENO, bytes, "what was read"); });
+std::unique_ptr<Source> stored_source(asio::io_context& io, const ImagePlace& place, const StoredFile& file) {
+  std::function<void()> body = [place, file] {
+    read_stored(place, file, [](std::string_view bytes) { write_all(STDOUT_FILENO, bytes, "what was read"); });
   };
-  return child_source(io, {"read", folder + "/" + file.name}, std::move(body));
+  return child_source(io, {"read", place.path(file.name)}, std::move(body));
 }
 
 std::vector<Session> image_sessions(asio::io_context& io, const Image& image, const std::string& compression,

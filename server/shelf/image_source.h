@@ -12,7 +12,7 @@ namespace ka::server {
 
 /// The file, read and digested by a child. finish() throws if it was not the one that was saved, so that no node that
 /// has got it takes it for whole.
-std::unique_ptr<Source> stored_source(asio::io_context& io, const std::string& folder, const StoredFile& file);
+std::unique_ptr<Source> stored_source(asio::io_context& io, const ImagePlace& place, const StoredFile& file);
 
 /// What the nodes of a clone get, in their order. `compression`: "auto": what is packed stays so; else as
 /// Session::compression has it.

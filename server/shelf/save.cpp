@@ -30,17 +30,17 @@ Awaitable<Stored> store(asio::io_context& io, ImageWriter& writer, ToStore what,
     stored.noted = true;
     co_return stored;
   }
-  PartFile part(writer.folder(), what.name);
+  const std::unique_ptr<NewFile> file = writer.begin(what.name);
   ChunkSource source(io, what.session.open(), what.compression, net::steady_now());
   wire::ChunkPool pool;
   for (bool more = true; more;) {
     std::shared_ptr<wire::Chunk> chunk = pool.get();
     more = co_await source.fill(*chunk);
-    part.write(text_of(*chunk));
+    file->write(text_of(*chunk));
     progress(source.unpacked());
   }
   stored.warnings = co_await source.finish();
-  stored.stream = {what.session.name, part.commit(), packs ? wire::zstd_packing : "", source.unpacked()};
+  stored.stream = {what.session.name, file->commit(), packs ? wire::zstd_packing : "", source.unpacked()};
   const bool unchanged = !what.key.empty() && key_now() == what.key;
   writer.note(stored.stream, unchanged ? what.key : "");
   co_return stored;

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
+#include "base/utc_text.h"
 #include "server/job/status_table.h"
 #include "server/view/status_json.h"
 
@@ -28,7 +29,7 @@ EventTeller::EventTeller(std::string session, unsigned wanted, Hear hear)
 
 void EventTeller::tell(const char* name, json fields, bool frequent) {
   fields["event"] = name;
-  fields["time"] = time_text(std::chrono::system_clock::now());
+  fields["time"] = utc_text_ms(std::chrono::system_clock::now());
   fields["job"] = session_;
   hear_({name, fields.dump(), frequent});
 }

@@ -1,11 +1,10 @@
 #include "server/view/status_json.h"
 
-#include <cstdio>
-#include <ctime>
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
 #include "base/text.h"
+#include "base/utc_text.h"
 
 namespace ka::server {
 
@@ -84,7 +83,9 @@ json totals_json(const JobState& state) {
   return out;
 }
 
-json line_json(const JobState::Line& line) { return {{"time", time_text(line.at)}, {"text", escape_bytes(line.text)}}; }
+json line_json(const JobState::Line& line) {
+  return {{"time", utc_text_ms(line.at)}, {"text", escape_bytes(line.text)}};
+}
 
 json heal_json(const JobState::Heal& heal) {
   return {{"node", heal.node}, {"upstream", heal.upstream ? json(*heal.upstream) : json(nullptr)}};
@@ -97,18 +98,6 @@ json escaped_json(const std::vector<std::string>& lines) {
 }
 
 }  // namespace
-
-std::string time_text(std::chrono::system_clock::time_point at) {
-  const auto whole = std::chrono::floor<std::chrono::seconds>(at);
-  const std::time_t seconds = std::chrono::system_clock::to_time_t(whole);
-  std::tm parts{};
-  ::gmtime_r(&seconds, &parts);
-  char day[32], text[48];
-  std::strftime(day, sizeof day, "%Y-%m-%dT%H:%M:%S", &parts);
-  const auto rest = std::chrono::duration_cast<std::chrono::milliseconds>(at - whole).count();
-  std::snprintf(text, sizeof text, "%s.%03dZ", day, static_cast<int>(rest));
-  return text;
-}
 
 json disks_json(const std::vector<wire::DiskOffer>& disks) {
   json out = json::array();
@@ -129,7 +118,7 @@ json status_json(const JobState& state) {
   out["id"] = state.id;
   out["session"] = state.plan.session;
   out["nodes_wanted"] = state.plan.wanted;
-  out["began"] = time_text(state.began);
+  out["began"] = utc_text_ms(state.began);
   out["plan"] = {{"text", escaped_json(state.plan.text)},
                  {"tree", escaped_json(state.plan.tree)},
                  {"sessions", escaped_json(state.plan.sessions)}};

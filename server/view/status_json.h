@@ -10,9 +10,6 @@
 
 namespace ka::server {
 
-/// "2026-11-26T21:47:03.250Z"
-std::string time_text(std::chrono::system_clock::time_point at);
-
 nlohmann::json disks_json(const std::vector<wire::DiskOffer>& disks);
 
 /// All of it.

@@ -1,10 +1,9 @@
 #!/usr/bin/env python3
-"""A golden image as docs/image.md has it, written by hand, and the real programs: shelf_test.py NAME…, or all.
+"""A golden image (golden_image.py) and the real programs: shelf_test.py NAME…, or all.
 
 What is not as it was saved is refused in a sentence, and nobody gets anything of it.
 """
 
-import hashlib
 import json
 import os
 import shutil
@@ -12,67 +11,10 @@ import signal
 import subprocess
 
 import rack
+from golden_image import IN_A_VAULT, MANIFEST, STAGE2, Image
 from rack import Rack, check, finish
 
-STAGE2 = b"hsqs" + bytes(range(256)) * 4096
-FILES = b"".join(b"%d\n" % (number * 7919) for number in range(300_000))
 NOBODY = 65534
-
-DISK = {"id": "sda", "kind": "disk", "on": [], "links": [], "bytes": 1 << 30, "sector": 512, "boot_code": ""}
-TABLE = {"id": "sda:dos", "kind": "table", "on": ["sda"], "links": [], "label": "dos", "identity": "0x59be1427",
-         "slots": 0}
-PARTITION = {"id": "sda1", "kind": "partition", "on": ["sda:dos"], "links": [], "number": 1, "role": "plain",
-             "type": "83", "guid": "", "name": "", "attributes": 0, "start": 1 << 20, "active": True,
-             "size": {"bytes": 64 << 20, "fill": False, "shrinks": False}}
-JFS = {"id": "sda1:fs", "kind": "jfs", "on": ["sda1"], "links": [], "uuid": "0f2a2a5c-2a7c-4a53-9f0e-6f0a5f6f0a5f",
-        "label": "", "ignores_case": False, "mount_options": "", "used": {"bytes": 1, "inodes": 1, "later": 0}}
-MANIFEST = {"version": 2, "golden_host": "golden", "server_version": "1.0.0", "session": "monday",
-            "storage": [DISK, TABLE, PARTITION, JFS], "mounts": [{"fs": "sda1:fs", "point": "/", "options": "",
-                                                                  "subvolume": "", "apart": False}],
-            "streams": [], "bare_directories": [], "sockets": [], "inode_flags": [], "hooks": [], "targets": [],
-            "boot": {"order": "disk-first"}, "network_cards": [], "golden_addresses": [],
-            "initrds": [],
-            "identity": {"keep": [], "renew": []}, "removable_allowed": False, "degraded": False,
-            "tar_compression": "zstd", "log_directory": "/var/log/ka", "verify_all": False, "step_limit_s": 3600,
-            "firmware": ["bios"], "passphrases": "none", "of_a_later_ka": [1, 2]}
-
-
-class Image:
-    """A folder with an image; tests change it."""
-
-    def __init__(self, folder, packed=True):
-        self.folder = folder
-        os.makedirs(folder)
-        system = "system.tar.zst" if packed else "system.tar"
-        bytes_ = subprocess.run(["zstd", "-q", "-c"], input=FILES, capture_output=True, check=True).stdout
-        self.index = {"format": "ka-image", "version": 1, "needs": [], "made_by": "1.0.0", "golden_host": "golden",
-                      "saved": "2026-11-23T08:00:00Z", "warnings": [], "others": [], "boot": [],
-                      "manifest": self.add("manifest.json", json.dumps(MANIFEST).encode()),
-                      "stage2": self.add("stage2.sqfs", STAGE2),
-                      "streams": [{"session": "kainstall2", "file": self.add(system, bytes_ if packed else FILES),
-                                   "packing": "zstd" if packed else "", "unpacked": len(FILES)}]}
-        self.write_index()
-
-    def path(self, name):
-        return os.path.join(self.folder, name)
-
-    def add(self, name, content):
-        with open(self.path(name), "wb") as file:
-            file.write(content)
-        return {"name": name, "size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-
-    def write_index(self):
-        with open(self.path("image.json"), "w") as file:
-            json.dump(self.index, file)
-
-    def read(self, name):
-        with open(self.path(name), "rb") as file:
-            return file.read()
-
-    def damage(self, name):
-        content = bytearray(self.read(name))
-        content[len(content) // 2] ^= 1
-        self.add(name, content)
 
 
 def server_says(*words):
@@ -88,13 +30,18 @@ def give_to_nobody(folder):
             os.chown(os.path.join(directory, name), NOBODY, NOBODY)
 
 
-def deploy(rack_, image, *words):
+def deploy_file(rack_, path, *words):
     """As somebody who is not root, and may not look into this tree; its output is the process's standard error."""
-    give_to_nobody(image.folder)
+    os.chown(path, NOBODY, NOBODY)
     os.chmod(rack_.folder, 0o711)
     program = shutil.copy(rack.program("ka-server"), rack_.path("ka-server"))
     return rack_.start("s", "setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "sh", "-c",
-                       'exec "$@" >&2', "sh", program, "deploy", image.folder, *words)
+                       'exec "$@" >&2', "sh", program, "deploy", path, *words)
+
+
+def deploy(rack_, image, *words):
+    give_to_nobody(image.folder)
+    return deploy_file(rack_, image.folder, *words)
 
 
 def receive(rack_, session):
@@ -197,8 +144,90 @@ def who_is_not_root_answers_no_machines():
         check(status == 1 and "only root can answer machines that boot" in said, f"{status}: {said}")
 
 
+def one_file_is_served_where_it_lies():
+    with Rack(1) as rack_:
+        image = Image(rack_.path("image"))
+        path = image.as_one_file()
+        shutil.rmtree(image.folder)
+        before = sorted(os.listdir(rack_.folder))
+        server = deploy_file(rack_, path, "-n", "1")
+        rack_.wait_for_greeting("n1", "10.99.0.2")
+        check(receive(rack_, "getstage2") == STAGE2, "stage2 is another one")
+        check(json.loads(receive(rack_, "kainstall1"))["of_a_later_ka"] == [1, 2], "the manifest is another one")
+        server.send_signal(signal.SIGINT)
+        status, said = finish(server)
+        check(status == 130 and "golden, saved 2026-11-23T08:00:00Z by KA 1.0.0" in said, f"{status}: {said}")
+        there = set(os.listdir(rack_.folder)) - set(before) - {"ka-server", "getstage2", "kainstall1"}
+        check(there == set(), f"it has unpacked {there}")
+        status, out, said = server_says("deploy", path)
+        check(status == 0 and "This image is whole" in out, f"{status}: {said}")
+        size = os.path.getsize(path)
+        for cut in (size // 2, 20 << 10):
+            os.truncate(path, cut)
+            status, out, said = server_says("deploy", path, "-n", "1", "--interface", "lo")
+            check(status == 1 and "is cut off" in said and out == "", f"{cut}: {status}: {said}")
+        status, out, said = server_says("save", path)
+        check(status == 1 and "there is a file of that name already" in said, f"{status}: {said}")
+
+
+def vault(rack_):
+    """An image of what is encrypted, and a file with a passphrase."""
+    image = Image(rack_.path("image"))
+    image.index["manifest"] = image.add("manifest.json", json.dumps(IN_A_VAULT).encode())
+    image.write_index()
+    key = rack_.path("key")
+    with open(key, "w") as file:
+        file.write("correct horse\n")
+    os.chown(key, NOBODY, NOBODY)
+    return image, key
+
+
+def what_opens_a_clone_is_said_by_who_deploys_it():
+    for ask in (True, False):
+        with Rack(1) as rack_:
+            image, key = vault(rack_)
+            words = ("--luks-key", "ask") if ask else ("--luks-key", key, "--insecure-luks-key")
+            server = deploy(rack_, image, "-n", "1", *words)
+            rack_.wait_for_greeting("n1", "10.99.0.2")
+            receive(rack_, "getstage2")
+            told = receive(rack_, "kainstall1")
+            check(json.loads(told)["passphrases"] == ("asked" if ask else "sent"), str(told))
+            check(b"correct horse" not in told, "all nodes of the chain are told the passphrase")
+            server.send_signal(signal.SIGINT)
+            status, said = finish(server)
+            check(status == 130 and "correct horse" not in said, f"{status}: {said}")
+
+
+def nobody_waits_for_a_clone_that_nothing_opens():
+    """No image holds a passphrase: who deploys it says where it comes from, or nobody is served."""
+    with Rack(0) as rack_:
+        image, key = vault(rack_)
+        where = ("deploy", image.folder, "-n", "1", "--interface", "lo")
+        for words, why in (((), "encrypted anew on each node, and needs a passphrase there. --luks-key ask"),
+                           (("--luks-key", key), "the connections to the nodes are not encrypted"),
+                           (("--luks-key", "generate", "--insecure-luks-key"), "generate needs --json FILE"),
+                           (("--luks-key", "cellar=" + key, "--insecure-luks-key"), "there is none for vault"),
+                           (("--luks-key", rack_.path("gone")), "No such file")):
+            status, out, said = server_says(*where, *words)
+            check(status == 1 and why in said and out == "", f"{words}: {status}: {out}{said}")
+
+
+def differences_want_an_image():
+    """Trouble is not a difference: 2, as diff(1) has it."""
+    with Rack(0) as rack_:
+        image = Image(rack_.path("image"))
+        image.damage("manifest.json")
+        for words, why in (((rack_.path("nothing"),), "No such file"),
+                           ((image.folder,), "manifest.json: its SHA-256 is not the one"),
+                           ((), "IMAGE is required")):
+            status, out, said = server_says("diff", *words)
+            check(status == 2 and why in said and out == "", f"{status}: {out}{said}")
+
+
 TESTS = [not_root_serves_what_is_in_the_image, what_is_not_as_it_was_saved_is_refused,
-         without_nodes_every_byte_is_looked_at, an_image_is_not_written_over, who_is_not_root_answers_no_machines]
+         without_nodes_every_byte_is_looked_at, an_image_is_not_written_over, who_is_not_root_answers_no_machines,
+         one_file_is_served_where_it_lies, what_opens_a_clone_is_said_by_who_deploys_it,
+         nobody_waits_for_a_clone_that_nothing_opens, differences_want_an_image]
 
 
 if __name__ == "__main__":

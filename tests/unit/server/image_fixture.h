@@ -6,6 +6,7 @@
 
 #include <cstdlib>
 
+#include "server/shelf/folder_writer.h"
 #include "server/shelf/save.h"
 #include "tests/unit/run_coroutine.h"
 #include "tests/unit/scratch.h"
@@ -77,7 +78,7 @@ class ImageTest : public CoroutineTest {
   }
 
   void make_image(const std::string& compression = "3") {
-    ImageWriter writer(folder());
+    FolderWriter writer(folder());
     writer.finish(fill(writer, compression));
   }
 

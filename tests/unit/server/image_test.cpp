@@ -28,7 +28,7 @@ class GoldenImage : public ImageTest {
   }
   std::string refusal_of_writer() {
     try {
-      ImageWriter writer(folder());
+      FolderWriter writer(folder());
     } catch (const Error& error) {
       return error.what();
     }
@@ -86,7 +86,7 @@ TEST_F(GoldenImage, IsForItsOwnerAlone) {
 TEST_F(GoldenImage, IsNoneUntilItsIndexIsThere) {
   EXPECT_THAT(refusal(), HasSubstr("No such file"));
   {
-    ImageWriter writer(folder());
+    FolderWriter writer(folder());
     fill(writer);
     EXPECT_THAT(refusal(), HasSubstr("is not whole: its saving has not come to its end"));
   }
@@ -144,7 +144,7 @@ TEST_F(GoldenImage, WhatALaterKaAddsIsLeftAloneUnlessItIsNeeded) {
 
 TEST_F(GoldenImage, AManifestOfAnotherVersionIsRefusedButItsNewFieldsReachTheNodes) {
   {
-    ImageWriter writer(folder());
+    FolderWriter writer(folder());
     ImageIndex index = fill(writer);
     json manifest = json::parse(wire::to_json(manifest_of_two_partitions()));
     manifest["novelty"] = 5;
@@ -156,7 +156,7 @@ TEST_F(GoldenImage, AManifestOfAnotherVersionIsRefusedButItsNewFieldsReachTheNod
   EXPECT_EQ(told["passphrases"], "asked");
   EXPECT_EQ(told["tar_compression"], "");
   std::filesystem::remove_all(folder());
-  ImageWriter writer(folder());
+  FolderWriter writer(folder());
   ImageIndex index = fill(writer);
   json manifest = json::parse(wire::to_json(manifest_of_two_partitions()));
   manifest["version"] = 99;
@@ -199,18 +199,18 @@ TEST_F(GoldenImage, IsNotMadeOverAnotherOneNorOverSomebodysFiles) {
   std::filesystem::remove(folder() + "/image.json");
   EXPECT_THAT(refusal_of_writer(), AllOf(HasSubstr("it is not empty"), HasSubstr("not of an image")));
   std::filesystem::remove_all(folder());
-  ImageWriter writer(folder());
+  FolderWriter writer(folder());
   EXPECT_THAT(refusal_of_writer(), HasSubstr("another ka-server is saving to it"));
 }
 
 TEST_F(GoldenImage, ASavingThatFailsAtOnceLeavesNothing) {
-  { ImageWriter writer(folder()); }
+  { FolderWriter writer(folder()); }
   EXPECT_FALSE(scratch_.has("/image"));
 }
 
 TEST_F(GoldenImage, ASavingThatFailedLaterIsGoneOnWith) {
   {
-    ImageWriter writer(folder());
+    FolderWriter writer(folder());
     store_bytes(writer, wire::stage2_session, "stage2.sqfs", "hsqs");
   }
   EXPECT_THAT(refusal(), HasSubstr("is not whole"));
@@ -220,15 +220,15 @@ TEST_F(GoldenImage, ASavingThatFailedLaterIsGoneOnWith) {
 
 TEST_F(GoldenImage, BlocksThatNobodyWroteToAreKeptAllElseIsReadAgain) {
   {
-    ImageWriter writer(folder());
+    FolderWriter writer(folder());
     fill(writer);
-    PartFile part(writer.folder(), "begun");
-    part.write("half");
+    const auto part = writer.begin("begun");
+    part->write("half");
     // As after a kill: it is there when the next one comes.
     scratch_.file("/image/system.tar.zst.part", "half");
   }
   const auto inode = scratch_.status("/image/kainstall3.blocks.zst").st_ino;
-  ImageWriter writer(folder());
+  FolderWriter writer(folder());
   EXPECT_FALSE(scratch_.has("/image/system.tar.zst.part"));
   EXPECT_TRUE(store_bytes(writer, "kainstall3", "kainstall3.blocks", "not read", "3", "untouched").noted);
   EXPECT_FALSE(store_bytes(writer, wire::system_session, "system.tar", files_, "3").noted);
@@ -242,7 +242,7 @@ TEST_F(GoldenImage, BlocksThatNobodyWroteToAreKeptAllElseIsReadAgain) {
 
 TEST_F(GoldenImage, BlocksThatWereWrittenToMeanwhileAreNotNoted) {
   {
-    ImageWriter writer(folder());
+    FolderWriter writer(folder());
     ToStore what;
     what.session.name = "kainstall3";
     what.session.open = [this] { return buffer_source(blocks_); };
@@ -253,13 +253,13 @@ TEST_F(GoldenImage, BlocksThatWereWrittenToMeanwhileAreNotNoted) {
                          io_, writer, what, [] { return std::string("after"); }, [](std::uint64_t) {}))
                      .noted);
   }
-  ImageWriter writer(folder());
+  FolderWriter writer(folder());
   EXPECT_FALSE(store_bytes(writer, "kainstall3", "kainstall3.blocks", blocks_, "off", "before").noted);
 }
 
 TEST_F(GoldenImage, NothingOfAnEarlierPlanIsLeft) {
   {
-    ImageWriter writer(folder());
+    FolderWriter writer(folder());
     store_bytes(writer, "kainstall4", "kainstall4.blocks", blocks_, "3", "untouched");
     store_bytes(writer, wire::system_session, "system.tar", files_);
     store_bytes(writer, "tar-said", "tar-said.txt", "file changed as we read it");
@@ -270,7 +270,7 @@ TEST_F(GoldenImage, NothingOfAnEarlierPlanIsLeft) {
 }
 
 TEST_F(GoldenImage, ASourceThatFailsLeavesNoFile) {
-  ImageWriter writer(folder());
+  FolderWriter writer(folder());
   ToStore what;
   what.session.name = wire::system_session;
   what.session.open = [this] { return command_source(io_, Command({"sh", "-c", "echo half; exit 2"})); };

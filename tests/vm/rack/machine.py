@@ -183,6 +183,11 @@ class Machine:
             raise ConsoleError(f"{self.name} calls itself {found}, not {given[-1][0]}")
 
     @property
+    def pid(self) -> int:
+        """Of the running machine's QEMU."""
+        return self._process.pid
+
+    @property
     def running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 

@@ -33,10 +33,30 @@ class Network:
     def tap(self, name: str) -> str:
         """A port of the bridge for one machine; kept for its next start."""
         if name not in self._taps:
-            self._taps.add(name)
             run("ip", "tuntap", "add", name, "mode", "tap")
-            run("ip", "link", "set", name, "master", BRIDGE, "up")
+            self.add(name)
         return name
+
+    def add(self, name: str) -> None:
+        """An interface as a port of the bridge; it goes with the rack."""
+        self._taps.add(name)
+        run("ip", "link", "set", name, "master", BRIDGE, "up")
+
+
+class Host:
+    """Another machine on the bridge: a network namespace with one card, eth0."""
+
+    def __init__(self, network: Network, name: str, address: str):
+        self.name = name
+        run("ip", "netns", "add", name)
+        run("ip", "link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", name)
+        network.add(name)
+        for words in (("link", "set", "lo", "up"), ("addr", "add", f"{address}/24", "dev", "eth0"),
+                      ("link", "set", "eth0", "up")):
+            run("ip", "-n", name, *words)
+
+    def start(self, *command, **how) -> subprocess.Popen:
+        return subprocess.Popen(["ip", "netns", "exec", self.name, *command], stdin=subprocess.DEVNULL, **how)
 
 
 class Daemon:

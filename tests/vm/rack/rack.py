@@ -62,10 +62,16 @@ class Rack:
         elif programs == "dnsmasq":
             self.tftp = self.dhcp = network.dnsmasq(pxe / "dnsmasq.conf", self.directory)
         else:
-            self.dhcp_configuration = self.plain_dhcp()
             if programs == "proxy":
                 self.tftp = network.dnsmasq(pxe / "dnsmasq-proxy.conf", self.directory)
-            self.start_dhcp()
+            self.serve_addresses()
+
+    def serve_addresses(self) -> None:
+        """By a dhcpd that knows nothing of PXE."""
+        self.dhcp_configuration = self.directory / "plain-dhcpd.conf"
+        self.dhcp_configuration.write_text("subnet 10.77.0.0 netmask 255.255.255.0 "
+                                           "{ range 10.77.0.100 10.77.0.200; }\n")
+        self.start_dhcp()
 
     @property
     def tftp_root(self) -> Path:
@@ -75,12 +81,6 @@ class Rack:
         """A file of GRUB's for this machine alone: it boots `label`."""
         own = self.tftp_root / f"grub/grub.cfg-01-{machine.mac.replace(':', '-')}"
         own.write_text(f"source $prefix/grub.cfg\nset default={label}\n")
-
-    def plain_dhcp(self) -> Path:
-        """The configuration of a dhcpd that knows nothing of PXE."""
-        plain = self.directory / "plain-dhcpd.conf"
-        plain.write_text("subnet 10.77.0.0 netmask 255.255.255.0 { range 10.77.0.100 10.77.0.200; }\n")
-        return plain
 
     def start_dhcp(self) -> None:
         self.dhcp = network.dhcpd(self.dhcp_configuration, self.directory)
