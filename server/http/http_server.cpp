@@ -238,6 +238,8 @@ void HttpServer::take(tcp::socket socket) {
   if (!gone) State::take(state_, std::move(socket), from.address().to_v4().to_uint());
 }
 
+bool HttpServer::busy() const { return state_->busy(); }
+
 Awaitable<void> HttpServer::farewell() {
   auto state = state_;
   const auto deadline = std::chrono::steady_clock::now() + farewell_limit;

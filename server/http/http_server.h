@@ -63,6 +63,8 @@ class HttpServer {
   std::uint16_t port() const;
   /// A connection that somebody else has accepted. Closed at once if there are as many as the limits have.
   void take(asio::ip::tcp::socket socket);
+  /// Whether an answer is still on its way to somebody.
+  bool busy() const;
   /// Until no answer is on its way to anybody any more; two seconds at most. *this must live as long.
   Awaitable<void> farewell();
 

@@ -93,6 +93,10 @@ class Shelf(unittest.TestCase):
         status, said = console.command("ka-server deploy /run/small/golden -n 1")
         self.assertEqual(status, 1, said)
         self.assertEqual(console.command("find /run/small -name '*.part' -o -name image.json")[1].strip(), "")
+        status, said = console.command(f"rm -r /run/small/golden; {SAVE % '/run/small/golden.ka'}", 300)
+        self.assertEqual(status, 1, said)
+        self.assertIn("No space left on device", said)
+        self.assertEqual(console.command("ls /run/small")[1].strip(), "")
         console.command("umount /run/small")
 
     def _killed(self, console):
@@ -138,8 +142,17 @@ class Shelf(unittest.TestCase):
                      r"since \S+Z: 2 added, 1 deleted, 3 modified, the plan is another one"):
             self.assertRegex(said, rf"(?m)^{line}\s*$")
         self.assertNotIn("/srv/excluded", said)
-        status, said = console.command("chattr -i /etc/hosts")
-        self.assertEqual(status, 0, said)
+        self.assertEqual(console.command("chattr -i /etc/hosts")[0], 0)
+        # Of an image that is damaged nothing is told.
+        some = "dd bs=1 count=8 conv=notrunc"
+        stream = "/mnt/shelf/golden/system.tar.zst"
+        status, said = console.command(
+            f"{some} if={stream} of=/run/some skip=99999 2>/dev/null; "
+            f"echo damaged | {some} of={stream} seek=99999 2>/dev/null; ka-server diff /mnt/shelf/golden", 300)
+        self.assertEqual(status, 2, said)
+        self.assertIn("system.tar.zst: its SHA-256 is not the one that it was saved with", said)
+        self.assertNotRegex(said, r"(?m)^[ADM] ")
+        self.assertEqual(console.command(f"{some} if=/run/some of={stream} seek=99999 2>/dev/null")[0], 0)
 
     def _copied_from_shelf(self) -> Path:
         """As its next owner has it; what reads an image without KA finds it right."""
