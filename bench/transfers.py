@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 import signal
 import statistics
 import subprocess
@@ -15,6 +16,7 @@ import rack  # noqa: E402
 from rack import Rack, wait_until  # noqa: E402
 
 PORT = "5000"
+UNPACKED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../build/unpacked/usr/bin")  # by scripts/need
 
 
 @dataclass
@@ -173,10 +175,11 @@ def time_limit(seconds):
 
 def iperf3(mib):
     """Gbit/s that arrive of a plain TCP stream between the same two namespaces."""
+    program = shutil.which("iperf3", path=f"{os.environ['PATH']}:{UNPACKED}")
     with Rack(1) as net:
-        net.start("n1", "iperf3", "--server", "--one-off")
+        net.start("n1", program, "--server", "--one-off")
         net.wait_for_listener("n1", 5201)
-        asks = net.start("s", "iperf3", "--json", "--client", "10.99.0.3", "--bytes", f"{mib}M", stdout=subprocess.PIPE)
+        asks = net.start("s", program, "--json", "--client", "10.99.0.3", "--bytes", f"{mib}M", stdout=subprocess.PIPE)
         return json.loads(asks.communicate()[0])["end"]["sum_received"]["bits_per_second"] / 1e9
 
 
