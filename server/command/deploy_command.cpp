@@ -74,7 +74,8 @@ Awaitable<void> deploy(asio::io_context& io, const DeployOptions& options, Outpu
     // Who is not root is refused before anything is written.
     const bool reads = options.pxe && ::geteuid() == 0;
     const std::unique_ptr<TemporaryFolder> files = reads ? boot_files_of(image) : nullptr;
-    boot = co_await make_boot(io, options, plan, files ? files->path() : "", hints);
+    const std::string images = files ? files->path() : "";
+    boot = co_await make_boot(io, options, plan, images, hints);
   }
   for (const std::string& hint : hints) text += "! " + hint + "\n";
   std::unique_ptr<Watch> watch = make_watch(io, options, report.session, plan.listen);
