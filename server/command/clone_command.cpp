@@ -101,7 +101,8 @@ Awaitable<Prepared> prepare(asio::io_context& io, const CloneOptions& options) {
   if (options.shelf.empty()) ready.job = job_plan(io, options);
   check_dhcp(options);
   std::vector<std::string> hints;
-  ready.boot = co_await make_boot(io, options, ready.job, "", hints);
+  const std::string images;  // those of this machine
+  ready.boot = co_await make_boot(io, options, ready.job, images, hints);
   if (!checks_only(options) && options.shelf.empty())
     ready.watch = make_watch(io, options, options.session, ready.job.listen);
   if (options.confirm && !checks_only(options)) ready.confirm = std::make_unique<Confirm>(io);
