@@ -150,7 +150,17 @@ class Comparison {
       if (mount.apart) roots.push_back({mount.point, ready.tree->apart()});
     roots.push_back({"", ready.tree->root()});
     TreeDifference tree(std::move(roots), std::move(names), options_.whole);
-    co_await read_archive(stream_of(io_, image_, image_.index.streams.front()), tree);
+    const StoredStream& files = image_.index.streams.front();
+    std::exception_ptr failure;
+    try {
+      co_await read_archive(stream_of(io_, image_, files), tree);
+    } catch (const Error&) {
+      failure = std::current_exception();
+    }
+    if (failure) {
+      read_stored(image_.place, files.file);  // if that is damaged, it says so better than zstd
+      std::rethrow_exception(failure);
+    }
     Differences differences = tree.take();
     add_manifest_differences(image_.manifest, now, differences);
     const std::string plan = plan_lines(now);
