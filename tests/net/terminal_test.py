@@ -105,7 +105,7 @@ def sixty_four_nodes_in_twenty_four_lines():
                 return table_of(terminal.screen())
 
             table = shown(80, 24)
-            check(re.fullmatch(r"\[=+> *\]", table[1]), f"no bar: {table[1]}")
+            wait_until(lambda: re.fullmatch(r"\[=+> *\]", table_of(terminal.screen())[1]), 60, "a bar that grows")
             check("64 here, 0 done, 1 failed, 64 wanted" in table[2], f"counts: {table[2]}")
             check(len(table) == 23, f"{len(table)} lines of 24 are used")
             check(" failed " in table[3], f"not first: {table[3]}")
