@@ -100,7 +100,7 @@ class Booting:
                 shares.limit(machine.pid)
             for machine in machines:
                 machine.console.wait(r"^KA \d", 900)
-            return max(machine.console.time_of(r"^KA \d") for machine in machines) - machines[0].started
+            return time.monotonic() - machines[0].started  # the last of them is there
         finally:
             for machine in machines:
                 machine.cut_power()
