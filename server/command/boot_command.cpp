@@ -16,6 +16,7 @@
 #include "server/boot/pxelinux_dir.h"
 #include "server/command/job_follower.h"
 #include "server/command/run_job.h"
+#include "server/command/run_task.h"
 #include "server/golden/programs.h"
 #include "server/http/fetch.h"
 #include "server/options/option_table.h"
@@ -162,14 +163,7 @@ int run_boot(CLI::App& app, BootCommand& command) {
   Output output(io, STDOUT_FILENO);
   reap_children(io);
   int status = 1;
-  std::exception_ptr failure;
-  auto ended = [&](std::exception_ptr error) {
-    failure = error;
-    io.stop();
-  };
-  asio::co_spawn(io, serve_boot(io, command, output, status), ended);
-  io.run();
-  if (failure) std::rethrow_exception(failure);
+  run_task(io, serve_boot(io, command, output, status));
   return status;
 }
 

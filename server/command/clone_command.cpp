@@ -10,6 +10,7 @@
 #include "server/command/block_streams.h"
 #include "server/command/check_report.h"
 #include "server/command/run_job.h"
+#include "server/command/run_task.h"
 #include "server/command/serve.h"
 #include "server/golden/initrds.h"
 #include "server/golden/programs.h"
@@ -161,25 +162,18 @@ const char* only_checked(const CloneOptions& options) {
 }
 
 int run_check(const CloneOptions& options, Output& output, ReportFile& file, asio::io_context& io) {
-  std::exception_ptr failure;
   auto check = [&]() -> Awaitable<void> {
     Prepared ready = co_await prepare(io, options);
     output.write_for_sure(text_of(ready) + only_checked(options));
     file.write(check_json(options, ready));
   };
-  auto ended = [&](std::exception_ptr error) {
-    failure = error;
-    io.stop();
-  };
-  asio::co_spawn(io, check, ended);
-  io.run();
-  if (!failure) return 0;
   try {
-    std::rethrow_exception(failure);
+    run_task(io, check());
   } catch (const std::exception& error) {
     file.write(check_json(options, error));
     throw;
   }
+  return 0;
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/process.h"
+#include "server/command/run_task.h"
 #include "server/golden/golden.h"
 #include "server/golden/mounts.h"
 #include "server/golden/partition_table.h"
@@ -84,14 +85,7 @@ Awaitable<void> print_desc(asio::io_context& io, std::string name) {
 int run_desc(const std::string& drive) {
   asio::io_context io;
   reap_children(io);
-  std::exception_ptr failure;
-  auto ended = [&](std::exception_ptr error) {
-    failure = error;
-    io.stop();
-  };
-  asio::co_spawn(io, print_desc(io, drive), ended);
-  io.run();
-  if (failure) std::rethrow_exception(failure);
+  run_task(io, print_desc(io, drive));
   return 0;
 }
 

@@ -14,6 +14,7 @@
 #include "base/files.h"
 #include "base/text.h"
 #include "base/unique_fd.h"
+#include "server/command/run_task.h"
 #include "server/logs/log_file.h"
 #include "server/logs/log_folder.h"
 #include "server/logs/log_names.h"
@@ -126,16 +127,9 @@ int run_log(const LogRequest& request) {
   // `ka-server log NODE | head`
   std::signal(SIGPIPE, SIG_DFL);
   asio::io_context io(1);
-  std::exception_ptr failure;
   const Write write = [](std::string_view text) { write_all(STDOUT_FILENO, text, "standard output"); };
   const auto say = [](const std::string& text) { write_all(STDERR_FILENO, text + "\n", "standard error"); };
-  auto ended = [&](std::exception_ptr error) {
-    failure = error;
-    io.stop();
-  };
-  asio::co_spawn(io, show_log(io, request, write, say), ended);
-  io.run();
-  if (failure) std::rethrow_exception(failure);
+  run_task(io, show_log(io, request, write, say));
   return 0;
 }
 

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/output.h"
 #include "base/text.h"
+#include "server/command/run_task.h"
 #include "server/options/option_table.h"
 #include "server/probe/probe.h"
 #include "server/pxe/pxe_values.h"
@@ -47,15 +48,8 @@ int run_probe(const ProbeOptions& options) {
   request.own = facts->address;
   if (!options.as.empty()) request.asked = address_in(options.as);
   ProbeResult result;
-  std::exception_ptr failure;
   auto task = [&]() -> Awaitable<void> { result = co_await probe(io, request); };
-  auto ended = [&](std::exception_ptr error) {
-    failure = error;
-    io.stop();
-  };
-  asio::co_spawn(io, task, ended);
-  io.run();
-  if (failure) std::rethrow_exception(failure);
+  run_task(io, task());
   write_at_the_end(STDOUT_FILENO, text_of(result, facts->interface));
   return result.boots_nodes() ? boots_nodes : does_not;
 }

@@ -14,6 +14,7 @@
 #include "base/utc_text.h"
 #include "server/command/block_streams.h"
 #include "server/command/clone_command.h"
+#include "server/command/run_task.h"
 #include "server/command/saved_options.h"
 #include "server/golden/paths.h"
 #include "server/job/chunk_source.h"
@@ -203,18 +204,11 @@ int run_save(CLI::App& app, SaveOptions& options) {
   asio::io_context io;
   Output output(io, STDOUT_FILENO);
   reap_children(io);
-  std::exception_ptr failure;
   auto save = [&]() -> Awaitable<void> {
     Saving saving(io, options, output);
     co_await saving.run();
   };
-  auto ended = [&](std::exception_ptr error) {
-    failure = error;
-    io.stop();
-  };
-  asio::co_spawn(io, save, ended);
-  io.run();
-  if (failure) std::rethrow_exception(failure);
+  run_task(io, save());
   return 0;
 }
 

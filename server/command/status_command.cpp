@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/output.h"
 #include "base/text.h"
+#include "server/command/run_task.h"
 #include "server/http/fetch.h"
 #include "server/options/option_table.h"
 #include "server/view/follow.h"
@@ -50,11 +51,8 @@ int run_status(const StatusOptions& options) {
   const std::string url = status_address(options.url.empty() ? link_here() : options.url);
   asio::io_context io(1);
   std::string text;
-  std::exception_ptr failure;
   auto ask = [&]() -> Awaitable<void> { text = co_await fetch(io, url); };
-  asio::co_spawn(io, ask, [&](std::exception_ptr error) { failure = error; });
-  io.run();
-  if (failure) std::rethrow_exception(failure);
+  run_task(io, ask());
   const JobState state = parse_status(text);
   if (!options.json) {
     text.clear();
