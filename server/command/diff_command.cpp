@@ -11,6 +11,7 @@
 #include "server/command/block_streams.h"
 #include "server/command/clone_command.h"
 #include "server/command/command_line.h"
+#include "server/command/run_task.h"
 #include "server/command/saved_options.h"
 #include "server/options/option_table.h"
 #include "server/shelf/image_source.h"
@@ -150,17 +151,7 @@ class Comparison {
       if (mount.apart) roots.push_back({mount.point, ready.tree->apart()});
     roots.push_back({"", ready.tree->root()});
     TreeDifference tree(std::move(roots), std::move(names), options_.whole);
-    const StoredStream& files = image_.index.streams.front();
-    std::exception_ptr failure;
-    try {
-      co_await read_archive(stream_of(io_, image_, files), tree);
-    } catch (const Error&) {
-      failure = std::current_exception();
-    }
-    if (failure) {
-      read_stored(image_.place, files.file);  // if that is damaged, it says so better than zstd
-      std::rethrow_exception(failure);
-    }
+    co_await read_archive(stream_of(io_, image_, image_.index.streams.front()), tree);
     Differences differences = tree.take();
     add_manifest_differences(image_.manifest, now, differences);
     const std::string plan = plan_lines(now);
@@ -231,18 +222,11 @@ int compare(CLI::App& app, DiffOptions& options) {
   asio::io_context io;
   reap_children(io);
   int status = trouble;
-  std::exception_ptr failure;
   auto work = [&]() -> Awaitable<void> {
     Comparison comparison(io, options, as_saved, image);
     status = co_await comparison.run();
   };
-  auto ended = [&](std::exception_ptr error) {
-    failure = error;
-    io.stop();
-  };
-  asio::co_spawn(io, work, ended);
-  io.run();
-  if (failure) std::rethrow_exception(failure);
+  run_task(io, work());
   return status;
 }
 

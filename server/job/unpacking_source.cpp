@@ -33,8 +33,8 @@ class UnpackingSource final : public Source {
     auto state = state_;
     while (!state->is_fed) co_await state->fed.wait();
     if (state->trouble) std::rethrow_exception(state->trouble);
-    std::vector<std::string> warnings;
-    if (state->all) warnings = co_await state->packed->finish();
+    // What is damaged is that before it is anything that zstd says of it.
+    std::vector<std::string> warnings = co_await state->packed->finish();
     co_await state->zstd->wait_for_success();
     co_return warnings;
   }
@@ -49,24 +49,25 @@ class UnpackingSource final : public Source {
     std::unique_ptr<Source> packed;
     std::shared_ptr<PipedProcess> zstd;
     net::Signal fed;
-    bool is_fed = false, all = false;
+    bool is_fed = false;
     std::exception_ptr trouble;
   };
 
-  // A zstd that takes no more has its own reason.
+  // All of it is read, so that its source can say whether it was right, also if zstd takes no more.
   static Awaitable<void> feed(std::shared_ptr<State> state) {
     std::vector<std::byte> room(piece);
     std::span<std::byte> space(room);
     try {
-      boost::system::error_code error;
-      while (!error && !state->all) {
+      bool takes = true;
+      while (state->packed) {
         const std::size_t size = co_await state->packed->read(space);
-        state->all = size == 0;
+        if (size == 0) break;
+        if (!takes) continue;
         auto bytes = asio::buffer(room.data(), size);
         auto [refused, written] =
             co_await asio::async_write(state->zstd->in(), bytes, asio::as_tuple(asio::use_awaitable));
         (void)written;
-        error = refused;
+        takes = !refused;
       }
     } catch (const std::exception&) {
       state->trouble = std::current_exception();
