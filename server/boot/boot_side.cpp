@@ -204,8 +204,10 @@ Awaitable<std::vector<std::string>> BootSide::check() {
   needs.server = tree.server;
   needs.gives_addresses = !state_->options.dhcp.empty();
   needs.http_port = state_->options.http_port;
-  if (!state_->options.golden) needs.control_port = state_->options.control_port;
-  if (!state_->options.golden) needs.data_port = state_->options.data_port;
+  if (!state_->options.golden) {
+    needs.control_port = state_->options.control_port;
+    needs.data_port = state_->options.data_port;
+  }
   co_return co_await check_boot_needs(state_->io, needs);  // which needs them until it is over
 }
 

@@ -19,20 +19,13 @@ using Next = BootBook::Next;
 constexpr std::string_view mark = "# ka-server keeps this file while its job runs, and removes it then.\n";
 constexpr std::string_view temporary = ".ka-server.";
 
-std::string lower(std::string_view text) {
-  std::string result(text);
-  for (char& c : result)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return result;
-}
-
 // The lines of pxelinux's menu from "label NAME" to the next label; empty: there is none.
 std::string label_block(const std::string& menu, std::string_view name) {
   std::string block;
   bool inside = false;
   for (const std::string_view line : split(menu, '\n')) {
     const std::vector<std::string_view> fields = words(line);
-    if (!fields.empty() && lower(fields[0]) == "label") inside = fields.size() > 1 && fields[1] == name;
+    if (!fields.empty() && lowered(fields[0]) == "label") inside = fields.size() > 1 && fields[1] == name;
     if (inside) block += std::string(line) + "\n";
   }
   return block;

@@ -39,8 +39,10 @@ void JobFollower::heard(const JobState& job) {
     return;
   }
   const bool is_new = job.id != job_;
-  if (is_new && !job_.empty()) boot_.serve(false);
-  if (is_new && !job_.empty()) boot_.next_job(ended_);
+  if (is_new && !job_.empty()) {
+    boot_.serve(false);
+    boot_.next_job(ended_);
+  }
   if (is_new) ended_ = false;
   job_ = job.id;
   for (const auto& [card, node] : by_card(job)) boot_.node(*node);

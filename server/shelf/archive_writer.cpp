@@ -1,7 +1,6 @@
 #include "server/shelf/archive_writer.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -93,12 +92,7 @@ ArchiveWriter::ArchiveWriter(std::string path) : path_(std::move(path)), part_(p
   make_directories(folder(), 0700);
   fd_.reset(::open(part_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, for_its_owner));
   if (!fd_.valid()) throw Error::from_errno("create " + part_);
-  if (::flock(fd_.get(), LOCK_EX | LOCK_NB) != 0) {
-    const bool taken = errno == EWOULDBLOCK;
-    // Servers of files may have no locks.
-    if (!taken && errno != ENOLCK && errno != EOPNOTSUPP && errno != ENOSYS) throw Error::from_errno("lock " + part_);
-    if (taken) throw Error("save to " + path_, "another ka-server is saving to it");
-  }
+  lock_for_saving(fd_.get(), part_, path_);
   check_own();
   if (::fchmod(fd_.get(), for_its_owner) != 0) throw Error::from_errno("chmod " + part_);
   if (::ftruncate(fd_.get(), 0) != 0) throw Error::from_errno("write " + part_);
@@ -155,8 +149,7 @@ void ArchiveWriter::finish(const ImageIndex& index) {
   rename();
   finished_ = true;
   const UniqueFd directory(::open(folder().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (directory.valid() && ::fsync(directory.get()) != 0 && errno != EINVAL && errno != EOPNOTSUPP)
-    throw Error::from_errno("fsync " + folder());
+  if (directory.valid()) sync_folder(directory.get(), folder());
 }
 
 }  // namespace ka::server

@@ -1,7 +1,6 @@
 #include "server/shelf/folder_writer.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -80,11 +79,7 @@ FolderWriter::FolderWriter(std::string folder) : folder_(std::move(folder)) {
   make_directories(folder_, 0700);
   directory_.reset(::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!directory_.valid()) throw Error::from_errno("open " + folder_);
-  if (::flock(directory_.get(), LOCK_EX | LOCK_NB) != 0) {
-    if (errno == EWOULDBLOCK) throw Error("save to " + folder_, "another ka-server is saving to it");
-    // Servers of files may have no locks; two of us at once are unlikely there, and the digests would show it.
-    if (errno != ENOLCK && errno != EOPNOTSUPP && errno != ENOSYS) throw Error::from_errno("lock " + folder_);
-  }
+  lock_for_saving(directory_.get(), folder_, folder_);
   refuse_foreign(folder_);
   if (::fchmod(directory_.get(), 0700) != 0) throw Error::from_errno("chmod " + folder_);
   read_notes();
@@ -126,13 +121,7 @@ void FolderWriter::write_notes() {
     streams.push_back({{"key", wire::json_text(note.key)}, {"stream", to_json(note.stream)}});
   const json out = {{"version", ImageIndex::version}, {"streams", streams}};
   write_file(folder_ + "/" + image_in_the_making, out.dump(2) + "\n", for_its_owner);
-  sync();
-}
-
-// A server's folder may be nothing that can be synced: it keeps the order itself.
-void FolderWriter::sync() const {
-  if (::fsync(directory_.get()) != 0 && errno != EINVAL && errno != EOPNOTSUPP)
-    throw Error::from_errno("fsync " + folder_);
+  sync_folder(directory_.get(), folder_);
 }
 
 std::optional<StoredStream> FolderWriter::noted(const std::string& session, const std::string& key) {
@@ -162,9 +151,9 @@ void FolderWriter::finish(const ImageIndex& index) {
   // Of an earlier run with another plan.
   for (const std::string& name : list_directory(folder_))
     if (is_of_some_image(name) && !wanted.count(name)) ::unlink((folder_ + "/" + name).c_str());
-  sync();
+  sync_folder(directory_.get(), folder_);
   write_file(folder_ + "/" + image_index, to_json(index), for_its_owner);
-  sync();
+  sync_folder(directory_.get(), folder_);
   finished_ = true;
   ::unlink((folder_ + "/" + image_in_the_making).c_str());
 }

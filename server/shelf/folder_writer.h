@@ -33,7 +33,6 @@ class FolderWriter final : public ImageWriter {
   };
   void read_notes();
   void write_notes();
-  void sync() const;
 
   std::string folder_;
   UniqueFd directory_;

@@ -47,6 +47,12 @@ class ImageWriter {
 /// image, if there are files that are of no image, or if somebody else writes it.
 std::unique_ptr<ImageWriter> make_image_writer(const std::string& place);
 
+/// Of what is being made, so that nobody else makes it, too; where a file system has no locks, nobody is kept out.
+/// `name` is what `fd` is, and `place` what was asked for. Throws Error.
+void lock_for_saving(int fd, const std::string& name, const std::string& place);
+/// A server's folder may be nothing that can be synced: it keeps the order itself. Throws Error.
+void sync_folder(int fd, const std::string& folder);
+
 /// SHA256SUMS.
 std::string digests_text(const ImageIndex& index);
 

@@ -44,7 +44,6 @@ class TreeDifference final : public TarReader::Listener {
 
   /// After the last entry. All that both sides have is left out of it but what differs.
   Differences take();
-  std::uint64_t files_read() const { return files_read_; }
 
  private:
   UniqueFd open_folder(const std::string& path, std::string& name) const;
@@ -58,8 +57,7 @@ class TreeDifference final : public TarReader::Listener {
   std::map<std::string, bool> names_;  // of the tree; whether the image has it, too
   const bool whole_;
   Differences found_;
-  std::map<std::pair<dev_t, ino_t>, std::string> linked_;  // files of several names, by which the image has them
-  std::uint64_t files_read_ = 0;
+  std::set<std::pair<dev_t, ino_t>> linked_;  // files of several names that were compared by one
 
   // Of the entry that is under way.
   TarEntry entry_;
