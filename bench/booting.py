@@ -57,7 +57,7 @@ class Shares:
 
 class Booting:
     def __init__(self, rack: Rack):
-        self.rack = rack
+        self.rack, self.runs = rack, 0
         run("ip", "netns", "add", "server")
         run("ip", "link", "add", "server", "type", "veth", "peer", "name", "eth0", "netns", "server")
         run("ip", "link", "set", "server", "master", BRIDGE, "up")
@@ -86,7 +86,9 @@ class Booting:
 
     def seconds(self, count: int) -> float:
         """From the first power-on to the last one's PID 1."""
-        shares, idle, server = Shares(), [], Daemon("ka-server", self.server, self.rack.directory / "booting.log")
+        self.runs += 1
+        shares, idle = Shares(), []
+        server = Daemon("ka-server", self.server, self.rack.directory / f"booting{self.runs}.log")
         machines = [self.rack.machine(f"boot{number}", 20 + number,
                                       disks=[self.rack.blank_disk(f"boot{number}", 64, "virtio-blk")])
                     for number in range(count)]

@@ -7,6 +7,7 @@
 #include "server/http/fetch.h"
 #include "server/view/status_json.h"
 #include "tests/unit/run_coroutine.h"
+#include "tests/unit/server/http_told.h"
 
 namespace ka::server {
 namespace {
@@ -40,15 +41,7 @@ class FollowTest : public CoroutineTest {
     socket.connect(acceptor_.local_endpoint());
     return socket;
   }
-  Awaitable<std::string> told(std::string request) {
-    tcp::socket socket = connect();
-    auto bytes = asio::buffer(request);
-    co_await asio::async_write(socket, bytes, asio::as_tuple(asio::use_awaitable));
-    std::string answer;
-    auto room = asio::dynamic_buffer(answer);
-    co_await asio::async_read(socket, room, asio::as_tuple(asio::use_awaitable));
-    co_return answer;
-  }
+  Awaitable<std::string> told(std::string request) { return told_by(connect(), std::move(request)); }
   void fails() {
     NodeStatus node;
     node.hardware_address = "52:54:00:77:00:01";

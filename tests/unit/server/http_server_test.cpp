@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 
 #include "tests/unit/run_coroutine.h"
+#include "tests/unit/server/http_told.h"
 
 namespace ka::server {
 namespace {
@@ -22,15 +23,7 @@ class HttpServerTest : public CoroutineTest {
   }
 
   // All that the server says until it closes the connection.
-  Awaitable<std::string> told(std::string request) {
-    tcp::socket socket = connect();
-    auto bytes = asio::buffer(request);
-    co_await asio::async_write(socket, bytes, asio::as_tuple(asio::use_awaitable));
-    std::string answer;
-    auto room = asio::dynamic_buffer(answer);
-    co_await asio::async_read(socket, room, asio::as_tuple(asio::use_awaitable));
-    co_return answer;
-  }
+  Awaitable<std::string> told(std::string request) { return told_by(connect(), std::move(request)); }
 
   const std::string image_ = std::string(3 << 20, 'i');
   HttpServer server_{io_, "serve boot files",   asio::ip::address_v4::loopback(),

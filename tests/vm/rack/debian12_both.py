@@ -27,7 +27,8 @@ def debian12_both() -> Path:
     """The disk image."""
     system = cached("debian12-both.tar", repr(PACKAGES),
                     lambda tarball: golden.bootstrap(tarball, "bookworm", PACKAGES, {}))
-    key = "".join(map(inspect.getsource, (inspect.getmodule(debian12_both), golden.configure, debian13.esp, awkward)))
+    parts = (inspect.getmodule(debian12_both), golden.configure, golden.install_grub, debian13.esp, awkward)
+    key = "".join(map(inspect.getsource, parts))
     return cached("debian12-both.img", key + str(system.stat().st_mtime_ns), lambda image: _disk(image, system))
 
 
@@ -48,17 +49,7 @@ def _disk(image: Path, system: Path) -> None:
         (root / "boot/efi").mkdir(mode=0o700, exist_ok=True)
         awkward.populate(root)
         awkward.flag(root)
-    with disk.attached(image) as device:
-        run("mount", f"{device}p{ROOT}", root)
-        try:
-            with disk.chroot_mounts(root):
-                run("chroot", root, "grub-install", "--target=i386-pc", device)
-                run("chroot", root, "update-grub")
-            # Without /dev/disk/by-uuid of its own, grub-mkconfig named the loop device.
-            config = root / "boot/grub/grub.cfg"
-            config.write_text(config.read_text().replace(f"root={device}p{ROOT}", f"root=UUID={uuids[ROOT]}"))
-            debian13.esp(image, root, ESP, _ESP_ID, f"search.fs_uuid {uuids[ROOT]} root\n"
-                                                    "set prefix=($root)'/boot/grub'\n")
-        finally:
-            run("umount", root)
+    with golden.install_grub(image, ROOT):
+        debian13.esp(image, root, ESP, _ESP_ID, f"search.fs_uuid {uuids[ROOT]} root\n"
+                                                "set prefix=($root)'/boot/grub'\n")
     root.rmdir()

@@ -5,6 +5,7 @@
 of KA in it yet: install() puts that into a copy, as `make install` does on a real golden node.
 """
 
+import contextlib
 import fcntl
 import hashlib
 import inspect
@@ -14,7 +15,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Callable
+from typing import Callable, Iterator
 
 from . import awkward, disk, sandbox
 from .sandbox import CommandFailed, run
@@ -92,8 +93,8 @@ def debian_dracut() -> Path:
 def _debian(name: str, packages: list[str], files: dict[str, str]) -> Path:
     system = cached(f"{name}.tar", repr((packages, files)) + inspect.getsource(bootstrap),
                     lambda tarball: bootstrap(tarball, "bookworm", packages, files))
-    key = "".join(map(inspect.getsource, (_debian_disk, configure, awkward))) + TABLE + str(system.stat().st_mtime_ns)
-    return cached(f"{name}.img", key, lambda image: _debian_disk(image, system))
+    key = "".join(map(inspect.getsource, (_debian_disk, install_grub, configure, awkward))) + TABLE
+    return cached(f"{name}.img", key + str(system.stat().st_mtime_ns), lambda image: _debian_disk(image, system))
 
 
 def bootstrap(tarball: Path, suite: str, include: list[str], files: dict[str, str]) -> None:
@@ -155,20 +156,28 @@ def _debian_disk(image: Path, system: Path) -> None:
         (root / "root/desc").write_text(DESC)
         awkward.populate(root)
         awkward.flag(root)
+    with install_grub(image, 1):
+        pass
+    image.with_suffix(".mnt").rmdir()
+
+
+@contextlib.contextmanager
+def install_grub(image: Path, number: int) -> Iterator[Path]:
+    """GRUB for a BIOS, and grub.cfg, in the root file system of that partition, which is there meanwhile."""
+    root = image.with_suffix(".mnt")
     with disk.attached(image) as device:
-        root = image.with_suffix(".mnt")
-        run("mount", f"{device}p1", root)
+        run("mount", f"{device}p{number}", root)
         try:
             with disk.chroot_mounts(root):
                 run("chroot", root, "grub-install", "--target=i386-pc", device)
                 run("chroot", root, "update-grub")
             # Without /dev/disk/by-uuid of its own, grub-mkconfig named the loop device.
             config = root / "boot/grub/grub.cfg"
-            uuid = run("blkid", "-o", "value", "-s", "UUID", f"{device}p1").strip()
-            config.write_text(config.read_text().replace(f"root={device}p1", f"root=UUID={uuid}"))
+            uuid = run("blkid", "-o", "value", "-s", "UUID", f"{device}p{number}").strip()
+            config.write_text(config.read_text().replace(f"root={device}p{number}", f"root=UUID={uuid}"))
+            yield root
         finally:
             run("umount", root)
-    image.with_suffix(".mnt").rmdir()
 
 
 def configure(root: Path, fstab: str) -> None:
