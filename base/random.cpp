@@ -28,4 +28,13 @@ std::string random_token() {
   return text;
 }
 
+Secret random_secret() {
+  std::string bytes(32, '\0');
+  if (::getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size()))
+    throw Error::from_errno("get random bytes");
+  Secret secret(bytes);
+  wipe(bytes);
+  return secret;
+}
+
 }  // namespace ka

@@ -80,10 +80,12 @@ class Parser {
     if (key == "kasession") return session(word, value);
     if (key == "katarget") return target(word, value);
     if (key == "kahostprefix") return host_prefix(word, value);
+    if (key == "kakey") return server_keys(word, value);
     if (word == "kashell") {
       options_.shell = true;
     } else if (key.starts_with("ka") && word != "kamethod" && key != "kaslr" && !key.starts_with("kasan")) {
-      warn(word, "not a word of KA; known are kamethod, kaserver=, kasession=, katarget=, kahostprefix=, kashell");
+      warn(word,
+           "not a word of KA; known are kamethod, kaserver=, kasession=, kakey=, katarget=, kahostprefix=, kashell");
     }
   }
 
@@ -169,6 +171,15 @@ class Parser {
     server.address = *address;
     server.control_port = static_cast<std::uint16_t>(*port);
     options_.server = server;
+  }
+
+  // A word that is there and says nothing must not make this machine one that believes every server.
+  void server_keys(const std::string& word, std::string_view value) {
+    try {
+      for (const wire::PublicKey& key : wire::parse_public_keys(value)) options_.server_keys.push_back(key);
+    } catch (const Error& error) {
+      fail(word, words_of(error));
+    }
   }
 
   void session(const std::string& word, std::string_view value) {

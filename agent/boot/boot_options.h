@@ -5,6 +5,7 @@
 ///     automatic=…,network:static,ip:…,netmask:…,gateway:…,dns:…
 ///     BOOTIF=01-52-54-00-12-34-56                              what pxelinux adds with IPAPPEND 2
 ///     kaserver=ADDRESS[:PORT]  kasession=NAME  katarget=sda=serial:WD-123  kahostprefix=node  kashell  kamethod
+///     kakey=KEY[,KEY]                                          the public keys of servers that may clone this machine
 
 #include <optional>
 #include <string>
@@ -13,6 +14,7 @@
 
 #include "agent/link/server_link.h"
 #include "agent/network/network_options.h"
+#include "wire/trust/key.h"
 
 namespace ka::agent {
 
@@ -20,6 +22,7 @@ struct BootOptions {
   NetworkOptions network;
   std::optional<ServerAddress> server;         ///< kaserver=: no discovery
   std::string session = wire::stage2_session;  ///< kasession=: the first session
+  std::vector<wire::PublicKey> server_keys;    ///< kakey=; empty: any server may (level open)
   std::vector<std::string> target_rules;       ///< katarget=, each "DISK=KIND:VALUE"
   bool shell = false;                          ///< kashell: stage2 and a shell from it in place of the clone
 

@@ -75,6 +75,15 @@ TEST(BootOptions, ServerSessionTargetsAndShell) {
   EXPECT_TRUE(options.errors.empty());
 }
 
+TEST(BootOptions, KeysOfServers) {
+  const std::string one = "MeAwP9ZBjS-MDni5HyLoyu0Pvkhlbc9HZ-SDT3Abj2I";
+  EXPECT_TRUE(parse_boot_options("kamethod").server_keys.empty());
+  EXPECT_EQ(parse_boot_options("kakey=" + one + "," + one).server_keys.size(), 2u);
+  // Without its meaning the word would leave the machine to any server.
+  for (const std::string& wrong : {std::string("kakey="), "kakey=" + one + ",", "kakey=" + one.substr(1)})
+    EXPECT_EQ(parse_boot_options(wrong).errors.size(), 1u) << wrong;
+}
+
 TEST(BootOptions, WhatAMachineWithoutANameIsCalled) {
   EXPECT_EQ(parse_boot_options("kahostprefix=rack2-node").network.host_prefix, "rack2-node");
   for (const char* wrong : {"kahostprefix=", "kahostprefix=-a", "kahostprefix=a.b", "kahostprefix=a_b"}) {
