@@ -25,34 +25,33 @@ constexpr std::size_t most_served = 8;
 constexpr double connections_per_second = 16, connections_at_once = 64;
 constexpr std::size_t most_chunks_at_once = 4;
 
-/// Chunks that are written with one call.
+/// Chunks, and what has a header alone, that are written with one call.
 class Batch {
  public:
-  void clear() {
-    chunks_.clear();
-    headers_.clear();
-  }
+  void clear() { items_.clear(); }
   void add(wire::ChunkPtr chunk) {
-    headers_.push_back(wire::encode(chunk->header));
-    chunks_.push_back(std::move(chunk));
+    std::string header = wire::encode(chunk->header);
+    items_.push_back({std::move(header), std::move(chunk)});
   }
-  /// The end mark, which no chunk follows.
-  void add(const wire::ChunkHeader& end) { headers_.push_back(wire::encode(end)); }
-  bool empty() const { return headers_.empty(); }
-  bool full() const { return headers_.size() == most_chunks_at_once; }
+  void add(const wire::ChunkHeader& mark) { items_.push_back({wire::encode(mark), nullptr}); }
+  bool empty() const { return items_.empty(); }
+  bool full() const { return items_.size() >= most_chunks_at_once; }
 
   std::vector<asio::const_buffer> buffers() const {
     std::vector<asio::const_buffer> pieces;
-    for (std::size_t i = 0; i < headers_.size(); ++i) {
-      pieces.push_back(asio::buffer(headers_[i]));
-      if (i < chunks_.size()) pieces.push_back(asio::buffer(chunks_[i]->bytes().data(), chunks_[i]->bytes().size()));
+    for (const Item& item : items_) {
+      pieces.push_back(asio::buffer(item.header));
+      if (item.chunk) pieces.push_back(asio::buffer(item.chunk->bytes().data(), item.chunk->bytes().size()));
     }
     return pieces;
   }
 
  private:
-  std::vector<wire::ChunkPtr> chunks_;
-  std::vector<std::string> headers_;
+  struct Item {
+    std::string header;
+    wire::ChunkPtr chunk;
+  };
+  std::vector<Item> items_;
 };
 
 // Asio's own transfer_all hands the kernel 64 KiB a call: a chunk's last bytes would be a call and a packet of their
@@ -74,7 +73,9 @@ struct HopServer::State : std::enable_shared_from_this<State> {
     std::uint32_t address;
     asio::steady_timer patience;
     std::chrono::microseconds busy_before{0};  // when it became the newest
-    std::optional<wire::HopOpen> open;         // its offset moves on as it is fed
+    std::optional<wire::HopOpen> open;
+    wire::Place place;                  // of what it is fed next
+    std::optional<std::uint64_t> back;  // what it may have behind this was taken back
   };
 
   asio::io_context& io;
@@ -93,7 +94,7 @@ struct HopServer::State : std::enable_shared_from_this<State> {
   Awaitable<void> feed(std::shared_ptr<State> self, std::shared_ptr<Caller> caller);
   void serve(std::shared_ptr<Caller> caller);
   static bool is_behind(const std::shared_ptr<Caller>& a, const std::shared_ptr<Caller>& b) {
-    return a->open->offset < b->open->offset;
+    return a->place.offset < b->place.offset;
   }
   static void close(Caller& caller) {
     boost::system::error_code ignored;
@@ -169,6 +170,11 @@ void HopServer::attach(std::uint64_t stream, const wire::Ring& ring, const std::
 }
 
 void HopServer::moved() { state_->more.notify(); }
+
+void HopServer::went_back(std::uint64_t offset) {
+  for (const auto& caller : state_->served) caller->back = std::min(caller->back.value_or(offset), offset);
+  state_->more.notify();
+}
 
 std::chrono::microseconds HopServer::busy() const { return state_->busy + state_->newest_busy(); }
 
@@ -256,6 +262,7 @@ void HopServer::State::serve(std::shared_ptr<Caller> caller) {
   if (before != served.end()) let_go(*before);
   if (served.size() >= most_served) let_go(*std::min_element(served.begin(), served.end(), is_behind));
   busy += newest_busy();
+  caller->place = {caller->open->offset, 0};
   served.push_back(caller);
   more.notify();
   asio::co_spawn(io, feed(shared_from_this(), caller), asio::detached);
@@ -263,19 +270,21 @@ void HopServer::State::serve(std::shared_ptr<Caller> caller) {
 
 // As many chunks as lie there at once: each write costs the same, whatever it holds.
 Awaitable<void> HopServer::State::feed(std::shared_ptr<State>, std::shared_ptr<Caller> caller) {
-  std::uint64_t& offset = caller->open->offset;
   Batch batch;
   while (serves(caller) && caller->socket.is_open()) {
-    if (!ring->can_serve(offset)) break;
     batch.clear();
-    std::uint64_t next = offset;
+    wire::Place next = caller->place;
+    if (const auto back = std::exchange(caller->back, std::nullopt); back && *back < next.offset) {
+      batch.add(wire::back_to(*back));
+      next = {*back, 0};
+    }
+    if (!ring->can_serve(next.offset)) break;
     while (!batch.full()) {
-      wire::ChunkPtr chunk = ring->find(next);
+      wire::ChunkPtr chunk = ring->next(next);
       if (!chunk) break;
-      next = chunk->end();
       batch.add(std::move(chunk));
     }
-    const bool ends = !batch.full() && *end && (*end)->offset == next;
+    const bool ends = !batch.full() && *end && (*end)->offset == next.offset;
     if (ends) batch.add(**end);
     if (batch.empty()) {
       co_await more.wait();
@@ -286,7 +295,7 @@ Awaitable<void> HopServer::State::feed(std::shared_ptr<State>, std::shared_ptr<C
     (void)size;
     if (error) break;
     if (ends) co_return;  // the receiver closes
-    offset = next;
+    caller->place = next;
   }
   if (serves(caller)) let_go(caller);
 }

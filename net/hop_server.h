@@ -29,6 +29,8 @@ class HopServer {
   void attach(std::uint64_t stream, const wire::Ring& ring, const std::optional<wire::ChunkHeader>& end);
   /// The ring has more, or the end is known.
   void moved();
+  /// The ring was truncated: who got more than `offset` bytes of it is told that they count for nothing.
+  void went_back(std::uint64_t offset);
   /// So long, since attach(), something was under way to the node that came last.
   std::chrono::microseconds busy() const;
   /// Cuts the hop off, also in the midst of a chunk.

@@ -15,7 +15,7 @@ constexpr unsigned tries_per_upstream = 3;
 }  // namespace
 
 Chain::Chain(std::uint64_t stream, std::uint64_t window, std::uint32_t chunk, std::uint16_t server_port,
-             std::vector<ChainMember> members, ChainOutput& output, Time now)
+             std::vector<ChainMember> members, std::optional<StreamKeys> keys, ChainOutput& output, Time now)
     : stream_(stream),
       window_(window),
       ahead_(window),
@@ -24,6 +24,10 @@ Chain::Chain(std::uint64_t stream, std::uint64_t window, std::uint32_t chunk, st
       output_(output),
       began_(now),
       paced_at_(now) {
+  if (keys) {
+    sealer_.emplace(stream_, keys->seed);
+    cipher_ = std::move(keys->cipher);
+  }
   for (const ChainMember& member : members) {
     members_.emplace_back();
     members_.back().self = member;
@@ -38,13 +42,30 @@ bool Chain::may_read() const {
 
 void Chain::add(std::shared_ptr<Chunk> chunk) {
   chunk->header.kind = ChunkHeader::Kind::data;
+  chunk->header.last = false;
   chunk->header.offset = ring_.end();
-  chunk->header.digest = chunk_digest(chunk->header, chunk->bytes());
-  digest_.add(chunk->header);
+  if (!sealer_) {
+    chunk->header.digest = chunk_digest(chunk->header, chunk->bytes());
+    digest_.add(chunk->header);
+    ring_.push(std::move(chunk));
+    return;
+  }
+  if (!cipher_.empty()) scramble(cipher_, chunk->header.offset, chunk->bytes(), chunk->room.get());
+  sealer_->add(*chunk);
   ring_.push(std::move(chunk));
+  if (ring_.end() + chunk_ > sealer_->begin() + run_limit()) seal(false);
 }
 
+// Small beside the window: what is not proved is told by no member, and used by no sink.
+std::uint64_t Chain::run_limit() const {
+  if (!sealer_) return 0;
+  return std::clamp<std::uint64_t>(std::min(window_, ahead_) / 16, chunk_, longest_run);
+}
+
+void Chain::seal(bool last) { ring_.push_seal(sealer_->seal(ring_.end(), last, digest_)); }
+
 void Chain::end() {
+  if (sealer_) seal(true);
   end_.emplace();
   end_->kind = ChunkHeader::Kind::end;
   end_->offset = ring_.end();
@@ -77,7 +98,9 @@ void Chain::upstream_lost(NodeId node, const UpstreamLost& lost, Time now) {
   bool progress = member->at.received != member->lost_at || member->losses == 0;
   member->lost_at = member->at.received;
   member->losses = progress ? 1 : member->losses + 1;
-  if (member->losses == 1) {
+  if (lost.forged) {
+    give_up_upstream(member, lost.why, now);
+  } else if (member->losses == 1) {
     link(member);
   } else if (member->losses <= tries_per_upstream) {
     member->relink_at = now + relink_delay;
@@ -135,7 +158,9 @@ void Chain::remove(NodeId node, Time) {
   find_floor();
 }
 
+// What has come of a slow source is used at once, too.
 void Chain::tick(Time now) {
+  if (sealer_ && sealer_->has_open_run() && !end_) seal(false);
   for (auto member = members_.begin(); member != members_.end(); ++member) {
     if (member->relink_at && *member->relink_at <= now) link(member);
   }

@@ -28,6 +28,7 @@
 #include "wire/messages.h"
 #include "wire/pace.h"
 #include "wire/ring.h"
+#include "wire/sealing.h"
 
 namespace ka::wire {
 
@@ -58,9 +59,10 @@ class ChainOutput {
 
 class Chain {
  public:
-  /// `members` in the order of the chain, `server_port` where the first of them gets its data.
+  /// `members` in the order of the chain, `server_port` where the first of them gets its data; `keys` of a sealed
+  /// stream.
   Chain(std::uint64_t stream, std::uint64_t window, std::uint32_t chunk, std::uint16_t server_port,
-        std::vector<ChainMember> members, ChainOutput& output, Time now);
+        std::vector<ChainMember> members, std::optional<StreamKeys> keys, ChainOutput& output, Time now);
 
   // The source.
   /// Whether the source may be read for one more chunk.
@@ -124,6 +126,9 @@ class Chain {
   NodeId upstream_of(Members::const_iterator member) const;
   void link(Members::iterator member);
   void find_floor();
+  void seal(bool last);
+  /// Bytes that a member may have and not have told of, as their seal has not come.
+  std::uint64_t run_limit() const;
   void move_to_tail(Members::iterator member);
   void move_to_head(Members::iterator member);
   void give_up_upstream(Members::iterator member, const std::string& why, Time now);
@@ -151,6 +156,8 @@ class Chain {
   unsigned order_changes_ = 0;
   Ring ring_;
   StreamDigest digest_;
+  std::optional<Sealer> sealer_;
+  Secret cipher_;
   std::optional<ChunkHeader> end_;
   std::uint64_t floor_ = 0;
   Time began_;

@@ -44,7 +44,7 @@ std::uint64_t Chain::available_to(Members::const_iterator member) const {
 
 // It reads no more, because its sink is behind by all that it may hold.
 bool Chain::sink_is_full(const Member& member) const {
-  return member.at.received - member.at.sunk + 2 * chunk_ > window_;
+  return member.at.received - member.at.sunk + 2 * chunk_ + run_limit() > window_;
 }
 
 // Much lies ready for it and it comes far slower than others got theirs. The first member is special: the window at

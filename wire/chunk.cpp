@@ -11,7 +11,8 @@ namespace ka::wire {
 namespace {
 
 constexpr std::uint32_t hop_magic = 0x4b414831;  // "KAH1"
-constexpr std::uint8_t packed_flag = 1;
+constexpr std::uint8_t packed_flag = 1, last_flag = 2;
+constexpr std::uint32_t signature_size = 64;
 
 Digest canonical(XXH128_hash_t hash) {
   XXH128_canonical_t bytes;
@@ -28,7 +29,7 @@ std::string encode(const ChunkHeader& header) {
   bytes.reserve(chunk_header_size);
   Writer writer(bytes);
   writer(static_cast<std::uint8_t>(header.kind));
-  writer(header.packed ? packed_flag : std::uint8_t{0});
+  writer(static_cast<std::uint8_t>((header.packed ? packed_flag : 0) | (header.last ? last_flag : 0)));
   writer(std::uint16_t{0});
   writer(header.length);
   writer(header.offset);
@@ -48,17 +49,26 @@ ChunkHeader parse_chunk_header(std::string_view bytes) {
   reader(header.offset);
   reader(header.digest);
   reader.finish();
-  if (kind != 1 && kind != 2) throw ProtocolError("not a chunk: wrong first byte");
-  if ((flags & ~packed_flag) != 0 || reserved != 0) throw ProtocolError("a chunk with unknown flags");
+  if (kind < 1 || kind > 4) throw ProtocolError("not a chunk: wrong first byte");
   header.kind = static_cast<ChunkHeader::Kind>(kind);
-  header.packed = flags != 0;
-  if (header.packed && header.kind == ChunkHeader::Kind::end)
-    throw ProtocolError("an end mark with the flag of a packed chunk");
-  if (header.kind == ChunkHeader::Kind::end ? header.length != 0 : header.length == 0 || header.length > longest_chunk)
+  const bool data = header.kind == ChunkHeader::Kind::data, seal = header.kind == ChunkHeader::Kind::seal;
+  const std::uint8_t known_flags = data ? packed_flag : seal ? last_flag : 0;
+  if ((flags & ~known_flags) != 0 || reserved != 0) throw ProtocolError("a chunk with unknown flags");
+  header.packed = (flags & packed_flag) != 0;
+  header.last = (flags & last_flag) != 0;
+  const std::uint32_t fixed = seal ? signature_size : 0;
+  if (data ? header.length == 0 || header.length > longest_chunk : header.length != fixed)
     throw ProtocolError("a chunk of " + std::to_string(header.length) + " bytes");
   if (header.offset > std::numeric_limits<std::uint64_t>::max() - header.length)
     throw ProtocolError("a chunk behind the end of all streams");
   return header;
+}
+
+ChunkHeader back_to(std::uint64_t offset) {
+  ChunkHeader mark;
+  mark.kind = ChunkHeader::Kind::back;
+  mark.offset = offset;
+  return mark;
 }
 
 std::string encode(const HopOpen& open) {
@@ -97,6 +107,14 @@ HopOpen parse_hop_open(std::string_view bytes) {
 Digest chunk_digest(const ChunkHeader& header, std::span<const std::byte> bytes) {
   const std::uint64_t seed = header.offset ^ (header.packed ? std::uint64_t{1} << 63 : 0);
   return canonical(XXH3_128bits_withSeed(bytes.data(), bytes.size(), seed));
+}
+
+std::string damaged(std::uint64_t offset) {
+  return "the chunk at " + std::to_string(offset) + " was damaged on its way";
+}
+
+std::string out_of_place(std::uint64_t offset, std::uint64_t due) {
+  return "a chunk at " + std::to_string(offset) + " where one at " + std::to_string(due) + " was due";
 }
 
 struct StreamDigest::State {

@@ -23,18 +23,29 @@ inline constexpr std::size_t hop_open_size = 32;
 
 /// In front of every chunk, and alone as the end of the stream.
 struct ChunkHeader {
-  enum class Kind : std::uint8_t { data = 1, end = 2 };
+  enum class Kind : std::uint8_t {
+    data = 1,
+    end = 2,
+    seal = 3,  ///< of a sealed stream (wire/sealing.h): proves the run of chunks before it
+    back = 4   ///< of a sealed stream: what came since that offset counts for nothing, and comes again
+  };
 
   Kind kind = Kind::data;
   bool packed = false;       ///< data: the sink gets it unpacked (Start::packing)
-  std::uint32_t length = 0;  ///< 1 … longest_chunk; 0 for the end
-  std::uint64_t offset = 0;  ///< of its first byte in the stream; for the end: bytes in all
-  Digest digest{};           ///< data: of offset and bytes; end: of the whole stream (StreamDigest)
+  bool last = false;         ///< seal: nothing but the end mark follows
+  std::uint32_t length = 0;  ///< data: 1 … longest_chunk; seal: 64; else 0
+  std::uint64_t offset = 0;  ///< of its first byte in the stream; for the end: bytes in all; seal: where its run ends
+  Digest digest{};           ///< data: of offset and bytes; end: of the whole stream (StreamDigest); else zeros
+
+  bool operator==(const ChunkHeader&) const = default;
 };
 
 std::string encode(const ChunkHeader& header);
 /// Throws ProtocolError for an unknown kind, a length out of bounds, an offset that overflows.
 ChunkHeader parse_chunk_header(std::string_view bytes);
+
+/// The mark that takes back what was sent since `offset`.
+ChunkHeader back_to(std::uint64_t offset);
 
 /// What the receiver says first on a data connection: which stream, and from which byte on.
 struct HopOpen {
@@ -46,9 +57,13 @@ struct HopOpen {
 std::string encode(const HopOpen& open);
 HopOpen parse_hop_open(std::string_view bytes);
 
-/// What header.digest must be: XXH3-128 of the bytes, with the offset as its seed, so that a right chunk in a wrong
-/// place is wrong; the seed's highest bit tells packed ones from others.
+/// What header.digest must be in a stream without seals: XXH3-128 of the bytes, with the offset as its seed, so that a
+/// right chunk in a wrong place is wrong; the seed's highest bit tells packed ones from others.
 Digest chunk_digest(const ChunkHeader& header, std::span<const std::byte> bytes);
+
+/// What is said of a chunk whose digest is wrong, or that does not begin where one is due.
+std::string damaged(std::uint64_t offset);
+std::string out_of_place(std::uint64_t offset, std::uint64_t due);
 
 /// The digest of a whole stream: XXH3-128 over the headers of its chunks, in order. Since every header holds
 /// the digest of its bytes, checked at every hop, this covers every byte and costs next to nothing.

@@ -85,6 +85,8 @@ class JobOutput {
   virtual void offered(const NodeRow&) {}
   /// What a node that is given the yes needs to know besides.
   virtual std::vector<DevicePassphrase> passphrases(const NodeRow&) { return {}; }
+  /// For the next stream; nullopt: it is not sealed.
+  virtual std::optional<StreamKeys> stream_keys() { return std::nullopt; }
   /// A number that cannot be guessed, to name a stream.
   virtual std::uint64_t random() = 0;
   /// Open the source of this session, and read it as chain()->may_read() allows.

@@ -146,6 +146,13 @@ void JobMachine::start_session(std::size_t session, Time now) {
     return (nodes_.at(member.id).features & feature_zstd) != 0;
   });
   packing_ = all_unpack ? what.packing : "";
+  std::optional<StreamKeys> keys = output_.stream_keys();
+  Start start{stream, what.name, round_, window, rules_.chunk, packing_, "", ""};
+  if (keys) {
+    const SealKey key = Signer(keys->seed).key();
+    start.seal.assign(key.begin(), key.end());
+    start.cipher = keys->cipher.text();
+  }
   for (const ChainMember& member : members) {
     Node& node = nodes_.at(member.id);
     node.last_received = node.sunk = 0;
@@ -153,7 +160,7 @@ void JobMachine::start_session(std::size_t session, Time now) {
     node.heard = now;
     row(node).received = row(node).sunk = 0;
     set(node, Phase::streaming, NodeRow::State::running, what.name);
-    output_.send(member.id, Start{stream, what.name, round_, window, rules_.chunk, packing_});
+    output_.send(member.id, start);
   }
   unsigned count = static_cast<unsigned>(members.size());
   over_ = false;
@@ -162,7 +169,9 @@ void JobMachine::start_session(std::size_t session, Time now) {
   newly_finished_ = false;
   order_seen_ = ~0u;
   ChainOutput& decisions = *this;
-  chain_ = std::make_unique<Chain>(stream, window, rules_.chunk, rules_.data_port, std::move(members), decisions, now);
+  wipe(start.cipher);
+  chain_ = std::make_unique<Chain>(stream, window, rules_.chunk, rules_.data_port, std::move(members), std::move(keys),
+                                   decisions, now);
   renew_order();
   output_.stream_started(session, round_, count);
 }

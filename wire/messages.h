@@ -77,11 +77,12 @@ struct UpstreamLost {
   static constexpr std::uint8_t type = 4;
   std::uint64_t stream = 0;
   std::uint32_t epoch = 0;
+  bool forged = false;  ///< what came is not what the server signed
   std::string why;
 
   template <typename F>
   void each(F& f) {
-    f(stream), f(epoch), f(why);
+    f(stream), f(epoch), f(forged), f(why);
   }
 };
 
@@ -205,10 +206,12 @@ struct Start {
   std::uint64_t window = 0;  ///< bytes the node must be able to hold; never more than Hello::ring
   std::uint32_t chunk = 0;   ///< no chunk is longer
   std::string packing;       ///< "" or zstd_packing: what its packed chunks are packed with
+  std::string seal;          ///< the key that verifies its seals (wire/sealing.h); "": it has none
+  std::string cipher;        ///< the key of its bytes (scramble() in wire/trust/seal.h); "": they are plain
 
   template <typename F>
   void each(F& f) {
-    f(stream), f(session), f(round), f(window), f(chunk), f(packing);
+    f(stream), f(session), f(round), f(window), f(chunk), f(packing), f(seal), f(cipher);
   }
 };
 

@@ -9,6 +9,7 @@
 #include "wire/chunk.h"
 #include "wire/messages.h"
 #include "wire/ring.h"
+#include "wire/sealing.h"
 
 namespace ka::wire {
 
@@ -26,12 +27,21 @@ class NodeStream {
   bool link(const Link& link);
   std::uint32_t epoch() const { return epoch_; }
   Endpoint upstream() const { return upstream_; }
+  /// Only when nothing is left that is not proved (fall_back()).
   HopOpen hop_open() const { return {stream_, epoch_, ring_.end()}; }
 
   /// Whether one more chunk may be read. False: the sink is behind by all that may be held for it.
   bool room() const { return ring_.end() - sunk_ + chunk_ <= window_; }
   /// The next chunk. Throws ProtocolError, and has not changed, when its bytes or its place are wrong.
   void take(ChunkPtr chunk);
+  /// The seal of what came since the last one. Throws ProtocolError, and has not changed, when it does not prove that.
+  void take_seal(ChunkPtr seal);
+  /// The upstream takes back what it sent since `offset`, and so must this node, from its successors. Throws
+  /// ProtocolError, and has not changed, when that is proved already, or none of it came.
+  void take_back(std::uint64_t offset);
+  /// Gives up what is not proved, since another upstream may have something else. From where on, if there was any: its
+  /// successors must hear of it.
+  std::optional<std::uint64_t> fall_back();
   /// The end mark. Throws ProtocolError when the stream is short, or its digest is not the one found here.
   void take_end(const ChunkHeader& end);
   /// All was received and found right.
@@ -42,7 +52,9 @@ class NodeStream {
   const Ring& ring() const { return ring_; }
 
   /// The next chunk for the sink; nullptr: none yet, or none any more.
-  ChunkPtr for_sink() const { return ring_.find(sunk_); }
+  ChunkPtr for_sink() const { return sunk_ < proved() ? ring_.find(sunk_) : nullptr; }
+  /// What the sink gets in place of a chunk's bytes, if those are encrypted; else empty.
+  const Secret& cipher() const { return cipher_; }
   /// The sink took that chunk; it was at work for `busy`.
   void sunk(const Chunk& chunk, std::chrono::microseconds busy);
   /// So long, in all, something was under way to the next member.
@@ -52,6 +64,7 @@ class NodeStream {
   Position position() const;
 
  private:
+  std::uint64_t proved() const { return seals_ ? seals_->proved() : ring_.end(); }
   void make_room();
   void check_length(const ChunkHeader& header) const;
 
@@ -61,10 +74,11 @@ class NodeStream {
   bool packing_;
   std::uint32_t epoch_ = 0;
   Endpoint upstream_;
+  Secret cipher_;
   Ring ring_;
-  StreamDigest digest_;
+  StreamDigest digest_;  ///< of what is proved
+  std::optional<SealCheck> seals_;
   std::optional<ChunkHeader> end_;
-  std::optional<ChunkHeader> last_;  ///< the chunk that was taken last
   std::uint64_t sunk_ = 0;
   std::chrono::microseconds sink_busy_{0}, relay_busy_{0};
 };

@@ -100,6 +100,7 @@ struct State : std::enable_shared_from_this<State> {
   void take_no(std::exception_ptr no);
   void throw_what_was_told();
   void report_position(Run& run);
+  void fall_back(wire::NodeStream& stream);
   void end_run(std::exception_ptr trouble);
   void lose(const std::string& why);
   void shut_down();
@@ -206,6 +207,11 @@ void State::report_position(Run& run) {
   run.reported = run.stream->position().received;
 }
 
+// What is not proved may be something else than what the next upstream has.
+void State::fall_back(wire::NodeStream& stream) {
+  if (const std::optional<std::uint64_t> from = stream.fall_back()) hops.went_back(*from);
+}
+
 void State::lose(const std::string& why) {
   if (lost) return;
   lost = why;
@@ -241,7 +247,9 @@ Awaitable<void> State::fetch(std::shared_ptr<State>, std::shared_ptr<Run> run) {
   boost::system::error_code ignored;
   if (run->upstream) run->upstream->close(ignored);
   run->upstream.reset();
+  fall_back(stream);
   std::string why;
+  bool forged = false;
   try {
     wire::Endpoint from = stream.upstream();
     if (from.address == 0) from.address = control->remote().address;
@@ -250,6 +258,9 @@ Awaitable<void> State::fetch(std::shared_ptr<State>, std::shared_ptr<Run> run) {
     auto socket = std::make_shared<tcp::socket>(std::move(connected));
     run->upstream = socket;
     co_await fetch_chunks(run, socket);
+  } catch (const wire::Forged& error) {
+    forged = true;
+    why = error.what();
   } catch (const std::exception& error) {
     why = error.what();
   }
@@ -259,7 +270,8 @@ Awaitable<void> State::fetch(std::shared_ptr<State>, std::shared_ptr<Run> run) {
   // What is refused is not left to wait: whoever sends it would hold it, and its connection, for ever.
   if (run->upstream) run->upstream->close(ignored);
   run->upstream.reset();
-  wire::UpstreamLost report{stream.stream(), epoch, why};
+  fall_back(stream);
+  wire::UpstreamLost report{stream.stream(), epoch, forged, why};
   control->send(report);
 }
 
@@ -278,16 +290,26 @@ Awaitable<void> State::fetch_chunks(std::shared_ptr<Run> run, std::shared_ptr<tc
       run->data.notify();
       co_return;
     }
-    while (!stream.room() && run->upstream == socket && !run->trouble) co_await run->room.wait();
+    if (next.kind == wire::ChunkHeader::Kind::back) {
+      stream.take_back(next.offset);
+      hops.went_back(next.offset);
+      continue;
+    }
+    const bool seal = next.kind == wire::ChunkHeader::Kind::seal;
+    while (!seal && !stream.room() && run->upstream == socket && !run->trouble) co_await run->room.wait();
     std::shared_ptr<wire::Chunk> chunk = pool.get(next.length);
     chunk->header = next;
     std::span<std::byte> room(chunk->room.get(), next.length);
     co_await reader.bytes(room);
     if (run->upstream != socket || run->trouble) co_return;
-    stream.take(std::move(chunk));
+    if (seal) {
+      stream.take_seal(std::move(chunk));
+    } else {
+      stream.take(std::move(chunk));
+    }
     hops.moved();
     run->data.notify();
-    if (stream.ring().end() - run->reported >= run->start->window / 8) report_position(*run);
+    if (stream.position().received - run->reported >= run->start->window / 8) report_position(*run);
   }
 }
 
@@ -357,6 +379,7 @@ Awaitable<ReceiveStats> Link::receive(std::string session, Sink& sink) {
 // `unpacking` is run->sink, if the stream has packed chunks.
 Awaitable<void> Link::feed_sink(std::shared_ptr<Run> run, UnpackingSink* unpacking) {
   wire::NodeStream& stream = *run->stream;
+  std::vector<std::byte> plain(stream.cipher().empty() ? 0 : wire::longest_chunk);
   while (!run->trouble) {
     wire::ChunkPtr chunk = stream.for_sink();
     if (!chunk) {
@@ -365,10 +388,15 @@ Awaitable<void> Link::feed_sink(std::shared_ptr<Run> run, UnpackingSink* unpacki
       continue;
     }
     const auto began = Clock::now();
+    std::span<const std::byte> bytes = chunk->bytes();
+    if (!plain.empty()) {
+      wire::scramble(stream.cipher(), chunk->header.offset, bytes, plain.data());
+      bytes = std::span(plain).first(bytes.size());
+    }
     if (chunk->header.packed) {
-      co_await unpacking->write_packed(chunk->bytes());
+      co_await unpacking->write_packed(bytes);
     } else {
-      co_await run->sink->write(chunk->bytes());
+      co_await run->sink->write(bytes);
     }
     stream.sunk(*chunk, micros_since(began));
     run->room.notify();

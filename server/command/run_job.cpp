@@ -112,6 +112,8 @@ JobPlan job_plan(asio::io_context& io, const JobOptions& options) {
   if (!options.racks.empty()) plan.racks = read_racks(options.racks);
   if (!options.only.empty()) plan.only = read_only(options.only);
   plan.sink_limit = std::chrono::seconds(options.sink_limit);
+  plan.sealed = true;
+  plan.encrypted = options.encrypt;
   plan.window = options.window_mib << 20;
   plan.listen = address_of(options.interface);
   plan.control_port = options.control_port;

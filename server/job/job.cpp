@@ -96,6 +96,7 @@ class JobRunner final : public Job, private wire::JobOutput, public std::enable_
     return plan_.passphrases ? plan_.passphrases(status_of(row)) : std::vector<wire::DevicePassphrase>();
   }
   std::uint64_t random() override;
+  std::optional<wire::StreamKeys> stream_keys() override;
   void stream_started(std::size_t session, unsigned round, unsigned members) override;
   void stream_moved() override;
   void stream_ended(bool whole) override;
@@ -303,6 +304,7 @@ Awaitable<void> JobRunner::keep_time(std::shared_ptr<JobRunner>) {
     co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
     if (over_) co_return;
     machine_->tick(now());
+    hops_->moved();  // a stream that stands still is sealed now
     for (wire::NodeId id : visitors_.overdue(now())) drop(id, "it joined nothing");
     log_.tick(now());
     if (Clock::now() - progress_told_ >= progress_every) tell_progress();
@@ -482,6 +484,11 @@ Awaitable<void> JobRunner::confirm(std::shared_ptr<JobRunner>, std::vector<wire:
 }
 
 std::uint64_t JobRunner::random() { return random_number(); }
+
+std::optional<wire::StreamKeys> JobRunner::stream_keys() {
+  if (!plan_.sealed) return std::nullopt;
+  return wire::StreamKeys{random_secret(), plan_.encrypted ? random_secret() : Secret()};
+}
 
 // Lets the last words go out before the connections close.
 Awaitable<void> JobRunner::say_farewell() {

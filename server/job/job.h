@@ -65,6 +65,8 @@ struct JobPlan {
   std::chrono::seconds sink_limit{600};        ///< a sink that takes nothing for so long has failed; 0: no limit
   std::chrono::milliseconds release_delay{0};  ///< -d: between two releases
   std::uint64_t window = 0;                    ///< bytes held for nodes behind; 0: by this machine's memory
+  bool sealed = false;                         ///< streams prove themselves (wire/sealing.h), …
+  bool encrypted = false;                      ///< … and only members can read them
   /// Gets the connections of those at the control port who speak HTTP. Without it, they are refused as strangers.
   std::function<void(asio::ip::tcp::socket)> followers;
 

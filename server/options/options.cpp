@@ -57,6 +57,7 @@ void add_job_options(CLI::App& app, JobOptions& o) {
                "A node that accepts no data for this many seconds has failed; 0: no limit");
   table.number("-w,--window", o.window_mib, 0, 1u << 20,
                "MiB held for nodes that are behind; 0: by the number of nodes and the memory");
+  table.flag("--encrypt", o.encrypt, "Encrypt what goes through the chain, so that only its members can read it");
   add_compression_option(app, o.compression,
                          "Pack with zstd on the way: auto, where it pays; off; or a level from 1 to 19");
   table.text("-i,--interface,--listen", o.interface, "NAME|ADDRESS",

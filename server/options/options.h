@@ -28,6 +28,7 @@ struct JobOptions {
   std::string racks;                            ///< file; empty: the chain follows the addresses
   std::string only;                             ///< file; empty: whatever machine comes may take part
   unsigned sink_limit = 600;                    ///< seconds; 0: none
+  bool encrypt = false;                         ///< what goes through the chain
   std::uint64_t window_mib = 0;                 ///< 0: by the number of nodes and this machine's memory
   std::string compression;                      ///< -z
   std::string interface;                        ///< its name, or an address of this machine; empty: all

@@ -68,15 +68,21 @@ void Scenario::add_operator_and_server(std::uint64_t seed, std::uint64_t span) {
   if (one_in(6)) faults[pick(0, nodes - 1)].kind = Fault::Kind::deaf_at_end;
   // One alone: two of them could accuse a third together.
   if (one_in(5)) faults[pick(0, nodes - 1)].kind = Fault::Kind::lies;
+  sealed = !one_in(3);
+  // Several may work together.
+  if (sealed && one_in(3)) {
+    for (std::uint64_t i = pick(1, 3); i > 0; --i) faults[pick(0, nodes - 1)].kind = Fault::Kind::forges;
+  }
 }
 
 std::string Scenario::text() const {
   static const char* names[] = {"none",       "killed",          "frozen",     "cut",
                                 "slow sink",  "slow link",       "sink fails", "corrupts",
-                                "sink hangs", "deaf at its end", "lies"};
+                                "sink hangs", "deaf at its end", "lies",       "forges"};
   std::string text = "seed " + std::to_string(seed) + ": " + std::to_string(nodes) + " nodes, " +
                      std::to_string(bytes) + " bytes, window " + std::to_string(window) + ", line " +
                      std::to_string(line) + " B/s";
+  if (sealed) text += ", sealed";
   if (clone) text += ", a clone";
   if (confirm) text += operator_says_no ? ", the operator says no" : ", the operator says yes";
   if (stopped_at) text += ", stopped at " + std::to_string(stopped_at->count());

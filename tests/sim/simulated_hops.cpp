@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
 
 #include "tests/sim/simulation_parts.h"
 
@@ -15,10 +16,11 @@ constexpr std::size_t socket_buffer = 8;  // chunks under way on a hop
 
 void Simulation::open_hop(Node& node) {
   if (node.in) break_hop(node.in);
+  fall_back(node);
   auto hop = std::make_shared<Hop>();
   hop->receiver = node.index;
   hop->open = node.stream->hop_open();
-  hop->next = hop->open.offset;
+  hop->next = {hop->open.offset, 0};
   std::uint16_t port = node.stream->upstream().port;
   hop->upstream = port == server_port ? server : port - first_node_port;
   node.in = hop;
@@ -84,30 +86,26 @@ void Simulation::feed(std::shared_ptr<Hop> hop) {
   if (fault && fault->kind == Fault::Kind::slow_link && now_ >= fault->at) rate = std::min(rate, fault->rate);
   if (receiver.kind == Fault::Kind::slow_link && now_ >= receiver.at) rate = std::min(rate, receiver.rate);
   while (hop->under_way.size() < socket_buffer) {
-    if (!ring->can_serve(hop->next)) {
+    Hop::Item item;
+    std::size_t size = scenario_.pieces == 1 ? chunk_header_size : 0;
+    const std::optional<std::uint64_t> back = std::exchange(hop->back, std::nullopt);
+    if (back && *back < hop->next.offset) {
+      item.mark = back_to(*back);
+      hop->next = {*back, 0};
+    } else if (!ring->can_serve(hop->next.offset)) {
       const bool lied = nodes_[hop->receiver]->lies || (hop->upstream != server && nodes_[hop->upstream]->lies);
       // One that the server has put out, and that has not heard of it yet, is owed nothing any more.
       const bool put_out = !machine_->chain() || machine_->chain()->order_of(nodes_[hop->receiver]->connection) == 0;
       if (lied || put_out) return break_hop(hop);
       violation("a hop cannot go on: its bytes are gone");
       return;
-    }
-    Hop::Item item;
-    item.chunk = ring->find(hop->next);
-    std::size_t size = scenario_.pieces == 1 ? chunk_header_size : 0;
-    if (item.chunk) {
+    } else if ((item.chunk = ring->next(hop->next))) {
       size += item.chunk->header.length;
-      hop->next = item.chunk->end();
-      if (fault && fault->kind == Fault::Kind::corrupts && now_ >= fault->at &&
-          static_cast<double>(random_() % 1000) < 1000 * fault->share) {
-        std::shared_ptr<Chunk> copy = pool_.get();
-        copy->header = item.chunk->header;
-        std::memcpy(copy->room.get(), item.chunk->room.get(), copy->header.length);
-        copy->room[random_() % copy->header.length] ^= std::byte{1};
-        item.chunk = std::move(copy);
-      }
-    } else if (*end && (*end)->offset == hop->next) {
-      item.end = **end;
+      const bool strikes = fault && now_ >= fault->at && static_cast<double>(random_() % 1000) < 1000 * fault->share;
+      if (strikes && fault->kind == Fault::Kind::corrupts) item.chunk = corrupted(item.chunk);
+      if (strikes && fault->kind == Fault::Kind::forges) item.chunk = forged(item.chunk);
+    } else if (*end && (*end)->offset == hop->next.offset) {
+      item.mark = **end;
       hop->end_sent = true;
     } else {
       return;
@@ -122,6 +120,38 @@ void Simulation::feed(std::shared_ptr<Hop> hop) {
   }
 }
 
+ChunkPtr Simulation::corrupted(const ChunkPtr& chunk) {
+  std::shared_ptr<Chunk> copy = pool_.get();
+  copy->header = chunk->header;
+  std::memcpy(copy->room.get(), chunk->room.get(), copy->header.length);
+  copy->room[random_() % copy->header.length] ^= std::byte{1};
+  return copy;
+}
+
+// What a member can do that knows all but the server's key: other bytes with the right digest, a seal of its own, a
+// seal that says that the stream ends here.
+ChunkPtr Simulation::forged(const ChunkPtr& item) {
+  std::shared_ptr<Chunk> copy = std::const_pointer_cast<Chunk>(corrupted(item));
+  if (item->header.kind == ChunkHeader::Kind::seal) {
+    copy->header.last = random_() % 2 == 0;
+  } else {
+    copy->header.digest = digest_of(hash_of(copy->bytes()));
+  }
+  return copy;
+}
+
+// net/hop_server.cpp
+void Simulation::went_back(Node& node, std::uint64_t offset) {
+  if (!node.out) return;
+  node.out->back = std::min(node.out->back.value_or(offset), offset);
+  feed(node.out);
+}
+
+void Simulation::fall_back(Node& node) {
+  if (!node.stream) return;
+  if (const std::optional<std::uint64_t> from = node.stream->fall_back()) went_back(node, *from);
+}
+
 void Simulation::deliver(std::shared_ptr<Hop> hop) {
   Node& node = *nodes_[hop->receiver];
   const bool upstream_cut = hop->upstream != server && nodes_[hop->upstream]->cut;
@@ -130,19 +160,25 @@ void Simulation::deliver(std::shared_ptr<Hop> hop) {
     Hop::Item item = std::move(hop->under_way.front());
     hop->under_way.pop_front();
     try {
-      if (item.chunk) {
+      if (item.chunk && item.chunk->header.kind == ChunkHeader::Kind::seal) {
+        node.stream->take_seal(item.chunk);
+      } else if (item.chunk) {
         node.stream->take(item.chunk);
+      } else if (item.mark.kind == ChunkHeader::Kind::back) {
+        node.stream->take_back(item.mark.offset);
+        went_back(node, item.mark.offset);
       } else {
-        node.stream->take_end(item.end);
+        node.stream->take_end(item.mark);
       }
     } catch (const ProtocolError& error) {
-      to_server(node, UpstreamLost{hop->open.stream, hop->open.epoch, error.what()});
+      fall_back(node);
+      const bool forged = dynamic_cast<const Forged*>(&error) != nullptr;
+      to_server(node, UpstreamLost{hop->open.stream, hop->open.epoch, forged, error.what()});
       break_hop(hop);
       return;
     }
-    if (node.stream->whole() || node.stream->ring().end() - node.reported >= scenario_.window / 8) {
+    if (node.stream->whole() || node.stream->position().received - node.reported >= scenario_.window / 8)
       tell_position(node);
-    }
     if (node.out) feed(node.out);
     feed_sink(node);
     if (hop->broken || !node.stream) return;
@@ -163,7 +199,8 @@ void Simulation::break_hop(std::shared_ptr<Hop> hop) {
       after(report_every, [this, hop] { break_hop(hop); });
       return;
     }
-    to_server(node, UpstreamLost{hop->open.stream, hop->open.epoch, "the connection broke"});
+    fall_back(node);
+    to_server(node, UpstreamLost{hop->open.stream, hop->open.epoch, false, "the connection broke"});
   });
 }
 

@@ -65,6 +65,14 @@ void Simulation::begin_job() {
   machine_ = std::make_unique<JobMachine>(rules, output);
 }
 
+std::optional<StreamKeys> Simulation::stream_keys() {
+  if (!scenario_.sealed) return std::nullopt;
+  std::string seed(32, 's');
+  const std::uint64_t number = random_();
+  std::memcpy(seed.data(), &number, sizeof number);
+  return StreamKeys{Secret(seed), Secret()};
+}
+
 Outcome Simulation::run() {
   const std::uint64_t check_every = 1 + scenario_.nodes / 4;
   auto step = [&] {

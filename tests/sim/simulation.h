@@ -33,7 +33,8 @@ struct Fault {
     corrupts,
     sink_hangs,
     deaf_at_end,
-    lies
+    lies,
+    forges
   };
 
   Kind kind = Kind::none;
@@ -41,7 +42,7 @@ struct Fault {
   Time lasts{0};       ///< frozen, or deaf_at_end while its sink ends: so long
   Time back_after{0};  ///< killed: starts again so much later; 0: never
   double rate = 0;     ///< slow_…: bytes a second
-  double share = 0;    ///< corrupts: of the chunks it sends
+  double share = 0;    ///< corrupts, forges: of the chunks (and seals) it sends
 };
 
 struct Scenario {
@@ -49,6 +50,7 @@ struct Scenario {
   unsigned nodes = 1;
   std::uint64_t bytes = 0;
   std::uint32_t chunk = 1024;
+  bool sealed = false;
   bool packed = false;  ///< as a stream that zstd packs: the source is held to the line's pace
   unsigned pieces = 1;  ///< chunks that a simulated one stands for: a relay passes each on as it comes
   std::uint64_t window = 64 << 10;
@@ -106,6 +108,7 @@ class Simulation final : private wire::JobOutput {
   void event(const std::string& text) override { note("server: " + text); }
   void changed(const wire::NodeRow&) override {}
   std::uint64_t random() override { return random_(); }
+  std::optional<wire::StreamKeys> stream_keys() override;
   void stream_started(std::size_t session, unsigned round, unsigned members) override;
   void stream_moved() override;
   void stream_ended(bool whole) override;
@@ -149,6 +152,10 @@ class Simulation final : private wire::JobOutput {
   void feed(std::shared_ptr<Hop> hop);
   void deliver(std::shared_ptr<Hop> hop);
   void break_hop(std::shared_ptr<Hop> hop);
+  wire::ChunkPtr corrupted(const wire::ChunkPtr& chunk);
+  wire::ChunkPtr forged(const wire::ChunkPtr& item);
+  void went_back(Node& node, std::uint64_t offset);
+  void fall_back(Node& node);
   void feed_sink(Node& node);
   bool check_bytes(const wire::Chunk& chunk, std::size_t session) const;
 

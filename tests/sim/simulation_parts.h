@@ -27,13 +27,14 @@ struct Simulation::Hop {
   unsigned upstream = server;
   unsigned receiver = 0;
   HopOpen open;
-  std::uint64_t next = 0;  // offset to send
+  Place next;                         // to send
+  std::optional<std::uint64_t> back;  // what was sent behind this was taken back
   bool served = false, broken = false, end_sent = false;
   Time free_at{0};  // the line has carried what was sent so far
   struct Item {
     Time arrives;
-    ChunkPtr chunk;  // nullptr: the end mark
-    ChunkHeader end;
+    ChunkPtr chunk;    // a seal too; nullptr: a header alone
+    ChunkHeader mark;  // the end, or what is taken back
   };
   std::deque<Item> under_way;
 };

@@ -16,7 +16,7 @@ class ChainLimit : public testing::Test, protected ChainOutput {
   static constexpr std::uint32_t size = 100;
   static constexpr std::uint64_t window = 32 * size;
 
-  ChainLimit() : chain_(1, window, size, 1, members(), static_cast<ChainOutput&>(*this), Time{0}) {}
+  ChainLimit() : chain_(1, window, size, 1, members(), {}, static_cast<ChainOutput&>(*this), Time{0}) {}
 
   static std::vector<ChainMember> members() { return {{1, {1, 1}}, {2, {2, 1}}, {3, {3, 1}}}; }
 

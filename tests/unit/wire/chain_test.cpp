@@ -46,7 +46,7 @@ class ChainTest : public testing::Test, protected ChainOutput {
   ChunkPool pool_;
   std::uint64_t received_ = 0;
   double busy_ = 0;
-  Chain chain_{stream, window, longest_chunk, 1, {{1, {1, 1}}, {2, {2, 1}}}, *this, now_};
+  Chain chain_{stream, window, longest_chunk, 1, {{1, {1, 1}}, {2, {2, 1}}}, {}, *this, now_};
 
  private:
   void link(NodeId, const Link&) override {}
@@ -86,7 +86,7 @@ class BadSenders : public testing::Test, protected ChainOutput {
   void loses(NodeId node) {
     const std::vector<NodeId> before = chain_.order();
     for (int i = 0; i < 10 && chain_.order() == before; ++i) {
-      chain_.upstream_lost(node, {stream, epochs_[node], "damaged"}, now_);
+      chain_.upstream_lost(node, {stream, epochs_[node], false, "damaged"}, now_);
       now_ += 300ms;
       chain_.tick(now_);
     }
@@ -96,7 +96,7 @@ class BadSenders : public testing::Test, protected ChainOutput {
   Time now_{1s};
   std::map<NodeId, std::uint32_t> epochs_;
   std::vector<NodeId> out_;
-  Chain chain_{stream, window, longest_chunk, 1, {{1, {1, 1}}, {2, {2, 1}}, {3, {3, 1}}, {4, {4, 1}}}, *this, now_};
+  Chain chain_{stream, window, longest_chunk, 1, {{1, {1, 1}}, {2, {2, 1}}, {3, {3, 1}}, {4, {4, 1}}}, {}, *this, now_};
 
  private:
   void link(NodeId node, const Link& link) override { epochs_[node] = link.epoch; }

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <map>
 #include <span>
 
@@ -10,6 +11,7 @@
 #include "wire/chunk.h"
 #include "wire/discovery.h"
 #include "wire/messages.h"
+#include "wire/sealing.h"
 
 namespace ka::wire {
 namespace {
@@ -86,6 +88,24 @@ TEST_F(ProtocolDoc, Hops) {
   StreamDigest digest;
   digest.add(header);
   EXPECT_EQ(parse_chunk_header(example("end")).digest, digest.value());
+}
+
+TEST_F(ProtocolDoc, Seals) {
+  auto item = [](const std::string& bytes) {
+    const std::string_view rest = std::string_view(bytes).substr(chunk_header_size);
+    auto chunk = std::make_shared<Chunk>(static_cast<std::uint32_t>(rest.size()));
+    chunk->header = parse_chunk_header(std::string_view(bytes).substr(0, chunk_header_size));
+    std::memcpy(chunk->room.get(), rest.data(), rest.size());
+    EXPECT_EQ(chunk->header.length, rest.size());
+    return chunk;
+  };
+  const Secret seed(std::string(32, 'k'));
+  SealCheck check(0x1122334455667788, Signer(seed).key(), 1 << 20);
+  check.add(*item(example("sealed-chunk")));
+  StreamDigest digest;
+  check.take(*item(example("seal")), digest);
+  EXPECT_TRUE(check.is_last());
+  EXPECT_EQ(check.proved(), 12u);
 }
 
 }  // namespace

@@ -19,9 +19,9 @@ std::vector<std::string> sample_frames() {
   hello.host_name = "n";
   return {encode(hello),
           encode(Join{"s"}),
-          encode(UpstreamLost{1, 2, "why"}),
+          encode(UpstreamLost{1, 2, true, "why"}),
           encode(Finished{1, 2, {}}),
-          encode(Start{1, "s", 1, 1 << 20, 1024, ""}),
+          encode(Start{1, "s", 1, 1 << 20, 1024, "", std::string(32, 'k'), ""}),
           encode(Link{1, 2, {3, 4}}),
           encode(Identity{{{IdentityClass::reported, "rhsm", "/etc/pki/consumer/cert.pem"}}})};
 }
@@ -92,7 +92,7 @@ TEST(Messages, WhatNoSenderSendsIsRefused) {
   writer(std::string_view(std::string(4097, 'x')));
   EXPECT_THROW(decode(body), ProtocolError);
   EXPECT_THROW(decode(encode(Join{"a b"}).substr(4)), ProtocolError);
-  EXPECT_THROW(decode(encode(Start{1, "s", 1, 1 << 20, 1, ""}).substr(4)), ProtocolError);
+  EXPECT_THROW(decode(encode(Start{1, "s", 1, 1 << 20, 1, "", "", ""}).substr(4)), ProtocolError);
 }
 
 TEST(Discovery, OnlySessionNamesAreAnswered) {
@@ -126,7 +126,7 @@ class Stream : public testing::Test {
 
   Stream() : stream_(start(), ring) {}
 
-  static Start start() { return {1, "s", 1, ring, size, ""}; }
+  static Start start() { return {1, "s", 1, ring, size, "", "", ""}; }
 
   std::shared_ptr<Chunk> chunk(std::uint64_t offset, char fill) {
     std::shared_ptr<Chunk> made = pool_.get();
