@@ -6,6 +6,7 @@
 #                     [KERNEL=… MODULES=… FIRMWARE=… WITH_USB_STORAGE=1]
 #   make stage2       build/rescue.sqfs, the tools of a clone             [KERNEL=… MODULES=… FIRMWARE=…]
 #   make update       both, with Debian's newest kernel and packages      [SUITE=bookworm-backports]
+#   make uki          build/ka.efi: kernel and all.rdz as one signed program     KEY=… CERT=… [KAKEY=… APPEND=…]
 #   make pxe-config   build/pxe-config, for the boot servers              [INTERFACE=… SERVER=… RANGE=… …, VALUES=FILE]
 #   make install      all of it, on a golden node or a boot server        [DESTDIR=… PREFIX=/usr]
 #   make uninstall    takes that away again; /etc/ka stays                [DESTDIR=… PREFIX=/usr]
@@ -25,6 +26,7 @@
 #                     a Debian 12 on RAID1 and LVM (UEFI, a thin /home) onto two machines with other disks
 #   make check-firmwares
 #                     a Debian 12 with KA's packages and one command, onto a BIOS, a UEFI and a Secure Boot machine
+#   make check-uki    a signed image under Secure Boot with a key of one's own: cloned, or refused by the firmware
 #   make check-dracut a Debian 12 with an initrd by dracut onto two machines, which both need other drivers in it
 #   make check-web    the page of --web in headless Chromium; makes the pictures of docs/
 #   make check-deb    installs, upgrades, removes and purges the packages in bare Debian 12 and 13; asks lintian
@@ -40,8 +42,8 @@
 #   make help         this list
 .DEFAULT_GOAL := all
 .PHONY: all check check-matrix check-moments check-disks check-debian13 check-debian12-raid check-firmwares \
-  check-dracut check-web check-deb check-shelf deb tarball tidy format soak bench bench-web bench-clone demo \
-  initramfs stage2 update pxe-config install uninstall clean help
+  check-uki check-dracut check-web check-deb check-shelf deb tarball tidy format soak bench bench-web bench-clone demo \
+  initramfs stage2 update uki pxe-config install uninstall clean help
 SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 
@@ -49,7 +51,7 @@ all: build-packages build/musl-static/build.ninja
 	@cmake --build --preset musl-static
 
 # Debian packages, by the groups of packages.txt.
-package_groups = build-packages check-packages image-packages pxe-packages rack-packages
+package_groups = build-packages check-packages image-packages uki-packages pxe-packages rack-packages
 .PHONY: $(package_groups) deb-packages
 $(package_groups) deb-packages: %-packages:
 	@scripts/need $*
@@ -95,14 +97,17 @@ update: image-packages
 
 # Each, given to make, is an option of ka-server pxe-config; what the environment calls DOMAIN is not.
 PXE_OPTIONS = INTERFACE SERVER SUBNET RANGE GATEWAY DNS DOMAIN HOST_PREFIX TFTP_ROOT EFI_LOADER HTTP DEFAULT TIMEOUT \
-  SERIAL APPEND VALUES
+  SERIAL APPEND UKI VALUES
 lower = $(shell echo '$1' | tr A-Z_ a-z-)
+given = $(foreach option,$1,$(if $(findstring command,$(origin $(option))),--$(call lower,$(option)) '$($(option))'))
 
 pxe-config: initramfs pxe-packages
 	@build/musl-static/server/ka-server pxe-config --templates pxe-config --output build/pxe-config \
 	  --install-boot-files --boot-files build --packages build/unpacked \
-	  $(foreach option,$(PXE_OPTIONS),\
-	    $(if $(findstring command,$(origin $(option))),--$(call lower,$(option)) '$($(option))'))
+	  $(call given,$(PXE_OPTIONS))
+
+uki: initramfs uki-packages
+	@initramfs/mkuki --output build/ka.efi $(call given,KEY CERT KAKEY APPEND)
 
 # ka-server looks for its other files beside itself: below the PREFIX that it is in. A ka.conf that is there stays as it
 # is. Whoever installs may have a umask of 077; nodes and boot servers must read what is installed all the same.
@@ -159,6 +164,10 @@ check-debian12-raid: images pxe-packages rack-packages
 check-shelf: images pxe-packages rack-packages
 	@tests/vm/rack-tool golden tiny-pxe
 	@tests/vm/shelf_test.py
+
+check-uki: images uki-packages pxe-packages rack-packages
+	@tests/vm/rack-tool golden efi_stub
+	@tests/vm/uki_test.py
 
 check-dracut: images pxe-packages rack-packages
 	@tests/vm/main_test.py debian-dracut

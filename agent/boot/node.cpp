@@ -4,6 +4,7 @@
 #include <ctime>
 
 #include "agent/boot/server_lookup.h"
+#include "agent/boot/signed_start.h"
 #include "agent/boot/squashfs.h"
 #include "agent/clone/clone_thread.h"
 #include "agent/storage/disks.h"
@@ -96,6 +97,7 @@ Awaitable<Node::End> Node::run() {
 
 Awaitable<void> Node::get_onto_the_network() {
   co_await mount_drivers();
+  log_.line(text_of(co_await signed_start_of_this_machine(machine_, drivers_)));
   network_.start();
   try {
     co_await network_.wait_until_up();

@@ -54,7 +54,8 @@ class ReadableFiles {
 };
 
 // A tag of dnsmasq's.
-constexpr std::string_view meant_tag = "ka-meant";
+constexpr std::string_view meant_tag = "ka-meant", stopped_tag = "ka-stopped", uefi_tag = "ka-uefi";
+constexpr std::string_view again_tag = "ka-again";  // means nothing, in the place of one that did
 
 // dnsmasq is started again so often.
 constexpr unsigned most_starts = 6;
@@ -63,11 +64,16 @@ constexpr unsigned most_starts = 6;
 constexpr const char* shut_suffix = ".shut";
 
 // dnsmasq reads the files of hosts/ again when they change. Whoever gets his address here keeps getting it.
-std::string own_lines(const std::string& folder, const BootOptions& options) {
+std::string own_lines(const std::string& folder, const BootOptions& options, bool uki) {
   std::string lines = "dhcp-leasefile=" + folder + "/leases\ndhcp-hostsdir=" + folder + "/hosts\n";
   if (options.dhcp.empty()) lines += "dhcp-ignore=tag:" + std::string(silent_tag) + "\n";
   if (options.only) lines += "dhcp-ignore=tag:!" + std::string(meant_tag) + "\n";
-  return lines;
+  if (!uki) return lines;
+  // A signed image has no screen for a machine that is stopped: it would be cloned again and again.
+  for (const char* architecture : {"7", "9", "16"})
+    lines += "dhcp-match=set:" + std::string(uefi_tag) + ",option:client-arch," + architecture + "\n";
+  return lines + "tag-if=set:" + std::string(silent_tag) + ",tag:" + std::string(stopped_tag) +
+         ",tag:" + std::string(uefi_tag) + "\n";
 }
 
 // dnsmasq gives up root, and with that the kernel forgets what it should be killed with. The shell is the first process
@@ -96,7 +102,8 @@ struct BootSide::State {
 
   static Awaitable<std::string> listen(std::shared_ptr<State> self);
   static Awaitable<void> keep_running(std::shared_ptr<State> self);
-  void write_host(const std::string& hardware_address, std::string_view tag);
+  void write_host(const std::string& hardware_address, std::initializer_list<std::string_view> tags);
+  bool meant(const std::string& hardware_address) const;
 
   asio::io_context& io;
   BootOptions options;
@@ -112,10 +119,17 @@ struct BootSide::State {
 };
 
 // Renamed into its place, so that it is never read half.
-void BootSide::State::write_host(const std::string& hardware_address, std::string_view tag) {
+void BootSide::State::write_host(const std::string& hardware_address, std::initializer_list<std::string_view> tags) {
   const std::string next = folder.path() + "/next", hosts = folder.path() + "/hosts/";
-  write_file(next, hardware_address + ",set:" + std::string(tag) + "\n");
+  std::string line = hardware_address;
+  for (const std::string_view tag : tags) line += ",set:" + std::string(tag);
+  write_file(next, line + "\n");
   if (::rename(next.c_str(), (hosts + hardware_address).c_str()) != 0) throw Error::from_errno("rename to " + hosts);
+}
+
+// Whether --only lists it.
+bool BootSide::State::meant(const std::string& hardware_address) const {
+  return options.only && options.only->holds(0, hardware_address);
 }
 
 // Until dnsmasq ends; returns how it did.
@@ -181,6 +195,7 @@ BootSide::BootSide(asio::io_context& io, const BootOptions& options)
   request.nodes = options.nodes;
   request.templates = options.templates;
   request.images = options.images;
+  request.uki = options.uki;
   if (options.only && !options.only->only_cards())
     throw Error("--only with --pxe",
                 "when machines boot, only their hardware addresses tell them apart: give those alone");
@@ -189,12 +204,12 @@ BootSide::BootSide(asio::io_context& io, const BootOptions& options)
   state.tree.tftp.clear();
   std::string configuration;
   for (auto& [path, content] : files)
-    if (path == state.tree.dnsmasq) configuration = content += own_lines(state.folder.path(), options);
+    if (path == state.tree.dnsmasq) configuration = content += own_lines(state.folder.path(), options, state.tree.uki);
   files.emplace_back(state.tree.dnsmasq + shut_suffix, shut(configuration, !options.dhcp.empty()));
   write_files(files);
   make_directories(state.folder.path() + "/hosts");
   if (!options.only) return;
-  for (const auto& [card, rack] : options.only->cards()) state.write_host(card, meant_tag);
+  for (const auto& [card, rack] : options.only->cards()) state.write_host(card, {meant_tag});
 }
 
 Awaitable<std::vector<std::string>> BootSide::check() {
@@ -237,13 +252,23 @@ void BootSide::tell(const std::string& hardware_address, const BootBook::Entry& 
   State& state = *state_;
   const FileContents own = stopped_files(state.tree, state.folder.path(), hardware_address, entry);
   switch (entry.next) {
-    case BootBook::Next::own_disk: state.write_host(hardware_address, silent_tag); break;
-    case BootBook::Next::stopped: write_files(own); break;
+    case BootBook::Next::own_disk: state.write_host(hardware_address, {silent_tag}); break;
+    case BootBook::Next::stopped:
+      write_files(own);
+      if (!state.tree.uki) break;
+      if (state.meant(hardware_address))
+        state.write_host(hardware_address, {meant_tag, stopped_tag});
+      else
+        state.write_host(hardware_address, {stopped_tag});
+      state.say("If it boots by UEFI, " + hardware_address + " gets no boot file any more: --uki has no such screen");
+      break;
     case BootBook::Next::clone:
       for (const auto& [path, content] : own) std::filesystem::remove(path);
       // dnsmasq forgets it when it is started again, as it is for another job.
-      if (state.options.only && state.options.only->holds(0, hardware_address))
-        state.write_host(hardware_address, meant_tag);
+      if (state.meant(hardware_address))
+        state.write_host(hardware_address, {meant_tag});
+      else if (state.tree.uki)
+        state.write_host(hardware_address, {again_tag});
       else
         std::filesystem::remove(state.folder.path() + "/hosts/" + hardware_address);
       break;

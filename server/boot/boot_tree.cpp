@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::size_t screen_width = 76;
 constexpr const char* no_loader = "none";  // of PxeRequest
+constexpr std::string_view server_word = "kaserver=";
 constexpr std::string_view pxelinux_folder = "/tftpboot/X86PC/linux/pxelinux.cfg/", grub_folder = "/tftpboot/grub/";
 
 // Too large for TFTP to be quick about.
@@ -93,9 +94,24 @@ PxeRequest values_for(const BootRequest& request, const NetworkFacts& facts) {
   values.default_label = "kamethod";
   values.timeout = "0";
   if (!request.dhcp.empty()) values.range = request.dhcp;
-  values.append += (values.append.empty() ? "kaserver=" : " kaserver=") +
+  if (!request.uki.empty()) values.uki = request.uki;
+  values.append += (values.append.empty() ? "" : " ") + std::string(server_word) +
                    request.golden.value_or(facts.address).to_string() + ":" + std::to_string(request.control_port);
   return values;
+}
+
+// What this run would tell machines on a command line of its own.
+Uki fitting_uki(const BootRequest& request, const NetworkFacts& facts, const PxeRequest& wanted, PxeValues values) {
+  Uki uki = read_uki(wanted.uki);
+  const std::string all = values["NAMES"] + values["CONSOLES"] + values["APPEND"];
+  std::string others;
+  for (const std::string_view word : words(all))
+    if (!word.starts_with(server_word)) others += " " + std::string(word);
+  check_uki_words(uki, others);
+  const auto net = asio::ip::network_v4(facts.address, facts.prefix).canonical();
+  const Address golden = request.golden.value_or(facts.address);
+  check_uki_server(uki, golden, request.control_port, golden >= net.network() && golden <= net.broadcast());
+  return uki;
 }
 
 }  // namespace
@@ -110,7 +126,8 @@ BootTree boot_tree(const BootRequest& request) {
   tree.server = facts->address;
   PxeRequest wanted = values_for(request, *facts);
   if (!request.dhcp.empty()) check_range(request, *facts, wanted);
-  if (wanted.efi_loader != no_loader) tree.missing_for_uefi = missing_for_uefi();
+  tree.uki = !wanted.uki.empty();
+  if (!tree.uki && wanted.efi_loader != no_loader) tree.missing_for_uefi = missing_for_uefi();
   if (!tree.missing_for_uefi.empty()) wanted.efi_loader = no_loader;
   const PxeValues values = pxe_values(wanted, facts);
   const std::string templates = request.templates.empty() ? installed("share/ka/pxe-config") : request.templates;
@@ -131,7 +148,9 @@ BootTree boot_tree(const BootRequest& request) {
   if (!request.images.empty()) files.images = request.images;
   files.uefi = wanted.efi_loader != no_loader;
   files.ramdisk_config = ramdisk_config(templates, values);
+  if (tree.uki) files.uki = fitting_uki(request, *facts, wanted, values);
   for (auto& [path, content] : boot_files(files, wanted.tftp_root)) {
+    if (path.ends_with(uki_path)) tree.http[std::string(uki_path)] = content;  // by TFTP, too
     if (comes_by_http(path))
       tree.http[path.substr(wanted.tftp_root.size())] = std::move(content);
     else

@@ -24,6 +24,7 @@ struct BootRequest {
   std::string dhcp;               ///< "FIRST,LAST": addresses that it gives; empty: another server gives them
   unsigned nodes = 1;             ///< that have to find one
   std::string templates, images;  ///< where the templates, and vmlinuz and all.rdz are; empty: as installed
+  std::string uki;                ///< file of a signed image for machines with UEFI; empty: shim and GRUB are theirs
 };
 
 struct BootTree {
@@ -32,6 +33,7 @@ struct BootTree {
   FileContents tftp;            ///< for request.folder, dnsmasq's own configuration too
   std::string dnsmasq;          ///< the path of that one
   HttpFiles http;
+  bool uki = false;                           ///< machines with UEFI get one, and so no screen of GRUB's
   std::vector<std::string> missing_for_uefi;  ///< packages, without which machines with UEFI get no boot file
   std::string pxelinux_labels, pxelinux_serial, grub_terminal;  ///< what a machine's own file has of the common one
 };

@@ -35,7 +35,7 @@ constexpr auto patience = std::chrono::seconds(10);
 constexpr auto look_again = std::chrono::seconds(1);
 
 struct BootCommand {
-  std::string host, interface, dhcp, only, pxe_values, pxelinux_dir, conf;
+  std::string host, interface, dhcp, only, pxe_values, pxelinux_dir, uki, conf;
   std::uint16_t boot_port = wire::boot_port;
   unsigned tries = CloneOptions().tries;
   bool once = false;
@@ -75,14 +75,16 @@ BootOptions boot_options(const BootCommand& command, const Golden& golden) {
   boot.tries = command.tries;
   if (!command.only.empty()) boot.only = read_only(command.only);
   boot.dhcp = command.dhcp;
+  boot.uki = command.uki;
   return boot;
 }
 
 Awaitable<std::unique_ptr<NextBoot>> make_boot(asio::io_context& io, const BootCommand& command, const Golden& golden,
                                                std::vector<std::string>& hints) {
   if (!command.pxelinux_dir.empty()) {
-    if (!command.dhcp.empty() || !command.pxe_values.empty())
-      throw UsageError("--pxelinux-dir", "another server answers machines there: --dhcp and --pxe-values are its own");
+    if (!command.dhcp.empty() || !command.pxe_values.empty() || !command.uki.empty())
+      throw UsageError("--pxelinux-dir",
+                       "another server answers machines there: --dhcp, --pxe-values and --uki are its own");
     PxelinuxOptions there{command.pxelinux_dir, std::nullopt, command.tries};
     if (!command.only.empty()) there.only = read_only(command.only);
     co_return std::make_unique<PxelinuxDir>(there);
@@ -186,6 +188,8 @@ void add_boot_command(CLI::App& app, std::function<int()>& chosen) {
   table.text("--pxe-values", command->pxe_values, "FILE", "Values, as ka-server pxe-config has them: NAME = VALUE");
   table.text("--pxelinux-dir", command->pxelinux_dir, "DIR",
              "Answer nobody: keep a file for each machine in another boot server's tree");
+  table.text("--uki", command->uki, "FILE",
+             "A signed image of make uki: boot file of UEFI machines in place of shim and GRUB");
   table.number("--boot-port", command->boot_port, 1, 65535, "Boot files by HTTP (TCP)");
   table.number("--tries", command->tries, 1, 1000,
                "A machine that has failed this often is shown why when it boots again, and waits");

@@ -51,8 +51,10 @@ Awaitable<void> tell_of_initrds(asio::io_context& io, Prepared& ready) {
 
 }  // namespace
 
-void check_dhcp(const CloneOptions& options) {
-  if (!options.dhcp.empty() && !options.pxe) throw UsageError("--dhcp", "is a part of --pxe, which is not given");
+void check_parts_of_pxe(const CloneOptions& options) {
+  if (options.pxe) return;
+  if (!options.dhcp.empty()) throw UsageError("--dhcp", "is a part of --pxe, which is not given");
+  if (!options.uki.empty()) throw UsageError("--uki", "is a part of --pxe, which is not given");
 }
 
 namespace {
@@ -70,6 +72,7 @@ BootOptions boot_options(const CloneOptions& options, const JobPlan& job) {
   boot.only = job.only;
   boot.dhcp = options.dhcp;
   boot.nodes = options.nodes;
+  boot.uki = options.uki;
   return boot;
 }
 
@@ -100,7 +103,7 @@ Awaitable<Prepared> prepare(asio::io_context& io, const CloneOptions& options) {
   Prepared ready;
   ready.input = read_input(options);
   if (options.shelf.empty()) ready.job = job_plan(io, options);
-  check_dhcp(options);
+  check_parts_of_pxe(options);
   std::vector<std::string> hints;
   const std::string images;  // those of this machine
   ready.boot = co_await make_boot(io, options, ready.job, images, hints);

@@ -17,8 +17,8 @@ Awaitable<Prepared> prepare(asio::io_context& io, const CloneOptions& options);
 /// The plan for people, with what will be sent.
 std::string text_of(const Prepared& ready);
 
-/// Throws UsageError for --dhcp without --pxe.
-void check_dhcp(const CloneOptions& options);
+/// Throws UsageError for --dhcp or --uki without --pxe.
+void check_parts_of_pxe(const CloneOptions& options);
 
 /// What tells machines how to boot, as the options and the job that was made of them have it; nullptr: nothing. With
 /// boot files of `images`, if that is not empty. `hints` gets what may be in the way. Throws Error, UsageError.

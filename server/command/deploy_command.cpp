@@ -67,7 +67,7 @@ Awaitable<void> deploy(asio::io_context& io, const DeployOptions& options, Outpu
     require_programs({"curl"});
   }
   std::string text = text_of(image);
-  check_dhcp(options);
+  check_parts_of_pxe(options);
   std::vector<std::string> hints;
   std::unique_ptr<NextBoot> boot;
   {

@@ -121,6 +121,8 @@ void add_serving_options(CLI::App& app, CloneOptions& o) {
   table.text("--dhcp", o.dhcp, "FIRST,LAST",
              "With --pxe: give addresses, too, out of this range; refused where a DHCP server answers");
   table.text("--pxe-values", o.pxe_values, "FILE", "Values for --pxe, as ka-server pxe-config has them: NAME = VALUE");
+  table.text("--uki", o.uki, "FILE",
+             "With --pxe: a signed image of make uki, boot file of UEFI machines in place of shim and GRUB");
   table.text("--pxelinux-dir", o.pxelinux_dir, "DIR",
              "Keep a file for each machine in the pxelinux.cfg/ or beside the grub.cfg of another boot server");
   table.number("--boot-port", o.boot_port, 1, 65535, "Boot files by HTTP (TCP), with --pxe");

@@ -72,6 +72,7 @@ struct CloneOptions : JobOptions {
   bool pxe = false;                           ///< answer machines that boot by PXE, too
   std::string dhcp;                           ///< "FIRST,LAST": give addresses, too; empty: another server does
   std::string pxelinux_dir;                   ///< somebody else's boot server: a file for each machine; empty: none
+  std::string uki;                            ///< with pxe: file of a signed image for UEFI machines; empty: none
   std::string pxe_values;                     ///< file, as pxe-config's --values; empty: none
   std::uint16_t boot_port = wire::boot_port;  ///< of boot files, by HTTP
   unsigned tries = 2;                         ///< how often a machine may fail and boot again

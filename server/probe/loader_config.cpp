@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "base/error.h"
 #include "base/text.h"
+#include "wire/boot/pe.h"
 
 namespace ka::server {
 
@@ -34,7 +36,7 @@ NextStep pxelinux_default(std::string_view config) {
     for (const std::string_view word : parts) {
       constexpr std::string_view initrd = "initrd=";
       if (word.starts_with(initrd)) add_files(next.files, word.substr(initrd.size()));
-      next.is_ka |= word.find(node_word) != std::string_view::npos;
+      next.is_ka |= makes_node(word);
     }
   }
   // A label of KA's that only gives a shell.
@@ -51,6 +53,16 @@ NextStep grub_default(std::string_view config) {
   next.is_ka = next.label == node_label;
   return next;
 }
+
+std::string image_command_line(std::string_view program) {
+  try {
+    return std::string(boot::section_of(program, ".cmdline"));
+  } catch (const Error&) {
+    return "";
+  }
+}
+
+bool makes_node(std::string_view command_line) { return command_line.find(node_word) != std::string_view::npos; }
 
 std::string beside(const std::string& other, const std::string& file) {
   if (file.starts_with('/') || file.find("://") != std::string::npos) return file;

@@ -20,6 +20,13 @@ NextStep pxelinux_default(std::string_view config);
 /// grub.cfg: `set default=` alone; its files are named by a language that is not followed here.
 NextStep grub_default(std::string_view config);
 
+/// The kernel command line that is fixed in a unified kernel image; empty: `program` is none. It may be cut off behind
+/// it.
+std::string image_command_line(std::string_view program);
+
+/// Whether a kernel with this command line becomes a node.
+bool makes_node(std::string_view command_line);
+
 /// `file` beside `other`, both paths below a TFTP root; a URL or an absolute path stays what it is.
 std::string beside(const std::string& other, const std::string& file);
 

@@ -115,6 +115,11 @@ class Probe {
                               way.who.to_string() + ", which is " + server::text_of(is));
       co_return;
     }
+    if (const std::string fixed = image_command_line(file.content); !fixed.empty()) {
+      told.becomes_node = makes_node(fixed);
+      told.end = told.becomes_node ? "a unified kernel image, a node of KA" : "a unified kernel image of another kind";
+      co_return;
+    }
     if (is == FileKind::pxelinux) co_return co_await follow_pxelinux(way, told);
     if (is == FileKind::disk) {
       told.end = "an image of " + format_size(file.size.value_or(file.content.size())) + ", whose files it boots";

@@ -30,6 +30,9 @@ struct TemplateFile {
   std::string_view output;  ///< below the output folder
 };
 
+// What machines that are not asked boot, as the label that a signed image is.
+constexpr std::string_view uki_label = "kamethod";
+
 constexpr std::string_view pxelinux_template = "pxelinux.default", grub_template = "grub.cfg";
 
 constexpr TemplateFile template_files[] = {
@@ -73,6 +76,8 @@ void add_value_options(OptionTable& table, PxeRequest& v) {
              "A node without a name is called NAME and the last number of its address; or none");
   table.text("--tftp-root", v.tftp_root, "DIR", "What the TFTP server serves");
   table.text("--efi-loader", v.efi_loader, "PATH", "Boot file for UEFI machines, below the TFTP root; or none");
+  table.text_or_nothing("--uki", v.uki, "FILE",
+                        "A signed image of make uki: boot file of UEFI machines in place of shim and GRUB");
   table.text_or_nothing("--http", v.http, "URL",
                         "Where a web server gives what is below the TFTP root, too: http://ADDRESS[:PORT][/PATH], or a "
                         "port of this server");
@@ -88,11 +93,18 @@ int run_pxe_config(CLI::App& app, Request& request) {
   if (!request.values_file.empty()) apply_conf(app, read_file(request.values_file), request.values_file);
   PxeValues values = pxe_values(request.values, network_facts(request.values.interface));
   FileContents files = pxe_config_files(request.templates, request.output, values);
+  if (!request.values.uki.empty()) {
+    request.boot_files.uki = read_uki(request.values.uki);
+    check_uki_words(*request.boot_files.uki, values["NAMES"] + values["CONSOLES"] + values["APPEND"]);
+  }
   if (request.with_boot_files) {
     request.boot_files.uefi = request.values.efi_loader != "none";
     request.boot_files.http = !values["HTTP"].empty();
     request.boot_files.ramdisk_config = ramdisk_config(request.templates, values);
     FileContents boot = boot_files(request.boot_files, request.output + "/tftpboot");
+    if (request.boot_files.uki && values["DEFAULT"] != uki_label)
+      for (auto& [path, content] : boot)
+        if (path.ends_with(uki_path)) path = request.output + "/tftpboot" + std::string(uki_path_aside);
     files.insert(files.end(), std::make_move_iterator(boot.begin()), std::make_move_iterator(boot.end()));
   }
   ::umask(022);  // whatever root's is: what TFTP serves is read by everybody
@@ -103,6 +115,15 @@ int run_pxe_config(CLI::App& app, Request& request) {
   return 0;
 }
 
+// An image has no menu: it lies where machines look for it, or beside that.
+bool put_uki(const std::string& tftp_root, bool in_place) {
+  const std::string there = tftp_root + std::string(uki_path), aside = tftp_root + std::string(uki_path_aside);
+  if (::access(there.c_str(), F_OK) != 0 && ::access(aside.c_str(), F_OK) != 0) return false;
+  const std::string &from = in_place ? aside : there, &to = in_place ? there : aside;
+  if (::rename(from.c_str(), to.c_str()) != 0 && errno != ENOENT) throw Error::from_errno("rename to " + to);
+  return true;
+}
+
 // Both loaders' or, where one of them was not set up, the other's.
 int change_default(const std::string& tftp_root, const std::string& label) {
   FileContents files;
@@ -111,7 +132,11 @@ int change_default(const std::string& tftp_root, const std::string& label) {
   if (const auto text = read_file_if_any(grub)) files.emplace_back(grub, with_default_entry(*text, label));
   if (files.empty()) throw Error("change the default label", "there is neither " + pxelinux + " nor " + grub);
   write_files(files);
+  const bool uki = put_uki(tftp_root, label == uki_label);
   for (const auto& [path, content] : files) std::printf("%s: %s\n", path.c_str(), label.c_str());
+  if (uki)
+    std::printf("%s%s: %s\n", tftp_root.c_str(), std::string(uki_path).c_str(),
+                label == uki_label ? label.c_str() : "put aside, so that UEFI machines go on to their own disks");
   return 0;
 }
 
@@ -142,6 +167,7 @@ FileContents pxe_config_files(const std::string& templates, const std::string& o
     std::string source = templates + "/" + std::string(file.name);
     std::string content = fill_template(read_file(source), values, source);
     // A default that no label has would leave every machine at the prompt.
+    if (file.name == grub_template && !values.at("UKI").empty()) continue;
     if (file.name == pxelinux_template) content = with_default_label(content, values.at("DEFAULT"));
     if (file.name == grub_template) content = with_default_entry(content, values.at("DEFAULT"));
     files.emplace_back(output + "/" + std::string(file.output), std::move(content));
@@ -177,7 +203,9 @@ FileContents boot_files(const BootFiles& files, const std::string& tftp_root) {
   contents.emplace_back(folder + "/ldlinux.c32", loader(files.ldlinux, "syslinux-common"));
   contents.emplace_back(folder + "/images/vmlinuz", kernel);
   contents.emplace_back(folder + "/images/all.rdz", initramfs);
-  if (!files.uefi) return contents;
+  if (files.uki) check_uki_parts(*files.uki, kernel, initramfs, files.images);
+  if (files.uki) contents.emplace_back(tftp_root + std::string(uki_path), files.uki->content);
+  if (files.uki || !files.uefi) return contents;
   const std::string shim = loader(files.shim, shim_package);
   const std::string grub = loader(files.grub, grub_package);
   // Not in a folder of their own: shim looks for GRUB beside itself only if the DHCP answer has its name in the header.

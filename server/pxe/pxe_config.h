@@ -9,6 +9,7 @@
 
 #include "server/options/installed.h"
 #include "server/pxe/pxe_values.h"
+#include "server/pxe/uki.h"
 
 namespace CLI {
 class App;
@@ -22,7 +23,8 @@ void add_pxe_config_command(CLI::App& app, std::function<int()>& chosen);
 /// Paths and what is to stand there.
 using FileContents = std::vector<std::pair<std::string, std::string>>;
 
-/// Every template of `templates` (installed: share/ka/pxe-config), filled, for the folder `output`. Throws Error.
+/// Every template of `templates` (installed: share/ka/pxe-config), filled, for the folder `output`; GRUB's only where
+/// machines load it. Throws Error.
 FileContents pxe_config_files(const std::string& templates, const std::string& output, const PxeValues& values);
 
 /// What GRUB does first in the image for UEFI HTTP boot. Throws Error.
@@ -43,11 +45,13 @@ struct BootFiles {
   std::string packages;  ///< folder in which packages of Debian's were unpacked; looked into before /
   std::string images = installed("lib/ka/boot");  ///< directory of vmlinuz and all.rdz
   bool uefi = true;                               ///< shim and GRUB, too
+  std::optional<Uki> uki;                         ///< in their place
   bool http = false;                              ///< loaders that can use HTTP
   std::string ramdisk_config;                     ///< of GRUB in the image for UEFI HTTP boot
 };
 
-/// The files that the configuration names, for `tftp_root`. Throws Error, with the package that a missing one is in.
+/// The files that the configuration names, for `tftp_root`. The image of `uki` lies where machines find it. Throws
+/// Error, with the package that a missing one is in.
 FileContents boot_files(const BootFiles& files, const std::string& tftp_root);
 
 /// Writes all of them, with the folders they lie in. Nothing is changed unless every one can be written. Throws Error.

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "server/pxe/client_architectures.h"
+#include "server/pxe/uki.h"
 #include "wire/host_prefix.h"
 
 namespace ka::server {
@@ -169,6 +170,13 @@ void add_loaders(PxeValues& values, const PxeRequest& request) {
   if (uefi) loaders.uefi = path_value("efi-loader", request.efi_loader);
   if (uefi && request.efi_loader != PxeRequest().efi_loader) loaders.uefi_by_proxy = request.efi_loader;
   if (uefi && !http.empty()) loaders.uefi_http = http + "/uefi.img";
+  if (!request.uki.empty()) {
+    if (request.efi_loader != PxeRequest().efi_loader)
+      throw UsageError("uki", "is what UEFI machines get, and efi-loader says " + request.efi_loader + ": give one");
+    loaders.uefi = loaders.uefi_by_proxy = uki_path;
+    if (!http.empty()) loaders.uefi_http = http + std::string(uki_path);
+  }
+  values["UKI"] = request.uki.empty() ? "" : loaders.uefi;
   values["DHCPD_CLASSES"] = dhcpd_classes(loaders);
   values["DNSMASQ_LINES"] = dnsmasq_boot_lines(loaders);
   values["DNSMASQ_PROXY_LINES"] = dnsmasq_proxy_lines(loaders);

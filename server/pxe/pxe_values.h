@@ -28,6 +28,7 @@ struct PxeRequest {
   std::string host_prefix = "node";  ///< a node without a name gets this one and the last number of its address
   std::string tftp_root = "/var/lib/tftpboot";
   std::string efi_loader = "/shimx64.efi";  ///< path below tftp_root; "none": UEFI machines get no boot file
+  std::string uki;   ///< file of a signed image, which UEFI machines get in place of efi_loader; empty: none
   std::string http;  ///< "http://10.0.1.1" or a port of the server: the same files by HTTP; empty: TFTP only
   std::string default_label = "local";
   std::string timeout = "5";  ///< seconds at pxelinux's prompt; 0: no prompt

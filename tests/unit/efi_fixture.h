@@ -42,29 +42,41 @@ inline std::string number(Number value) {
   return out;
 }
 
-// A PE32+ with one section from 512 on, and its signature behind that.
-inline std::string program(const std::string& content, const std::string& signed_by = "",
-                           const std::string& section = ".sbat") {
-  std::string file(1024, '\0');
+struct Section {
+  std::string name, content;
+};
+
+// A PE32+ with sections, three at most, from 512 on, each in 512 bytes, and its signature behind them.
+inline std::string program(const std::vector<Section>& sections, const std::string& signed_by) {
+  const std::size_t end = 512 * (1 + sections.size());
+  std::string file(end, '\0');
   put(file, 0, "MZ");
   put(file, 0x3c, number(0x80u));
   put(file, 0x80, std::string("PE\0\0", 4));
-  put(file, 0x86, number(std::uint16_t{1}));
+  put(file, 0x86, number(static_cast<std::uint16_t>(sections.size())));
   put(file, 0x94, number(std::uint16_t{240}));
   put(file, 0x98, number(std::uint16_t{0x20b}));
   put(file, 0x98 + 60, number(512u));
   put(file, 0x98 + 64, "sum!");
   put(file, 0x98 + 108, number(16u));
-  put(file, 0x98 + 240, section);
-  put(file, 0x98 + 248, number(static_cast<std::uint32_t>(content.size())));
-  put(file, 0x98 + 256, number(512u) + number(512u));
-  put(file, 512, content);
+  for (std::size_t i = 0; i < sections.size(); ++i) {
+    const std::size_t header = 0x98 + 240 + 40 * i, at = 512 * (i + 1);
+    put(file, header, sections[i].name);
+    put(file, header + 8, number(static_cast<std::uint32_t>(sections[i].content.size())));
+    put(file, header + 16, number(512u) + number(static_cast<std::uint32_t>(at)));
+    put(file, at, sections[i].content);
+  }
   if (signed_by.empty()) return file;
   std::string table = number(static_cast<std::uint32_t>(8 + signed_by.size())) + number(std::uint16_t{0x200}) +
                       number(std::uint16_t{2}) + signed_by;
   table.resize((table.size() + 7) / 8 * 8, '\0');
-  put(file, 0x98 + 144, number(1024u) + number(static_cast<std::uint32_t>(table.size())));
+  put(file, 0x98 + 144, number(static_cast<std::uint32_t>(end)) + number(static_cast<std::uint32_t>(table.size())));
   return file + table;
+}
+
+inline std::string program(const std::string& content, const std::string& signed_by = "",
+                           const std::string& section = ".sbat") {
+  return program({{section, content}}, signed_by);
 }
 
 }  // namespace ka::boot::efi_fixture

@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "server/boot/boot_needs.h"
 #include "server/probe/dhcp_offers.h"
+#include "tests/unit/efi_fixture.h"
 #include "tests/unit/run_coroutine.h"
 #include "tests/unit/scratch.h"
 
@@ -55,8 +56,20 @@ class BootSideTest : public CoroutineTest {
     return options;
   }
 
-  std::unique_ptr<BootSide> started() {
-    auto boot = std::make_unique<BootSide>(io_, options("lan0"));
+  // Of a signed image with this command line.
+  BootOptions uki_options(const std::string& words) {
+    using boot::efi_fixture::certificate, boot::efi_fixture::program, boot::efi_fixture::signature;
+    BootOptions with = options("lan0");
+    scratch_.file("/values", "dns = none\n");
+    scratch_.file("/ka.efi", program({{".cmdline", words}, {".initrd", "initramfs"}, {".linux", "kernel"}},
+                                     signature({certificate("us", "us")})));
+    with.uki = scratch_.at("/ka.efi");
+    return with;
+  }
+
+  std::unique_ptr<BootSide> started() { return started(options("lan0")); }
+  std::unique_ptr<BootSide> started(const BootOptions& options) {
+    auto boot = std::make_unique<BootSide>(io_, options);
     get(boot->start([this](const std::string& line) { said_.push_back(line); }));
     return boot;
   }
@@ -67,11 +80,11 @@ class BootSideTest : public CoroutineTest {
   }
 
   // As the firmware of a machine with this address asks, and its system.
-  dhcp::Answer offered(const std::string& vendor_class) {
+  dhcp::Answer offered(const std::string& vendor_class, std::uint16_t architecture = 0) {
     dhcp::Question question;
     question.mac = {{0x52, 0x54, 0, 0x77, 0, 1}};
     question.vendor_class = vendor_class;
-    if (vendor_class.starts_with("PXEClient")) question.architecture = 0;
+    if (vendor_class.find("Client:Arch") != std::string::npos) question.architecture = architecture;
     const std::vector<DhcpOffer> offers = get(dhcp_offers(io_, ethernet_link("far0"), {question}, 1));
     return offers.empty() ? dhcp::Answer() : offers.front().answer;
   }
@@ -81,6 +94,7 @@ class BootSideTest : public CoroutineTest {
 };
 
 constexpr const char* bios = "PXEClient:Arch:00000:UNDI:002001";
+constexpr const char* uefi = "PXEClient:Arch:00007:UNDI:003000";
 
 // Of this test's own dnsmasq alone.
 pid_t own_dnsmasq() {
@@ -112,6 +126,53 @@ TEST_F(BootSideTest, GivesAddressesAndBootFilesAndAClonesAddressAlone) {
     while (!offered(bios).boot_file.empty()) continue;
     EXPECT_EQ(offered(bios).address, first.address);
     EXPECT_EQ(offered("debian").address, first.address) << "its own system is not left without an address";
+  });
+}
+
+TEST_F(BootSideTest, ASignedImageIsForUefiAloneAndNotForWhoIsStopped) {
+  in_own_network([&] {
+    const auto boot = started(uki_options("method:ka kahostprefix=node"));
+    EXPECT_EQ(offered(uefi, 7).boot_file, "/ka.efi");
+    EXPECT_EQ(offered("HTTPClient:Arch:00016:UNDI:003000", 16).boot_file, "http://10.88.0.1:30780/ka.efi");
+    EXPECT_EQ(offered(bios).boot_file, "/X86PC/linux/linux.0");
+    NodeStatus node;
+    node.hardware_address = "52:54:00:77:00:01";
+    node.state = NodeStatus::State::failed;
+    node.failures = 1;
+    boot->node(node);
+    EXPECT_THAT(said_, testing::Contains(HasSubstr("gets no boot file any more")));
+    // dnsmasq reads the file when the kernel tells it of it.
+    while (!offered(uefi, 7).boot_file.empty()) continue;
+    EXPECT_EQ(offered(bios).boot_file, "/X86PC/linux/linux.0") << "which shows a screen";
+    node.state = NodeStatus::State::waiting;
+    boot->node(node);
+    while (offered(uefi, 7).boot_file.empty()) continue;
+    EXPECT_EQ(offered(uefi, 7).boot_file, "/ka.efi");
+  });
+}
+
+TEST_F(BootSideTest, WhatCannotReachASignedImageIsRefused) {
+  in_own_network([&] {
+    const auto refused = [&](const BootOptions& options) {
+      try {
+        const BootSide boot(io_, options);
+      } catch (const Error& error) {
+        return std::string(error.what());
+      }
+      return std::string("accepted");
+    };
+    BootOptions with = uki_options("method:ka kahostprefix=node");
+    EXPECT_EQ(refused(with), "accepted");
+    with.golden = asio::ip::make_address_v4("10.99.0.1");
+    EXPECT_THAT(refused(with), HasSubstr("make uki APPEND='kaserver=10.99.0.1:30765'"));
+    with.golden.reset();
+    scratch_.file("/values", "dns = none\nserial = 0 115200\nappend = katarget=sda=wwn:1\n");
+    EXPECT_THAT(refused(with), HasSubstr("has not console=tty0 console=ttyS0,115200 katarget=sda=wwn:1, which"));
+    scratch_.file("/values", "efi-loader = none\n");
+    EXPECT_THAT(refused(with), HasSubstr("uki: is what UEFI machines get, and efi-loader says none"));
+    scratch_.file("/values", "dns = none\n");
+    scratch_.file("/images/vmlinuz", "newer kernel");
+    EXPECT_THAT(refused(with), HasSubstr("was made of another file than " + scratch_.at("/images/vmlinuz")));
   });
 }
 

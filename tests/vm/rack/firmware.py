@@ -34,12 +34,15 @@ class Uefi:
 
     def arguments(self, nvram: Path) -> list[str]:
         if not nvram.exists():
-            shutil.copy(OVMF / self.variables, nvram)
+            self.make_nvram(nvram)
         # Only code in system management mode may change what Secure Boot rests on.
         machine = ["-M", "q35,smm=on", "-global", "driver=cfi.pflash01,property=secure,value=on",
                    "-global", "ICH9-LPC.disable_s3=1"] if self.secure else ["-M", "q35"]
         return [*machine, "-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={OVMF / self.code}",
                 "-drive", f"if=pflash,unit=1,format=raw,file={nvram}"]
+
+    def make_nvram(self, nvram: Path) -> None:
+        shutil.copy(OVMF / self.variables, nvram)
 
     def network_card(self, boot: str) -> str:
         return ",romfile=" + (",bootindex=0" if boot in ("network", "http") else "")
@@ -59,4 +62,6 @@ FIRMWARES = {
     "bios": Bios(),
     "uefi": Uefi("OVMF_CODE_4M.fd", "OVMF_VARS_4M.fd", secure=False),
     "secure-boot": Uefi("OVMF_CODE_4M.ms.fd", "OVMF_VARS_4M.ms.fd", secure=True),
+    # In Setup Mode until Nvram.trust() gives it keys.
+    "own-keys": Uefi("OVMF_CODE_4M.secboot.fd", "OVMF_VARS_4M.fd", secure=True),
 }

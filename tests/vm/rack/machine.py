@@ -84,7 +84,7 @@ class Machine:
     disks: list[Disk] = field(default_factory=list)
     nic: str = "virtio-net-pci"
     memory: int = 512  # MiB
-    firmware: str = "bios"  # of FIRMWARES: "bios", "uefi", "secure-boot"
+    firmware: str = "bios"  # of FIRMWARES: "bios", "uefi", "secure-boot", "own-keys"
     cable: AlteringCable | None = None  # instead of a tap on the bridge
     console: Console = field(init=False)
 

@@ -11,10 +11,12 @@ from pathlib import Path
 
 GLOBAL = uuid.UUID("8be4df61-93ca-11d2-aa0d-00e098032b8c")
 SECURITY = uuid.UUID("d719b2cb-3d3a-4596-a3bc-dad00e67656f")
+_X509 = uuid.UUID("a5c059a1-94e4-4aa7-87b5-ab155c2bf072")
 _SHA256 = uuid.UUID("c1c41626-504c-4092-aca9-41f936934328")
 _HEADER = struct.Struct("<HBBIQ16sIII16s")
 _START, _ADDED, _DELETED = 0x55AA, 0x3F, 0x3C  # bits of the state are cleared as a variable's life goes on
 _KEPT_AND_RUNTIME, _SIGNED = 7, 0x20
+_KEYS = {"PK": GLOBAL, "KEK": GLOBAL, "db": SECURITY}  # of Secure Boot: who changes the next one, who signs programs
 
 
 @dataclass
@@ -53,7 +55,8 @@ class Nvram:
 
     def set(self, name: str, data: bytes, owner: uuid.UUID = GLOBAL) -> None:
         before = self._variables.get((owner, name))
-        attributes = before.attributes if before else _KEPT_AND_RUNTIME | (_SIGNED if owner == SECURITY else 0)
+        signed = owner == SECURITY or name in _KEYS
+        attributes = before.attributes if before else _KEPT_AND_RUNTIME | (_SIGNED if signed else 0)
         text = (name + "\0").encode("utf-16le")
         header = _HEADER.pack(_START, _ADDED, 0, attributes, 0, bytes(16), 0, len(text), len(data), owner.bytes_le)
         whole = header + text + data
@@ -84,6 +87,14 @@ class Nvram:
             text = (self.get(f"Boot{number:04X}") or b"")[6:]
             labels.append(text.decode("utf-16le", "replace").split("\0")[0])
         return labels
+
+    def trust(self, certificate: bytes) -> None:
+        """Of a machine in Setup Mode: nobody but who has this certificate (DER) is trusted from now on, for keys and
+        for programs, and Secure Boot is on."""
+        entry = bytes(16) + certificate
+        content = _X509.bytes_le + struct.pack("<III", 28 + len(entry), 0, len(entry)) + entry
+        for name, owner in reversed(_KEYS.items()):
+            self.set(name, content, owner)
 
     def forbid(self, digest: bytes) -> None:
         """Adds the SHA-256 of a program to dbx."""

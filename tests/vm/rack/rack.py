@@ -38,16 +38,17 @@ class Rack:
         for image in self.directory.glob("*.img"):
             image.unlink()
 
-    def serve(self, programs: str = "isc", label: str = "kamethod", append: str = "", http: bool = False) -> None:
+    def serve(self, programs: str = "isc", label: str = "kamethod", append: str = "", http: bool = False,
+              uki: Path | None = None) -> None:
         """Boot servers with the configuration that `ka-server pxe-config` writes: "isc" (dhcpd and tftpd-hpa), "kea"
         (with tftpd-hpa), "dnsmasq", "proxy" (dnsmasq beside a dhcpd that knows nothing of PXE), or "plain" (that dhcpd
-        alone). label: what boots;
-        append: words for the kernel's command line; http: with a web server. no_timer_check: a guest whose host is busy
-        would give up before it has begun."""
+        alone). label: what boots; append: words for the kernel's command line; http: with a web server; uki: what UEFI
+        machines boot. no_timer_check: a guest whose host is busy would give up before it has begun."""
         pxe = self.directory / "pxe"
         run(KA_SERVER, "pxe-config", "--templates", ROOT / "pxe-config", "--output", pxe, "--interface", network.BRIDGE,
             "--range", "10.77.0.100,10.77.0.200", "--gateway", "none", "--dns", "none", "--domain", "none",
             "--append", f"no_timer_check {append}".strip(), *(["--http", "80"] if http else []),
+            *(["--uki", uki] if uki else []),
             "--default", label, "--timeout", "1", "--serial", "0 115200", "--tftp-root", self.tftp_root,
             "--install-boot-files", "--boot-files", ROOT / "build", "--packages", ROOT / "build/unpacked")
         self.dhcp_configuration = pxe / "dhcpd.conf"
