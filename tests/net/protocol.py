@@ -44,7 +44,7 @@ def welcome():
 
 def start(stream, session, window, chunk=65536, packing="zstd"):
     return frame(START, struct.pack(">Q", stream) + text(session) + struct.pack(">IQI", 1, window, chunk) +
-                 text(packing))
+                 text(packing) + text("") + text(""))
 
 
 def link(stream, epoch, address, port):
