@@ -3,7 +3,7 @@
 #
 #   make              the programs, static: build/musl-static/agent/ka-init, build/musl-static/server/ka-server
 #   make initramfs    build/all.rdz and build/vmlinuz, which nodes boot
-#                     [KERNEL=… MODULES=… FIRMWARE=… WITH_USB_STORAGE=1]
+#                     [KERNEL=… MODULES=… FIRMWARE=… WITH_USB_STORAGE=1 KAKEY=KEY[,KEY]]
 #   make stage2       build/rescue.sqfs, the tools of a clone             [KERNEL=… MODULES=… FIRMWARE=…]
 #   make update       both, with Debian's newest kernel and packages      [SUITE=bookworm-backports]
 #   make uki          build/ka.efi: kernel and all.rdz as one signed program     KEY=… CERT=… [KAKEY=… APPEND=…]
@@ -79,7 +79,7 @@ kernel: image-packages
 initramfs: all kernel
 	@initramfs/mkinitramfs --init build/musl-static/agent/ka-init \
 	  --kernel $(or $(KERNEL),build/kernel/vmlinuz) $(modules) \
-	  $(if $(WITH_USB_STORAGE),--with-usb-storage) --output build/all.rdz
+	  $(if $(WITH_USB_STORAGE),--with-usb-storage) $(if $(KAKEY),--kakey $(KAKEY)) --output build/all.rdz
 
 stage2: kernel
 	@initramfs/mkstage2 $(modules) --work build/stage2 --output build/rescue.sqfs
@@ -97,7 +97,7 @@ update: image-packages
 
 # Each, given to make, is an option of ka-server pxe-config; what the environment calls DOMAIN is not.
 PXE_OPTIONS = INTERFACE SERVER SUBNET RANGE GATEWAY DNS DOMAIN HOST_PREFIX TFTP_ROOT EFI_LOADER HTTP DEFAULT TIMEOUT \
-  SERIAL APPEND UKI VALUES
+  SERIAL APPEND UKI VALUES KEY KAKEY
 lower = $(shell echo '$1' | tr A-Z_ a-z-)
 given = $(foreach option,$1,$(if $(findstring command,$(origin $(option))),--$(call lower,$(option)) '$($(option))'))
 

@@ -69,7 +69,7 @@ class Booting:
         values = rack.directory / "pxe.values"
         values.write_text("serial = 0 115200\nappend = no_timer_check\n")
         self.server = ["ip", "netns", "exec", "server", KA_SERVER, "deploy", self.image.folder, "-n", COUNT + 1,
-                       "--pxe", "--pxe-values", values]
+                       "--open", "--pxe", "--pxe-values", values]
 
     def _install(self) -> None:
         """What --pxe wants to have on this machine, in the rack's sight alone."""

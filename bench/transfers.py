@@ -114,15 +114,14 @@ class Ka(Transfer):
 
     def begin(self):
         words = ("-n", str(len(self.names)), *self.words(), *self.options.get("server", ()))
-        self.server = self.rack.start("s", rack.program("ka-server"), "send", "-s", rack.SESSION, *words,
-                                      stderr=open(self.rack.path("s.err"), "w"))
+        self.server = self.rack.server(*words, stderr=open(self.rack.path("s.err"), "w"))
         for name in self.names:
             if name not in self.options.get("absent", ()):
                 self.join(name)
 
     def join(self, name):
         sink = self.options.get("sinks", {}).get(name) or self.sink_of(name)
-        words = ("-s", rack.SESSION, "-t", "20", "-e", sink)
+        words = ("-s", rack.SESSION, *self.rack.trusts(), "-t", "20", "-e", sink)
         self.processes[name] = self.rack.start(name, rack.program("ka-client"), *words,
                                                stderr=open(self.rack.path(name + ".err"), "w"))
 

@@ -3,6 +3,8 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 
+#include "base/random.h"
+
 namespace ka::net {
 
 namespace {
@@ -49,7 +51,7 @@ ControlConnection::ControlConnection(tcp::socket socket) : socket_(std::move(soc
 
 void ControlConnection::send(const wire::Message& message) {
   if (!socket_.is_open() || closing_) return;
-  outgoing_ += wire::encode(message);
+  outgoing_ += cipher_ ? wire::encode(message, *cipher_) : wire::encode(message);
   if (outgoing_.size() > most_outgoing) {
     close();
     return;
@@ -81,6 +83,28 @@ Awaitable<bool> ControlConnection::speaks_http() {
   (void)size;
   if (error) throw_closed(error);
   co_return first >= 'A' && first <= 'Z';
+}
+
+void ControlConnection::encrypt(std::optional<wire::Handshake::Ciphers> ciphers) {
+  if (!ciphers) return;
+  cipher_ = std::move(ciphers->out);
+  decoder_.decrypts(std::move(ciphers->in));
+}
+
+Awaitable<void> ControlConnection::greet_node(std::optional<wire::KeyPair> key) {
+  auto self = shared_from_this();
+  const wire::Message first = co_await receive();
+  wire::Greeted greeted = wire::greet(first, key, random_secret());
+  send(greeted.welcome);
+  encrypt(std::move(greeted.ciphers));
+}
+
+Awaitable<void> ControlConnection::greet_server(std::optional<wire::PublicKey> key) {
+  auto self = shared_from_this();
+  wire::NodeGreeting greeting(key, random_secret());
+  send(greeting.hello());
+  const wire::Message answer = co_await receive();
+  encrypt(greeting.accept(answer));
 }
 
 Awaitable<wire::Message> ControlConnection::receive() {

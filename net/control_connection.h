@@ -2,9 +2,11 @@
 /// A TCP connection that carries the messages of wire/messages.h.
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/asio.h"
+#include "wire/greeting.h"
 #include "wire/messages.h"
 
 namespace ka::net {
@@ -32,6 +34,13 @@ class ControlConnection : public std::enable_shared_from_this<ControlConnection>
   /// Somebody else's from now on; nothing was read of it, or said.
   tcp::socket release() { return std::move(socket_); }
 
+  /// The server's first words with whoever came; with a `key` all that follows is encrypted. Throws wire::NotWelcome
+  /// with what is to be said to the other side, and Error as receive() does.
+  Awaitable<void> greet_node(std::optional<wire::KeyPair> key);
+  /// A node's: with a `key` nobody but its holder is listened to. Throws wire::Unproven, wire::TurnedAway, and Error as
+  /// receive() does.
+  Awaitable<void> greet_server(std::optional<wire::PublicKey> key);
+
   /// Queues the message; never blocks. A peer that takes nothing for so long that 64 KiB pile up is cut off.
   void send(const wire::Message& message);
   /// The next message. Throws Error with the reason when there will be none: closed, broken, not the protocol.
@@ -45,10 +54,12 @@ class ControlConnection : public std::enable_shared_from_this<ControlConnection>
 
  private:
   Awaitable<void> write_all(std::shared_ptr<ControlConnection> self);
+  void encrypt(std::optional<wire::Handshake::Ciphers> ciphers);
 
   tcp::socket socket_;
   wire::Endpoint remote_, local_;
   wire::MessageDecoder decoder_;
+  std::optional<wire::Cipher> cipher_;  ///< of what is sent
   std::string outgoing_;
   bool writing_ = false;
   bool closing_ = false;

@@ -10,7 +10,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr Time greeting_limit = 10s;  // from connecting to Hello
+constexpr Time greeting_limit = 10s;  // from connecting to Introduction
 constexpr Time ping_every = 250ms;
 constexpr Time silent_in_stream = 1500ms;  // others wait for a member that says nothing; more where answers are slow
 constexpr Time silent_elsewhere = 15s;     // nobody does

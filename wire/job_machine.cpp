@@ -47,6 +47,12 @@ void JobMachine::disconnected(NodeId id, const std::string& why, Time now) {
   advance(now);
 }
 
+void JobMachine::turn_away(NodeId id, const std::string& reason, Time now) {
+  now_ = now;
+  refuse(id, reason);
+  advance(now);
+}
+
 void JobMachine::refuse(NodeId id, const std::string& reason) {
   output_.send(id, Refused{reason});
   output_.close(id);
@@ -68,10 +74,10 @@ void JobMachine::message(NodeId id, const Message& message, Time now) {
   Node& node = found->second;
   node.heard = now;
   if (node.phase == Phase::greeting) {
-    if (const Hello* said = std::get_if<Hello>(&message)) {
-      hello(id, node, *said);
+    if (const Introduction* said = std::get_if<Introduction>(&message)) {
+      introduced(id, node, *said);
     } else {
-      refuse(id, "the first message was not a hello");
+      refuse(id, "it did not say who it is");
     }
     return;
   }
@@ -99,39 +105,34 @@ void JobMachine::message(NodeId id, const Message& message, Time now) {
       [&](const Pong& m) { answered(m, now); },
       // A clone wipes disks: when it begins is the operator's word alone.
       [&](const Go&) { go_ = go_ || (!rules_.clone && node.phase == Phase::waiting); },
-      [&](const auto&) { refuse(id, "it sent a message that only a server sends"); },
+      [&](const auto&) { refuse(id, "it sent a message that has no place here"); },
   };
   std::visit(handle, message);
   advance(now);
 }
 
-void JobMachine::hello(NodeId id, Node& node, const Hello& hello) {
-  if (hello.version != protocol_version) {
-    refuse(id, "it speaks version " + std::to_string(hello.version) + " of the protocol, this server version " +
-                   std::to_string(protocol_version) + ": use the programs of one release on both sides");
-    return;
-  }
-  if (hello.ring < least_ring(rules_)) {
-    refuse(id, "it can hold " + format_size(hello.ring) + " of the stream, and who takes part must hold " +
+void JobMachine::introduced(NodeId id, Node& node, const Introduction& said) {
+  if (said.ring < least_ring(rules_)) {
+    refuse(id, "it can hold " + format_size(said.ring) + " of the stream, and who takes part must hold " +
                    format_size(least_ring(rules_)) +
                    ": give it more memory, or start ka-server with a smaller --window");
     return;
   }
-  if (rules_.only && !rules_.only->holds(node.from.address, hello.hardware_address)) {
-    const std::string card = hello.hardware_address.empty() ? "" : " (" + hello.hardware_address + ")";
+  if (rules_.only && !rules_.only->holds(node.from.address, said.hardware_address)) {
+    const std::string card = said.hardware_address.empty() ? "" : " (" + said.hardware_address + ")";
     refuse(id,
            node.from.address_text() + card + " is not in the file of --only, which names the machines that may come");
     return;
   }
-  node.clones = hello.clones;
-  node.ring = hello.ring;
-  node.features = hello.features;
-  node.data = {node.from.address, hello.data_port};
-  node.host_name = hello.host_name;
-  node.hardware_address = hello.hardware_address;
+  node.clones = said.clones;
+  node.ring = said.ring;
+  node.features = said.features;
+  node.data = {node.from.address, said.data_port};
+  node.host_name = said.host_name;
+  node.hardware_address = said.hardware_address;
   if (!find_row(id, node)) return;
   node.phase = Phase::idle;
-  output_.send(id, Welcome{});
+  output_.send(id, Admitted{});
 }
 
 // False: it is refused.

@@ -107,6 +107,8 @@ class JobMachine final : private ChainOutput {
   void connected(NodeId node, Endpoint from, Time now);
   void message(NodeId node, const Message& message, Time now);
   void disconnected(NodeId node, const std::string& why, Time now);
+  /// It will not be served: it hears why, and its connection is closed.
+  void turn_away(NodeId node, const std::string& reason, Time now);
   /// At least ten times a second.
   void tick(Time now);
 
@@ -166,7 +168,7 @@ class JobMachine final : private ChainOutput {
   void link(NodeId node, const Link& link) override;
   void put_out(NodeId node, const std::string& reason) override;
 
-  void hello(NodeId id, Node& node, const Hello& hello);
+  void introduced(NodeId id, Node& node, const Introduction& said);
   void join(NodeId id, Node& node, const Join& join, Time now);
   void position(NodeId id, Node& node, const Position& position, Time now);
   void member_finished(NodeId id, Node& node, const Finished& finished);

@@ -25,7 +25,7 @@ bool is_other_version(std::string_view fields, Greeting& greeting) {
 // Reasons carry what a program printed; a message must stay short enough for every decoder.
 constexpr std::size_t longest_text = 4096;
 // What a table shows and a server keeps for as long as it runs.
-constexpr std::size_t longest_host_name = 253, longest_hardware_address = 17, longest_stage = 253;
+constexpr std::size_t longest_host_name = 253, longest_hardware_address = 17, longest_stage = 253, longest_token = 64;
 
 class Limited : public Reader {
  public:
@@ -41,9 +41,10 @@ class Limited : public Reader {
 template <typename T>
 void check(T&) {}
 
-void check(Hello& hello) {
-  hello.host_name.resize(std::min(hello.host_name.size(), longest_host_name));
-  hello.hardware_address.resize(std::min(hello.hardware_address.size(), longest_hardware_address));
+void check(Introduction& node) {
+  node.host_name.resize(std::min(node.host_name.size(), longest_host_name));
+  node.hardware_address.resize(std::min(node.hardware_address.size(), longest_hardware_address));
+  node.token.resize(std::min(node.token.size(), longest_token));
 }
 
 void check(Stage& stage) { stage.text.resize(std::min(stage.text.size(), longest_stage)); }
@@ -90,7 +91,10 @@ class Shortening : public Writer {
 
 }  // namespace
 
-std::string encode(const Message& message) {
+namespace {
+
+// Type and fields.
+std::string body_of(const Message& message) {
   std::string body;
   std::visit(
       [&body](auto copy) {
@@ -99,11 +103,21 @@ std::string encode(const Message& message) {
         copy.each(writer);
       },
       message);
+  return body;
+}
+
+std::string framed(const std::string& content) {
   std::string frame;
   Writer writer(frame);
-  writer(static_cast<std::uint32_t>(body.size()));
-  return frame + body;
+  writer(static_cast<std::uint32_t>(content.size()));
+  return frame + content;
 }
+
+}  // namespace
+
+std::string encode(const Message& message) { return framed(body_of(message)); }
+
+std::string encode(const Message& message, Cipher& cipher) { return framed(cipher.encrypt(body_of(message))); }
 
 Message decode(std::string_view type_and_fields) {
   Reader reader(type_and_fields);
@@ -120,7 +134,8 @@ std::optional<Message> MessageDecoder::next() {
   if (rest.size() < 4) return std::nullopt;
   std::uint32_t length = 0;
   Reader(rest.substr(0, 4))(length);
-  if (length == 0 || length > longest_message)
+  const std::size_t added = cipher_ ? Cipher::overhead : 0;
+  if (length <= added || length > longest_message + added)
     throw ProtocolError("a message of " + std::to_string(length) + " bytes: at most " +
                         std::to_string(longest_message) + " are allowed");
   if (rest.size() < 4 + length) {
@@ -128,7 +143,8 @@ std::optional<Message> MessageDecoder::next() {
     return std::nullopt;
   }
   used_ += 4 + length;
-  return decode(rest.substr(4, length));
+  const std::string_view content = rest.substr(4, length);
+  return cipher_ ? decode(cipher_->decrypt(content)) : decode(content);
 }
 
 }  // namespace ka::wire

@@ -12,11 +12,12 @@
 #include "wire/codec.h"
 #include "wire/disk_offer.h"
 #include "wire/identity_note.h"
+#include "wire/trust/noise.h"
 
 namespace ka::wire {
 
 inline constexpr std::uint32_t hello_magic = 0x4b414d31;  ///< "KAM1"
-inline constexpr std::uint16_t protocol_version = 2;
+inline constexpr std::uint16_t protocol_version = 3;
 /// Optional abilities, as bits; used only when both sides have them.
 inline constexpr std::uint64_t feature_zstd = 1;  ///< can unpack a zstd stream in front of its sink
 inline constexpr std::uint64_t known_features = feature_zstd;
@@ -25,23 +26,33 @@ inline constexpr std::size_t longest_message = 16 * 1024;
 
 // From a node. Every struct lists its fields, in their order on the wire, in each().
 
-/// The first message of a connection. magic and version stay where they are in every version to come.
+/// The first message of a connection (wire/greeting.h). magic and version stay where they are in every version to come.
 struct Hello {
   static constexpr std::uint8_t type = 1;
   std::uint32_t magic = hello_magic;
   std::uint16_t version = protocol_version;
+  std::string handshake;  ///< Noise NK, the first message; empty: whoever answers is believed (level open)
+
+  template <typename F>
+  void each(F& f) {
+    f(magic), f(version), f(handshake);
+  }
+};
+
+/// Who this node is. Said when it knows whom it talks to; the answer is Admitted, or Refused.
+struct Introduction {
+  static constexpr std::uint8_t type = 13;
   std::uint64_t features = 0;
   bool clones = false;           ///< takes a whole clone job, else one session
   std::uint16_t data_port = 0;   ///< where the next node of the chain may connect
   std::uint64_t ring = 0;        ///< bytes of the stream it can hold
   std::string host_name;         ///< may be empty
   std::string hardware_address;  ///< "52:54:00:12:34:56", may be empty
-  std::string authentication;    ///< reserved, empty so far
+  std::string token;             ///< reserved, empty so far
 
   template <typename F>
   void each(F& f) {
-    f(magic), f(version), f(features), f(clones), f(data_port), f(ring), f(host_name), f(hardware_address),
-        f(authentication);
+    f(features), f(clones), f(data_port), f(ring), f(host_name), f(hardware_address), f(token);
   }
 };
 
@@ -177,12 +188,22 @@ struct Go {
 struct Welcome {
   static constexpr std::uint8_t type = 65;
   std::uint16_t version = protocol_version;
-  std::uint64_t features = known_features;
-  std::string authentication;  ///< reserved, empty so far
+  std::string handshake;  ///< Noise NK, the second message; empty where Hello's was
 
   template <typename F>
   void each(F& f) {
-    f(version), f(features), f(authentication);
+    f(version), f(handshake);
+  }
+};
+
+/// The answer to Introduction.
+struct Admitted {
+  static constexpr std::uint8_t type = 76;
+  std::uint64_t features = known_features;
+
+  template <typename F>
+  void each(F& f) {
+    f(features);
   }
 };
 
@@ -301,12 +322,14 @@ struct Heard {
   void each(F&) {}
 };
 
-using Message =
-    std::variant<Hello, Join, Position, UpstreamLost, Finished, Failed, Stage, Done, Pong, Go, Welcome, Refused, Start,
-                 Link, Over, PutOut, StreamFailed, Release, Ping, Heard, Ready, MayWrite, Identity>;
+using Message = std::variant<Hello, Join, Position, UpstreamLost, Finished, Failed, Stage, Done, Pong, Go, Welcome,
+                             Refused, Start, Link, Over, PutOut, StreamFailed, Release, Ping, Heard, Ready, MayWrite,
+                             Identity, Introduction, Admitted>;
 
 /// The whole frame.
 std::string encode(const Message& message);
+/// The frame of an encrypted connection: the length in clear, and so many bytes that only the other side can read.
+std::string encode(const Message& message, Cipher& cipher);
 
 /// The message in a frame without its length. Throws ProtocolError. Of a Hello or Welcome of another version only
 /// the fields up to the version are looked at, so that the difference can be named.
@@ -316,10 +339,14 @@ Message decode(std::string_view type_and_fields);
 class MessageDecoder {
  public:
   void feed(std::string_view bytes) { pending_.append(bytes); }
-  /// The next whole message. Throws ProtocolError at once when a length is out of bounds.
+  /// What was not taken yet, and all that comes, is encrypted.
+  void decrypts(Cipher cipher) { cipher_ = std::move(cipher); }
+  /// The next whole message. Throws ProtocolError at once when a length is out of bounds, NotAuthentic when somebody
+  /// else than the other side has a hand in what it says.
   std::optional<Message> next();
 
  private:
+  std::optional<Cipher> cipher_;
   std::string pending_;
   std::size_t used_ = 0;
 };

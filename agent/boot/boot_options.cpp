@@ -1,5 +1,6 @@
 #include "agent/boot/boot_options.h"
 
+#include <algorithm>
 #include <bit>
 
 #include "base/text.h"
@@ -63,7 +64,8 @@ bool only_of(std::string_view text, std::string_view more) {
 
 class Parser {
  public:
-  BootOptions take(std::string_view command_line) {
+  BootOptions take(std::string_view command_line, std::string_view keys) {
+    for (std::string_view line : words(keys)) server_keys(keys_file, line);
     for (const std::string& word : kernel_words(command_line)) one_word(word);
     if (static_) finish_static();
     return std::move(options_);
@@ -85,7 +87,8 @@ class Parser {
       options_.shell = true;
     } else if (key.starts_with("ka") && word != "kamethod" && key != "kaslr" && !key.starts_with("kasan")) {
       warn(word,
-           "not a word of KA; known are kamethod, kaserver=, kasession=, kakey=, katarget=, kahostprefix=, kashell");
+           "not a word of KA; known are kamethod, kaserver=, kasession=, kakey=, katarget=, kahostprefix=, "
+           "kashell");
     }
   }
 
@@ -176,7 +179,10 @@ class Parser {
   // A word that is there and says nothing must not make this machine one that believes every server.
   void server_keys(const std::string& word, std::string_view value) {
     try {
-      for (const wire::PublicKey& key : wire::parse_public_keys(value)) options_.server_keys.push_back(key);
+      for (const wire::PublicKey& key : wire::parse_public_keys(value)) {
+        std::vector<wire::PublicKey>& keys = options_.server_keys;
+        if (std::find(keys.begin(), keys.end(), key) == keys.end()) keys.push_back(key);
+      }
     } catch (const Error& error) {
       fail(word, words_of(error));
     }
@@ -222,6 +228,8 @@ class Parser {
 
 }  // namespace
 
-BootOptions parse_boot_options(std::string_view command_line) { return Parser().take(command_line); }
+BootOptions parse_boot_options(std::string_view command_line, std::string_view keys) {
+  return Parser().take(command_line, keys);
+}
 
 }  // namespace ka::agent

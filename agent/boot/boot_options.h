@@ -32,7 +32,11 @@ struct BootOptions {
   std::vector<std::string> errors;
 };
 
+/// Of the public keys that all.rdz was made with, one a line: as good as those of kakey=.
+inline constexpr const char* keys_file = "/ka/keys";
+
 /// Never throws: what is wrong is in warnings and errors. Words that are the kernel's are passed over in silence.
-BootOptions parse_boot_options(std::string_view command_line);
+/// `keys`: what keys_file has.
+BootOptions parse_boot_options(std::string_view command_line, std::string_view keys = {});
 
 }  // namespace ka::agent

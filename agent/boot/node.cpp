@@ -72,6 +72,9 @@ Awaitable<Node::End> Node::run() {
   for (const std::string& word : options_.errors) errors += (errors.empty() ? "" : "; ") + word;
   if (!errors.empty()) throw Error("read the kernel command line", errors);
 
+  for (const wire::PublicKey& key : options_.server_keys)
+    log_.line("Level pinned: this machine believes the server whose key is " + wire::fingerprint(key));
+  if (options_.server_keys.empty()) log_.line("Level open: this machine knows no key, and believes any server");
   co_await get_onto_the_network();
   for (;;) {
     auto link = co_await find_server(io_, log_, options_, network_);

@@ -255,7 +255,7 @@ void run_as_pid1() {
     log.open_file("/tmp/ka_log");
     for (const std::string& failure : failures) log.line(failure);
     ka::reap_children(io);
-    const BootOptions options = parse_boot_options(command_line);
+    const BootOptions options = parse_boot_options(command_line, read_file_if_any(keys_file).value_or(""));
     try {
       live(io, log, options);
     } catch (const std::exception& error) {

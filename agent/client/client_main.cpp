@@ -44,7 +44,7 @@ class Client {
   Awaitable<int> run();
 
  private:
-  Awaitable<ServerAddress> find_server();
+  Awaitable<std::vector<ServerAddress>> find_servers();
   Awaitable<ReceiveStats> receive(ServerLink& link);
   Awaitable<void> tell_progress();
   void check_not_spent(const Error& why) const;
@@ -56,13 +56,18 @@ class Client {
   bool connected_ = false;
 };
 
-Awaitable<ServerAddress> Client::find_server() {
-  if (options_.server) co_return ServerAddress{*options_.server, options_.discovery.port};
+Awaitable<std::vector<ServerAddress>> Client::find_servers() {
+  std::vector<ServerAddress> found;
+  if (options_.server) {
+    found.push_back({*options_.server, options_.discovery.port});
+    co_return found;
+  }
   net::Discovery question = options_.discovery;
   question.timeout = one_try;
-  std::optional<ServerAddress> found = co_await discover(io_, std::move(question), "name one with -H");
-  if (!found) throw ServerLost("look for the KA server of session " + options_.discovery.session, "nobody answers");
-  co_return *found;
+  found = co_await discover(io_, std::move(question), "name one with -H", !options_.keys.empty());
+  if (found.empty())
+    throw ServerLost("look for the KA server of session " + options_.discovery.session, "nobody answers");
+  co_return found;
 }
 
 // Another round would be written behind what went out already.
@@ -102,15 +107,17 @@ Awaitable<int> Client::run() {
     const auto began = Clock::now();
     std::string why;
     try {
-      const ServerAddress server = co_await find_server();
+      std::vector<ServerAddress> servers = co_await find_servers();
       NodeIdentity identity;
       identity.host_name = host_name();
       identity.clones = false;
       identity.starts_round = options_.go;
-      std::unique_ptr<ServerLink> link = co_await connect(io_, server, identity);
-      talk_.news("joining session " + options_.discovery.session + " of " + server.address.to_string());
+      identity.server_keys = options_.keys;
+      const std::function<void(const std::string&)> say = [this](const std::string& text) { talk_.trouble(text); };
+      MetServer met = co_await meet(io_, std::move(servers), identity, say);
+      talk_.news("joining session " + options_.discovery.session + " of " + met.server.address.to_string());
       connected_ = true;
-      const ReceiveStats stats = co_await receive(*link);
+      const ReceiveStats stats = co_await receive(*met.link);
       const double seconds = std::max(stats.elapsed.count(), 1e-6);
       char text[32];
       std::snprintf(text, sizeof text, "%.1f s", seconds);

@@ -4,15 +4,18 @@
 
 #include <cstdio>
 
+#include "base/error.h"
 #include "base/text.h"
 #include "wire/discovery.h"
 
 namespace ka::agent {
 
 const char* const client_usage =
-    "Usage: ka-client -s SESSION [-e COMMAND | -o FILE] [options]\n"
+    "Usage: ka-client -s SESSION --key KEY [-e COMMAND | -o FILE] [options]\n"
     "Receives a session of ka-server send (or of ka-server) and relays it to the next node of the chain.\n"
     "  -s, --session NAME      the session to join\n"
+    "  -k, --key KEY[,KEY]     take it from nobody but who has one of these keys: ka-server key shows them\n"
+    "  --open                  take it from whoever answers\n"
     "  -e, --execute COMMAND   feed the stream to this shell command\n"
     "  -o, --output FILE       write the stream to this file or block device\n"
     "                          (with neither: to standard output)\n"
@@ -36,6 +39,16 @@ unsigned number(const char* option, const char* text, std::uint64_t most) {
   return static_cast<unsigned>(*value);
 }
 
+constexpr int open_option = 256;  // it has no letter
+
+std::vector<wire::PublicKey> server_keys(const char* text) {
+  try {
+    return wire::parse_public_keys(text);
+  } catch (const Error& error) {
+    throw WrongUsage(std::string("--key ") + text + ": " + error.what());
+  }
+}
+
 std::string not_empty(const char* option, const char* text) {
   if (*text == '\0') throw WrongUsage(std::string(option) + ": what follows it is empty");
   return text;
@@ -50,10 +63,12 @@ std::optional<ClientOptions> parse_client_options(int argc, char** argv) {
       {"interface", required_argument, nullptr, 'i'}, {"port", required_argument, nullptr, 'p'},
       {"tries", required_argument, nullptr, 't'},     {"go", no_argument, nullptr, 'g'},
       {"quiet", no_argument, nullptr, 'q'},           {"help", no_argument, nullptr, 'h'},
-      {"version", no_argument, nullptr, 'V'},         {nullptr, 0, nullptr, 0}};
+      {"version", no_argument, nullptr, 'V'},         {"key", required_argument, nullptr, 'k'},
+      {"open", no_argument, nullptr, open_option},    {nullptr, 0, nullptr, 0}};
   ClientOptions options;
+  bool open = false;
   options.discovery.session.clear();
-  for (int c; (c = ::getopt_long(argc, argv, "s:e:o:H:i:p:t:gqhV", long_options, nullptr)) != -1;) {
+  for (int c; (c = ::getopt_long(argc, argv, "s:k:e:o:H:i:p:t:gqhV", long_options, nullptr)) != -1;) {
     boost::system::error_code error;
     switch (c) {
       case 's': options.discovery.session = optarg; break;
@@ -66,6 +81,8 @@ std::optional<ClientOptions> parse_client_options(int argc, char** argv) {
       case 'i': options.discovery.interface = not_empty("-i", optarg); break;
       case 'p': options.discovery.port = static_cast<std::uint16_t>(number("-p", optarg, 65535)); break;
       case 't': options.tries = number("-t", optarg, 1'000'000); break;
+      case 'k': options.keys = server_keys(optarg); break;
+      case open_option: open = true; break;
       case 'g': options.go = true; break;
       case 'q': options.quiet = true; break;
       case 'h': std::fputs(client_usage, stdout); return std::nullopt;
@@ -76,6 +93,10 @@ std::optional<ClientOptions> parse_client_options(int argc, char** argv) {
   if (optind < argc) throw WrongUsage(std::string("what is ") + argv[optind] + "?");
   if (!wire::is_session_name(options.discovery.session))
     throw WrongUsage("-s SESSION is needed: letters, digits, . _ and -, 64 at most");
+  if (open == !options.keys.empty())
+    throw WrongUsage(open ? "either --key or --open, not both"
+                          : "--key KEY is needed, which the server's ka-server key shows; or --open, to take it from "
+                            "whoever answers");
   if (!options.command.empty() && !options.file.empty()) throw WrongUsage("either -e or -o, not both");
   return options;
 }

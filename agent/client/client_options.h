@@ -4,16 +4,19 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "base/asio.h"
 #include "net/discovery.h"
+#include "wire/trust/key.h"
 
 namespace ka::agent {
 
 struct ClientOptions {
   net::Discovery discovery;
   std::optional<asio::ip::address_v4> server;
-  std::string command, file;  ///< both empty: standard output
+  std::vector<wire::PublicKey> keys;  ///< of servers that may send; empty: any may (--open)
+  std::string command, file;          ///< both empty: standard output
   unsigned tries = 5;
   bool go = false;
   bool quiet = false;

@@ -8,6 +8,7 @@
 #include "agent/link/memory.h"
 #include "agent/link/unpacking_sink.h"
 #include "base/random.h"
+#include "net/connect.h"
 #include "net/control_connection.h"
 #include "net/hop_server.h"
 #include "net/signal.h"
@@ -30,23 +31,8 @@ std::chrono::microseconds micros_since(Clock::time_point start) {
   return std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start);
 }
 
-// Connects within connect_limit; throws Error.
 Awaitable<tcp::socket> connect_to(asio::io_context& io, tcp::endpoint to) {
-  tcp::socket socket(io);
-  asio::steady_timer timer(io, connect_limit);
-  // A timer that has gone off can no longer be cancelled: its handler may come when there is an answer already.
-  auto answered = std::make_shared<bool>(false);
-  auto give_up = [&socket, answered](boost::system::error_code error) {
-    boost::system::error_code ignored;
-    if (!error && !*answered) socket.close(ignored);
-  };
-  timer.async_wait(give_up);
-  auto [error] = co_await socket.async_connect(to, asio::as_tuple(asio::use_awaitable));
-  *answered = true;
-  if (error)
-    throw Error("connect to " + to.address().to_string() + " port " + std::to_string(to.port()),
-                error == asio::error::operation_aborted ? "no answer" : error.message());
-  co_return socket;
+  return net::connect_to(io, to, connect_limit);
 }
 
 // One receive(): the stream and who works on it.
@@ -444,61 +430,140 @@ Awaitable<void> Link::failed(std::string reason) {
 
 }  // namespace
 
-Awaitable<std::optional<ServerAddress>> discover(asio::io_context& io, net::Discovery what, std::string how_to_choose) {
+Awaitable<std::vector<ServerAddress>> discover(asio::io_context& io, net::Discovery what, std::string how_to_choose,
+                                               bool knows_keys) {
   const std::string session = what.session;
-  const std::vector<net::FoundServer> found = co_await net::discover(io, std::move(what));
-  if (found.empty()) co_return std::nullopt;
-  if (found.size() > 1) {
+  std::vector<net::FoundServer> found = co_await net::discover(io, std::move(what));
+  if (found.size() > 1 && !knows_keys) {
     const std::string both =
         "both " + found[0].address.to_string() + " and " + found[1].address.to_string() + " serve it; ";
     throw Error("choose the KA server of session " + session, both + how_to_choose);
   }
-  ServerAddress server{found[0].address, found[0].control_port};
-  co_return server;
+  // Whoever answers first, or often, is not asked first for that.
+  for (std::size_t left = found.size(); left > 1; --left) std::swap(found[left - 1], found[random_number() % left]);
+  std::vector<ServerAddress> servers;
+  for (const net::FoundServer& server : found) servers.push_back({server.address, server.control_port});
+  co_return servers;
 }
 
+namespace {
+
+/// Closes the connection unless it is answered in time.
+class AnswerLimit {
+ public:
+  AnswerLimit(asio::io_context& io, std::shared_ptr<net::ControlConnection> control) : timer_(io, connect_limit) {
+    timer_.async_wait([control, answered = answered_](boost::system::error_code error) {
+      if (!error && !*answered) control->close();
+    });
+  }
+  ~AnswerLimit() { *answered_ = true; }
+  AnswerLimit(const AnswerLimit&) = delete;
+  AnswerLimit& operator=(const AnswerLimit&) = delete;
+
+ private:
+  asio::steady_timer timer_;
+  std::shared_ptr<bool> answered_ = std::make_shared<bool>(false);
+};
+
+// A connection whose other side has shown that it has the key, if there is one. Throws wire::Unproven, ServerLost, or
+// Error when a server that has to show nothing refuses.
+Awaitable<std::shared_ptr<net::ControlConnection>> greeted(asio::io_context& io, ServerAddress server,
+                                                           std::optional<wire::PublicKey> key) {
+  try {
+    const tcp::endpoint at(server.address, server.control_port);
+    tcp::socket socket = co_await connect_to(io, at);
+    auto control = std::make_shared<net::ControlConnection>(std::move(socket));
+    const AnswerLimit limit(io, control);
+    co_await control->greet_server(key);
+    co_return control;
+  } catch (const wire::Unproven&) {
+    throw;
+  } catch (const wire::TurnedAway& no) {
+    throw Error("join the KA server " + server.address.to_string(), no.what());
+  } catch (const std::exception& error) {
+    throw ServerLost("say hello to the KA server", error.what());
+  }
+}
+
+std::string fingerprints(const std::vector<wire::PublicKey>& keys) {
+  std::string text;
+  for (const wire::PublicKey& key : keys) text += (text.empty() ? "" : ", ") + wire::fingerprint(key);
+  return text;
+}
+
+// With whichever of the keys it has: each is tried on a connection of its own.
+Awaitable<std::shared_ptr<net::ControlConnection>> greeted_with_one_of(asio::io_context& io, ServerAddress server,
+                                                                       std::vector<wire::PublicKey> keys) {
+  std::string why;
+  for (const wire::PublicKey& key : keys) {
+    try {
+      co_return co_await greeted(io, server, key);
+    } catch (const wire::Unproven& unproven) {
+      why = unproven.what();
+    }
+  }
+  throw NotProven("join the KA server " + server.address.to_string(),
+                  "it has not shown the key that this node knows (" + fingerprints(keys) + "): " + why +
+                      ". If it is yours, start it with that key (ka-server --key), or give this node its key (" +
+                      "kakey=, ka-client --key)");
+}
+
+}  // namespace
+
 Awaitable<std::unique_ptr<ServerLink>> connect(asio::io_context& io, ServerAddress server, NodeIdentity identity) {
-  std::shared_ptr<State> state;
+  const std::string doing = "join the KA server " + server.address.to_string();
+  std::shared_ptr<net::ControlConnection> control;
+  if (identity.server_keys.empty())
+    control = co_await greeted(io, server, std::nullopt);
+  else
+    control = co_await greeted_with_one_of(io, server, identity.server_keys);
+  auto state = std::make_shared<State>(io, control);
+  state->tools_root = identity.tools_root;
+  state->starts_round = identity.starts_round;
+  wire::Introduction who;
+  who.clones = identity.clones;
+  if (!identity.tools_root.empty() || can_unpack("")) who.features |= wire::feature_zstd;
+  who.data_port = state->hops.port();
+  who.ring = state->ring = memory_for_stream();
+  who.host_name = identity.host_name;
+  who.hardware_address = identity.hardware_address;
+  control->send(who);
   std::string why;
   std::optional<wire::Message> answer;
   try {
-    tcp::socket socket = co_await connect_to(io, tcp::endpoint(server.address, server.control_port));
-    auto control = std::make_shared<net::ControlConnection>(std::move(socket));
-    state = std::make_shared<State>(io, control);
-    state->tools_root = identity.tools_root;
-    state->starts_round = identity.starts_round;
-    wire::Hello hello;
-    hello.clones = identity.clones;
-    if (!identity.tools_root.empty() || can_unpack("")) hello.features |= wire::feature_zstd;
-    hello.data_port = state->hops.port();
-    hello.ring = state->ring = memory_for_stream();
-    hello.host_name = identity.host_name;
-    hello.hardware_address = identity.hardware_address;
-    control->send(hello);
-    asio::steady_timer limit(io, connect_limit);
-    auto answered = std::make_shared<bool>(false);
-    auto give_up = [control, answered](boost::system::error_code error) {
-      if (!error && !*answered) control->close();
-    };
-    limit.async_wait(give_up);
+    const AnswerLimit limit(io, control);
     answer = co_await control->receive();
-    *answered = true;
   } catch (const std::exception& error) {
     why = error.what();
   }
   if (!answer) throw ServerLost("say hello to the KA server", why);
-  const std::string doing = "join the KA server " + server.address.to_string();
   if (const auto* refused = std::get_if<wire::Refused>(&*answer)) throw Error(doing, "it refuses: " + refused->reason);
-  const auto* welcome = std::get_if<wire::Welcome>(&*answer);
-  if (welcome == nullptr) throw Error(doing, "it did not answer as a KA server does");
-  if (welcome->version != wire::protocol_version)
-    throw Error(doing, "it speaks version " + std::to_string(welcome->version) +
-                           " of the protocol, this program version " + std::to_string(wire::protocol_version) +
-                           ": use the programs of one release on both sides");
+  if (!std::holds_alternative<wire::Admitted>(*answer)) throw Error(doing, "it did not answer as a KA server does");
   asio::co_spawn(io, state->listen(state), asio::detached);
   asio::co_spawn(io, state->keep_time(state), asio::detached);
   std::unique_ptr<ServerLink> link = std::make_unique<Link>(state);
   co_return link;
+}
+
+Awaitable<MetServer> meet(asio::io_context& io, std::vector<ServerAddress> servers, NodeIdentity identity,
+                          std::function<void(const std::string&)> say) {
+  constexpr std::size_t most = 16;
+  if (servers.size() > most) servers.resize(most);
+  std::exception_ptr trouble = std::make_exception_ptr(ServerLost("meet a KA server", "there is none"));
+  for (const ServerAddress& server : servers) {
+    std::string why_not;
+    try {
+      MetServer met;
+      met.link = co_await connect(io, server, identity);
+      met.server = server;
+      co_return met;
+    } catch (const ServerLost& error) {
+      trouble = std::current_exception();
+      why_not = error.what();
+    }
+    if (&server != &servers.back()) say(why_not);
+  }
+  std::rethrow_exception(trouble);
 }
 
 }  // namespace ka::agent

@@ -17,12 +17,18 @@
 #include "wire/identity_note.h"
 #include "wire/passphrase.h"
 #include "wire/ports.h"
+#include "wire/trust/key.h"
 
 namespace ka::agent {
 
 /// The server could not be reached, or the connection to it broke: look for a server again.
 class ServerLost : public Error {
   using Error::Error;
+};
+
+/// Who answers has not shown the key that this node knows: it was told nothing, and gives nothing.
+class NotProven : public ServerLost {
+  using ServerLost::ServerLost;
 };
 
 /// The server took this node out of the running round (too slow, silent, a new round was needed), not for
@@ -36,9 +42,10 @@ struct ServerAddress {
   std::uint16_t control_port = wire::control_port;
 };
 
-/// The server of the session; nullopt: nobody answered. Throws Error if several did, or the question cannot be sent.
-/// `how_to_choose`: what a person does to name one of them.
-Awaitable<std::optional<ServerAddress>> discover(asio::io_context& io, net::Discovery what, std::string how_to_choose);
+/// Those that serve the session; none: nobody answered. Throws Error if the question cannot be sent or, of a node that
+/// knows no keys to tell them apart by, if there are several. `how_to_choose`: what a person does to name one of them.
+Awaitable<std::vector<ServerAddress>> discover(asio::io_context& io, net::Discovery what, std::string how_to_choose,
+                                               bool knows_keys);
 
 /// Who this node is, for the server's table and for the operator.
 struct NodeIdentity {
@@ -47,6 +54,8 @@ struct NodeIdentity {
   bool clones = true;            ///< true: takes a whole clone job; false: one session (ka-client)
   /// Where zstd will be when a packed session begins (stage2's root); empty: on this machine, if it is there now.
   std::string tools_root;
+  /// Who has one of these is this node's server, and nobody else is told who it is; empty: whoever answers is.
+  std::vector<wire::PublicKey> server_keys;
   bool starts_round = false;  ///< with its first join, the server shall start with the nodes that wait (ka-client -g)
 };
 
@@ -89,7 +98,18 @@ class ServerLink {
   virtual Awaitable<void> failed(std::string reason) = 0;
 };
 
-/// Connects and says hello. Throws ServerLost, or Error when the server refuses this node (version, session).
+/// Connects, and says who this node is once the server has shown a key of identity.server_keys. Throws NotProven,
+/// ServerLost, or Error when the server refuses this node (version, session).
 Awaitable<std::unique_ptr<ServerLink>> connect(asio::io_context& io, ServerAddress server, NodeIdentity identity);
+
+struct MetServer {
+  std::unique_ptr<ServerLink> link;
+  ServerAddress server;
+};
+
+/// connect()s to the first of these that is this node's; `say` hears of the others why not. Throws as connect() does
+/// for the last of them.
+Awaitable<MetServer> meet(asio::io_context& io, std::vector<ServerAddress> servers, NodeIdentity identity,
+                          std::function<void(const std::string&)> say);
 
 }  // namespace ka::agent

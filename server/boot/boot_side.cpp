@@ -191,6 +191,7 @@ BootSide::BootSide(asio::io_context& io, const BootOptions& options)
   request.golden = options.golden;
   request.control_port = options.control_port;
   request.folder = state.folder.path();
+  request.kakey = options.kakey;
   request.dhcp = options.dhcp;
   request.nodes = options.nodes;
   request.templates = options.templates;

@@ -23,6 +23,7 @@ struct BootOptions {
   std::optional<asio::ip::address_v4> golden;  ///< where the job runs, at control_port; nothing: in this process
   unsigned tries = 1;                          ///< how often a machine may fail
   std::optional<wire::Racks> only;             ///< who is answered: hardware addresses; else everybody
+  std::string kakey;                           ///< "KEY[,KEY]": what nodes know their server by; empty: they know none
   std::string dhcp;                    ///< "FIRST,LAST": addresses that it gives; empty: another server gives them
   unsigned nodes = 1;                  ///< that have to find one
   std::string templates, images, uki;  ///< as BootRequest has them

@@ -94,6 +94,8 @@ PxeRequest values_for(const BootRequest& request, const NetworkFacts& facts) {
   values.default_label = "kamethod";
   values.timeout = "0";
   if (!request.dhcp.empty()) values.range = request.dhcp;
+  if (!request.kakey.empty() && values.kakey.find(request.kakey) == std::string::npos)
+    values.kakey += (values.kakey.empty() ? "" : ",") + request.kakey;
   if (!request.uki.empty()) values.uki = request.uki;
   values.append += (values.append.empty() ? "" : " ") + std::string(server_word) +
                    request.golden.value_or(facts.address).to_string() + ":" + std::to_string(request.control_port);

@@ -21,6 +21,7 @@ struct BootRequest {
   std::optional<asio::ip::address_v4> golden;  ///< where the job runs; nothing: on this machine
   std::uint16_t control_port = 0;              ///< of the job, for the kernel's command line
   std::string folder;                          ///< that dnsmasq will serve: FOLDER/tftpboot
+  std::string kakey;                           ///< as PxeRequest has it, beside that of the values' file
   std::string dhcp;               ///< "FIRST,LAST": addresses that it gives; empty: another server gives them
   unsigned nodes = 1;             ///< that have to find one
   std::string templates, images;  ///< where the templates, and vmlinuz and all.rdz are; empty: as installed

@@ -21,6 +21,7 @@
 #include "server/http/fetch.h"
 #include "server/options/option_table.h"
 #include "server/options/options.h"
+#include "server/pxe/pxe_config.h"
 #include "server/view/follow.h"
 #include "server/view/status_json.h"
 
@@ -35,10 +36,10 @@ constexpr auto patience = std::chrono::seconds(10);
 constexpr auto look_again = std::chrono::seconds(1);
 
 struct BootCommand {
-  std::string host, interface, dhcp, only, pxe_values, pxelinux_dir, uki, conf;
+  std::string host, interface, kakey, dhcp, only, pxe_values, pxelinux_dir, uki, conf;
   std::uint16_t boot_port = wire::boot_port;
   unsigned tries = CloneOptions().tries;
-  bool once = false;
+  bool open = false, once = false;
 };
 
 /// Where the job is, in numbers: nodes are told so on their kernel's command line, and have no names.
@@ -73,10 +74,23 @@ BootOptions boot_options(const BootCommand& command, const Golden& golden) {
   boot.golden = golden.address;
   boot.control_port = golden.port;
   boot.tries = command.tries;
+  boot.kakey = command.kakey;
   if (!command.only.empty()) boot.only = read_only(command.only);
   boot.dhcp = command.dhcp;
   boot.uki = command.uki;
   return boot;
+}
+
+// What the network says of the job's key is no proof of it.
+void check_level(const BootCommand& command) {
+  if (!command.kakey.empty()) wire::parse_public_keys(command.kakey);
+  const bool known = !command.kakey.empty() || !read_pxe_values(command.pxe_values).kakey.empty();
+  if (known && command.open) throw UsageError("--open", "contradicts --kakey");
+  if (!known && !command.open)
+    throw UsageError(
+        "--kakey KEY",
+        "is needed, which ka-server key shows on the golden node: what machines that boot from here are to "
+        "know their server by; or --open, where it was started with that");
 }
 
 Awaitable<std::unique_ptr<NextBoot>> make_boot(asio::io_context& io, const BootCommand& command, const Golden& golden,
@@ -90,6 +104,7 @@ Awaitable<std::unique_ptr<NextBoot>> make_boot(asio::io_context& io, const BootC
     co_return std::make_unique<PxelinuxDir>(there);
   }
   if (::geteuid() != 0) throw Error("ka-server boot must be run as root: it answers DHCP");
+  check_level(command);
   auto boot = std::make_unique<BootSide>(io, boot_options(command, golden));
   hints = co_await boot->check();
   co_return boot;
@@ -182,6 +197,9 @@ void add_boot_command(CLI::App& app, std::function<int()>& chosen) {
       ->configurable(false);
   table.text("-i,--interface", command->interface, "NAME",
              "Interface that nodes are on; without it, the one with the default route");
+  table.text("--kakey", command->kakey, "KEY[,KEY]",
+             "Public keys of the golden node: those who boot let nobody else clone them");
+  table.flag("--open", command->open, "Those who boot know no key, and let any server clone them");
   table.text("--dhcp", command->dhcp, "FIRST,LAST",
              "Give addresses, too, out of this range; refused where a DHCP server answers");
   table.text("--only", command->only, "FILE", "Which machines are answered: hardware addresses, as in --racks");

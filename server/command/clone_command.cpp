@@ -69,6 +69,7 @@ BootOptions boot_options(const CloneOptions& options, const JobPlan& job) {
   boot.control_port = options.control_port;
   boot.data_port = options.data_port;
   boot.tries = options.tries;
+  if (job.key) boot.kakey = wire::to_text(job.key->public_key());
   boot.only = job.only;
   boot.dhcp = options.dhcp;
   boot.nodes = options.nodes;
@@ -102,7 +103,10 @@ Awaitable<Prepared> prepare(asio::io_context& io, const CloneOptions& options) {
   require_programs(programs_for(options));
   Prepared ready;
   ready.input = read_input(options);
-  if (options.shelf.empty()) ready.job = job_plan(io, options);
+  if (options.shelf.empty()) {
+    ready.level = choose_level(options, checks_only(options));
+    ready.job = job_plan(io, options, ready.level);
+  }
   check_parts_of_pxe(options);
   std::vector<std::string> hints;
   const std::string images;  // those of this machine
@@ -147,7 +151,8 @@ namespace {
 
 Awaitable<void> clone(asio::io_context& io, const CloneOptions& options, Output& output, Report& report) {
   Prepared ready = co_await prepare(io, options);
-  const std::string text = text_of(ready);
+  note_level(ready.level, report);
+  const std::string text = text_of(ready) + "+ " + level_text(ready.level) + "\n";
   output.write_for_sure(text);
   const std::vector<std::string_view> lines = split(trim(text), '\n');
   ready.watch->plan({lines.begin(), lines.end()}, plan_tree(ready.plan.manifest.storage));

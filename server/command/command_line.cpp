@@ -9,6 +9,7 @@
 #include "server/command/deploy_command.h"
 #include "server/command/desc_command.h"
 #include "server/command/diff_command.h"
+#include "server/command/key_command.h"
 #include "server/command/log_command.h"
 #include "server/command/probe_command.h"
 #include "server/command/save_command.h"
@@ -32,6 +33,7 @@ CommandLine::CommandLine()
   add_deploy_command(app, chosen);
   add_desc_command(app, chosen);
   add_diff_command(app, chosen);
+  add_key_command(app, chosen);
   add_log_command(app, chosen);
   add_send_command(app, chosen);
   add_status_command(app, chosen);

@@ -60,7 +60,9 @@ Awaitable<void> deploy(asio::io_context& io, const DeployOptions& options, Outpu
   report.session = image.manifest.session;
   const LuksKeys keys = read_luks_keys(options);
   const wire::Passphrases passphrases = passphrases_of(image, keys, options);
-  JobPlan plan = job_plan(io, options);
+  const Level level = choose_level(options);
+  note_level(level, report);
+  JobPlan plan = job_plan(io, options, level);
   extend_path();
   if (!options.store_log.empty()) {
     check_store_url(options.store_log);
@@ -81,6 +83,7 @@ Awaitable<void> deploy(asio::io_context& io, const DeployOptions& options, Outpu
   std::unique_ptr<Watch> watch = make_watch(io, options, report.session, plan.listen);
   std::unique_ptr<Confirm> confirm;
   if (options.confirm) confirm = std::make_unique<Confirm>(io);
+  text += "+ " + level_text(level) + "\n";
   output.write_for_sure(text);
   plan.sessions = image_sessions(io, image, options.compression, passphrases);
   plan.release_delay = std::chrono::milliseconds(options.release_delay * 100);

@@ -102,17 +102,18 @@ wire::Racks read_only(const std::string& file) {
   return only;
 }
 
-JobPlan job_plan(asio::io_context& io, const JobOptions& options) {
+JobPlan job_plan(asio::io_context& io, const JobOptions& options, const Level& level) {
   if (options.control_port == options.data_port)
     throw UsageError("--control-port and --data-port", "cannot both be " + std::to_string(options.control_port));
   JobPlan plan;
+  plan.key = level.key;
   plan.nodes = options.nodes;
   if (options.start_after) plan.start_after = std::chrono::seconds(*options.start_after);
   if (options.linger) plan.linger = std::chrono::seconds(*options.linger);
   if (!options.racks.empty()) plan.racks = read_racks(options.racks);
   if (!options.only.empty()) plan.only = read_only(options.only);
   plan.sink_limit = std::chrono::seconds(options.sink_limit);
-  plan.sealed = true;
+  plan.sealed = level.key.has_value();
   plan.encrypted = options.encrypt;
   plan.window = options.window_mib << 20;
   plan.listen = address_of(options.interface);

@@ -27,8 +27,8 @@ struct SendOptions : JobOptions {
   bool quiet = false;
 };
 
-JobPlan plan_of(asio::io_context& io, const SendOptions& options) {
-  JobPlan plan = job_plan(io, options);
+JobPlan plan_of(asio::io_context& io, const SendOptions& options, const Level& level) {
+  JobPlan plan = job_plan(io, options, level);
   Session session;
   session.name = options.session;
   session.compression = options.compression;
@@ -53,13 +53,18 @@ std::vector<std::string> plan_lines(const SendOptions& options) {
 
 Awaitable<void> send(asio::io_context& io, const SendOptions& options, Output& output, Report& report) {
   // All that can be wrong with the command is found before its first line.
-  JobPlan plan = plan_of(io, options);
+  const Level level = choose_level(options);
+  note_level(level, report);
+  JobPlan plan = plan_of(io, options, level);
   const std::unique_ptr<Watch> watch = make_watch(io, options, options.session, plan.listen);
   watch->plan(plan_lines(options));
   Display display(io, output, options.nodes, options.quiet);
   display.journal(options.session);
   display.event("I want " + std::to_string(options.nodes) + (options.nodes == 1 ? " client" : " clients") +
                 " for session " + options.session);
+  display.event(level_text(level));
+  display.event("On each: ka-client -s " + options.session + " " +
+                (level.key ? "--key " + wire::to_text(level.key->public_key()) : "--open") + " -e COMMAND");
   std::exception_ptr failure;
   try {
     co_await run_job(io, std::move(plan), display, *watch, report);

@@ -11,6 +11,7 @@
 #include "server/golden/golden_tree.h"
 #include "server/job/job.h"
 #include "server/job/report.h"
+#include "server/options/level.h"
 #include "server/plan/plan.h"
 #include "server/view/watch.h"
 
@@ -22,6 +23,7 @@ struct Prepared {
   Plan plan;
   std::unique_ptr<GoldenTree> tree;
   Stage2 stage2;
+  Level level;
   JobPlan job;                       ///< all but its sessions
   std::unique_ptr<Confirm> confirm;  ///< nullptr: nobody is asked
   std::unique_ptr<NextBoot> boot;    ///< nullptr: machines boot by other servers

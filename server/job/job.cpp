@@ -9,6 +9,7 @@
 #include "base/random.h"
 #include "base/text.h"
 #include "net/clock.h"
+#include "net/connect.h"
 #include "net/control_connection.h"
 #include "net/discovery.h"
 #include "net/discovery_server.h"
@@ -31,6 +32,7 @@ namespace {
 constexpr auto tick_every = std::chrono::milliseconds(50);
 constexpr auto progress_every = std::chrono::milliseconds(250);
 constexpr auto farewell_limit = std::chrono::seconds(2);
+constexpr auto proof_limit = std::chrono::seconds(2);
 
 // A node connects once, and again some seconds after it was lost; a machine that hosts many nodes may bring them all at
 // once. Whoever comes more often is not looked at.
@@ -70,6 +72,8 @@ class JobRunner final : public Job, private wire::JobOutput, public std::enable_
   // What comes in.
   void listen();
   Awaitable<void> refuse_to_be_second();
+  Awaitable<bool> is_of_this_site(net::FoundServer other);
+  Awaitable<bool> greet(std::shared_ptr<net::ControlConnection> connection, wire::NodeId id);
   Awaitable<void> accept(std::shared_ptr<JobRunner> self);
   bool may_stay(wire::NodeId id, std::uint32_t address);
   void drop(wire::NodeId id, const std::string& why);
@@ -199,10 +203,41 @@ Awaitable<void> JobRunner::refuse_to_be_second() {
     unasked = words_of(error);
   }
   if (!unasked.empty()) event("Whether another server is there is not known: " + unasked);
-  if (found.empty()) co_return;
-  over_ = true;
-  discovery_.reset();
-  throw Error("serve session " + session, "the KA server at " + found[0].address.to_string() + " does already");
+  for (const net::FoundServer& other : found) {
+    const std::string at = other.address.to_string();
+    const bool ours = co_await is_of_this_site(other);
+    if (!ours) {
+      event("Somebody at " + at + " serves session " + session + ", too, and has not shown this server's key: nodes " +
+            "that know the key pass it by");
+      continue;
+    }
+    over_ = true;
+    discovery_.reset();
+    throw Error("serve session " + session, "the KA server at " + at + " does already");
+  }
+}
+
+// Whoever has another key, or none, cannot keep this server from its nodes, and so not from its start. Of two that
+// start at the same moment neither takes anybody in before it has looked for the other: the one with the higher number
+// looks for a shorter time.
+Awaitable<bool> JobRunner::is_of_this_site(net::FoundServer other) {
+  if (!plan_.key) co_return true;
+  const std::chrono::milliseconds patience = other.server < server_id_ ? proof_limit / 4 : proof_limit;
+  try {
+    const tcp::endpoint at(other.address, other.control_port);
+    tcp::socket socket = co_await net::connect_to(io_, at, patience);
+    const auto connection = std::make_shared<net::ControlConnection>(std::move(socket));
+    asio::steady_timer limit(io_, patience);
+    auto give_up = [connection](boost::system::error_code error) {
+      if (!error) connection->close();
+    };
+    limit.async_wait(give_up);
+    co_await connection->greet_server(plan_.key->public_key());
+    connection->close();
+    co_return true;
+  } catch (const Error&) {
+    co_return false;
+  }
 }
 
 Awaitable<void> JobRunner::accept(std::shared_ptr<JobRunner> self) {
@@ -259,6 +294,23 @@ void JobRunner::hand_over(wire::NodeId id) {
   plan_.followers(connection->release());
 }
 
+// False: it is gone.
+Awaitable<bool> JobRunner::greet(std::shared_ptr<net::ControlConnection> connection, wire::NodeId id) {
+  std::string reason;
+  try {
+    co_await connection->greet_node(plan_.key);
+  } catch (const wire::NotWelcome& no) {
+    reason = no.what();
+  }
+  if (over_ || connections_.count(id) == 0) co_return false;
+  if (reason.empty()) co_return true;
+  speaker_ = connection->remote().address;
+  machine_->turn_away(id, reason, now());
+  speaker_.reset();
+  settle();
+  co_return false;
+}
+
 Awaitable<void> JobRunner::converse(std::shared_ptr<JobRunner>, wire::NodeId id) {
   auto connection = connections_.at(id);
   const std::uint32_t address = connection->remote().address;
@@ -271,6 +323,8 @@ Awaitable<void> JobRunner::converse(std::shared_ptr<JobRunner>, wire::NodeId id)
       hand_over(id);
       co_return;
     }
+    const bool welcome = co_await greet(connection, id);
+    if (!welcome) co_return;
     for (;;) {
       wire::Message message = co_await connection->receive();
       while (!over_ && !messages_.take(address, now())) {

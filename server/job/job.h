@@ -15,6 +15,7 @@
 #include "wire/job_machine.h"
 #include "wire/ports.h"
 #include "wire/racks.h"
+#include "wire/trust/key.h"
 
 namespace ka::server {
 
@@ -70,7 +71,8 @@ struct JobPlan {
   /// Gets the connections of those at the control port who speak HTTP. Without it, they are refused as strangers.
   std::function<void(asio::ip::tcp::socket)> followers;
 
-  asio::ip::address_v4 listen;  ///< any: all interfaces
+  std::optional<wire::KeyPair> key;  ///< of this server: only nodes that know it are served; nothing: level open
+  asio::ip::address_v4 listen;       ///< any: all interfaces
   std::uint16_t control_port = wire::control_port, data_port = wire::data_port;
 };
 

@@ -84,6 +84,8 @@ std::string report_json(const Report& report) {
   out["nodes_done"] = report.result.done;
   out["seconds"] = report.seconds;
   out["error"] = escape_bytes(report.error);
+  out["level"] = report.level;
+  out["key"] = report.key;
   out["nodes"] = json::array();
   for (const NodeStatus& node : report.result.nodes) {
     out["nodes"].push_back(node_json(node));

@@ -23,6 +23,8 @@ struct SessionRecord {
 struct Report {
   std::string session;  ///< CloneOptions::session
   unsigned wanted = 0;
+  std::string level;  ///< "pinned" or "open"; empty: it did not come so far
+  std::string key;    ///< the public one, in text; empty: level open
   JobResult result;
   std::vector<SessionRecord> sessions;
   std::map<std::size_t, Secret> passphrases;  ///< by NodeStatus::number: what was made for a node, and opens its clone

@@ -64,6 +64,8 @@ void add_job_options(CLI::App& app, JobOptions& o) {
              "Serve on this network interface only, or on this address");
   table.number("--control-port", o.control_port, 1, 65535, "Discovery (UDP) and control (TCP)");
   table.number("--data-port", o.data_port, 1, 65535, "Data (TCP)");
+  table.text("--key", o.key, "FILE", "The key that nodes know this server by: only those that do are served");
+  table.flag("--open", o.open, "Use no key: whoever is on the network can be a node, or a server");
   table.text("--json", o.json, "FILE", "Write the result to FILE, for programs");
   table.text("--events", o.events, "FILE|-", "Write what happens to FILE, or to standard output, a JSON object a line");
   table.text("--on-event", o.on_event, "PROGRAM", "Run PROGRAM for what happens, with its JSON on standard input");
@@ -113,7 +115,6 @@ void add_serving_options(CLI::App& app, CloneOptions& o) {
       "--luks-key", o.luks_keys, "[DEVICE=]FILE|ask|generate",
       "What opens the encrypted devices of the clones: a passphrase in FILE, of one or of all; asked for at each "
       "node; or one made for each");
-  table.flag("--insecure-luks-key", o.insecure_luks_key, "Send the passphrase over connections that are not encrypted");
   table.text("--store-log", o.store_log, "URL",
              "Store each node's log there with curl: ftp://, sftp://, http:// (PUT)");
   table.flag("--confirm", o.confirm, "Show the nodes' disks and ask here, before the first of them is written to");

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "server/options/conf.h"
+#include "server/options/key_file.h"
 #include "wire/ports.h"
 
 namespace CLI {
@@ -33,10 +34,12 @@ struct JobOptions {
   std::string compression;                      ///< -z
   std::string interface;                        ///< its name, or an address of this machine; empty: all
   std::uint16_t control_port = wire::control_port, data_port = wire::data_port;
-  std::string json;      ///< file for the report; empty: none
-  std::string events;    ///< file for events, or "-"; empty: none
-  std::string on_event;  ///< program; empty: none
-  std::string web;       ///< [ADDRESS:]PORT of the page; empty: none
+  std::string key = default_key_file;  ///< file; nodes know it
+  bool open = false;                   ///< no key: anybody may be a node, or a server
+  std::string json;                    ///< file for the report; empty: none
+  std::string events;                  ///< file for events, or "-"; empty: none
+  std::string on_event;                ///< program; empty: none
+  std::string web;                     ///< [ADDRESS:]PORT of the page; empty: none
 };
 
 /// A clone as asked for; nothing in it was compared with the machine yet (server/plan/plan.h does).
@@ -60,7 +63,6 @@ struct CloneOptions : JobOptions {
   std::vector<std::string> keep, renew;  ///< items of wire/identity.h
   bool shrink = false;                   ///< what holds files gives way on smaller disks
   std::vector<std::string> luks_keys;    ///< FILE, DEVICE=FILE, ask, generate (server/options/luks_key.h)
-  bool insecure_luks_key = false;        ///< what --luks-key gives may be sent in clear
   std::string session = "ka";
   std::string stage2;  ///< empty: /mnt/ka, else the installed one
   std::string hooks = "/etc/ka/hooks.d";

@@ -1,6 +1,8 @@
 #include "server/plan/plan.h"
 
 #include <algorithm>
+#include <cstdlib>
+#include <memory>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -74,8 +76,23 @@ std::vector<std::string> left_out_of_stream(const Plan& plan) {
   std::vector<std::string> paths = plan.excluded;
   for (const Swap& swap : plan.swap_files) paths.push_back(swap.path);
   paths.insert(paths.end(), plan.unseen.begin(), plan.unseen.end());
+  paths.insert(paths.end(), plan.kept_back.begin(), plan.kept_back.end());
   return paths;
 }
+
+namespace {
+
+// Whoever has the key is the server and the operator of this site: no clone is.
+std::vector<std::string> key_files(const std::string& chosen) {
+  std::vector<std::string> files = {default_key_file};
+  for (const std::string& file : {std::string(default_key_file), chosen}) {
+    const std::unique_ptr<char, void (*)(void*)> real(::realpath(file.c_str(), nullptr), std::free);
+    if (real && std::find(files.begin(), files.end(), real.get()) == files.end()) files.emplace_back(real.get());
+  }
+  return files;
+}
+
+}  // namespace
 
 Plan make_plan(const Golden& golden, const PlanInput& input) {
   PlanDraft draft(golden, input);
@@ -101,6 +118,7 @@ Plan make_plan(const Golden& golden, const PlanInput& input) {
   manifest.golden_host = golden.host_name;
   for (const NetworkCard& card : golden.network_cards) manifest.network_cards.push_back({card.address, card.place});
   manifest.golden_addresses = golden.addresses;
+  plan.kept_back = key_files(input.options.key);
   manifest.identity = {input.options.keep, input.options.renew};
   manifest.server_version = KA_VERSION;
   manifest.session = input.options.session;

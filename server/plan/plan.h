@@ -41,7 +41,8 @@ struct Plan {
   wire::Manifest manifest;
   /// Places in the tree where a subvolume is seen that comes from another place, or is a snapshot that stays here.
   std::vector<std::string> unseen;
-  std::vector<std::string> excluded;  ///< -x: absolute, normal, without those that lie in another
+  std::vector<std::string> kept_back;  ///< files of the golden machine that no clone gets: its key
+  std::vector<std::string> excluded;   ///< -x: absolute, normal, without those that lie in another
   std::vector<NotCloned> not_cloned;
   std::vector<Swap> swap_files;  ///< in use: a hook makes each anew, tar leaves it out
   std::vector<std::string> warnings;

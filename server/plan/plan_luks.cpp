@@ -10,9 +10,8 @@ namespace {
 using Way = LuksKeys::Way;
 
 constexpr const char* ways =
-    "--luks-key ask: each node asks at its console, before it writes; --luks-key FILE: this one for all, with "
-    "--insecure-luks-key; --luks-key generate: another one for each node, written to the report (--json), with "
-    "--insecure-luks-key";
+    "--luks-key ask: each node asks at its console, before it writes; --luks-key FILE: this one for all; "
+    "--luks-key generate: another one for each node, written to the report (--json)";
 
 std::string names_of(const std::vector<const storage::Node*>& devices) {
   std::string names;
@@ -49,10 +48,11 @@ LuksChoice luks_choice(const storage::Storage& storage, const LuksKeys& luks, co
     refuse("--luks-key: more than " + std::to_string(wire::most_passphrases) + " passphrases");
   if (way == Way::generate && options.json.empty())
     refuse("--luks-key generate needs --json FILE: what is made for each node is written there");
-  if (way != Way::ask && !options.insecure_luks_key)
+  if (way != Way::ask && options.open)
     refuse(
-        "--luks-key: the connections to the nodes are not encrypted, so whoever listens on the network would know the "
-        "passphrase; --insecure-luks-key sends it all the same, --luks-key ask sends none");
+        "--luks-key: with --open the connections to the nodes are not encrypted, so whoever listens on the network "
+        "would "
+        "know the passphrase; without --open it is sent, --luks-key ask sends none");
   return choice;
 }
 

@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "server/options/key_file.h"
 #include "server/options/option_table.h"
 #include "server/options/options.h"
 #include "server/pxe/uefi_ramdisk.h"
@@ -57,8 +58,8 @@ std::string folder_of(const std::string& path) { return path.substr(0, path.rfin
 /// All that the subcommand's options set.
 struct Request {
   PxeRequest values;
-  std::string values_file, output = "ka-pxe", templates = installed("share/ka/pxe-config");
-  bool with_boot_files = false;
+  std::string values_file, key, output = "ka-pxe", templates = installed("share/ka/pxe-config");
+  bool open = false, with_boot_files = false;
   BootFiles boot_files;
 };
 
@@ -85,12 +86,33 @@ void add_value_options(OptionTable& table, PxeRequest& v) {
   table.text("--timeout", v.timeout, "SECONDS", "How long machines wait for a choice; 0: they do not ask");
   table.text_or_nothing("--serial", v.serial, "'PORT SPEED'",
                         "Serial line of the nodes that is a console too: '0 115200'");
+  table.text("--kakey", v.kakey, "KEY[,KEY]",
+             "Public keys: nodes let nobody else clone them; without it, that of --key");
   table.text_or_nothing("--append", v.append, "'WORDS'", "More words for the kernel command line of kamethod");
+}
+
+// The public half of this machine's key, where nothing else was said.
+void add_key(Request& request) {
+  if (request.open && !(request.key.empty() && request.values.kakey.empty()))
+    throw UsageError("--open", "contradicts --key and --kakey");
+  const bool given = !request.key.empty();
+  if (request.open || (!given && (!request.values.kakey.empty() || ::access(default_key_file, F_OK) != 0))) return;
+  const wire::KeyPair key = read_key_file(given ? request.key : default_key_file);
+  request.values.kakey += (request.values.kakey.empty() ? "" : ",") + wire::to_text(key.public_key());
+}
+
+std::string level_of(const std::string& kakey) {
+  if (kakey.empty()) return "Level open: nodes know no key, and let any server clone them (ka-server key makes one)";
+  std::string words;
+  for (const wire::PublicKey& key : wire::parse_public_keys(kakey))
+    words += (words.empty() ? "" : ", ") + wire::fingerprint(key);
+  return "Level pinned: nodes let nobody clone them but who has the key " + words;
 }
 
 // Reads all that is to be written, and writes it only then.
 int run_pxe_config(CLI::App& app, Request& request) {
   if (!request.values_file.empty()) apply_conf(app, read_file(request.values_file), request.values_file);
+  add_key(request);
   PxeValues values = pxe_values(request.values, network_facts(request.values.interface));
   FileContents files = pxe_config_files(request.templates, request.output, values);
   if (!request.values.uki.empty()) {
@@ -112,6 +134,7 @@ int run_pxe_config(CLI::App& app, Request& request) {
   std::printf("%s: boot servers on %s (%s), nodes get %s to %s; %s/README says which file goes where\n",
               request.output.c_str(), values["SERVER"].c_str(), values["INTERFACE"].c_str(), values["FIRST"].c_str(),
               values["LAST"].c_str(), request.output.c_str());
+  std::printf("%s\n", level_of(request.values.kakey).c_str());
   return 0;
 }
 
@@ -252,6 +275,10 @@ void add_pxe_config_command(CLI::App& app, std::function<int()>& chosen) {
   table
       .text("--values", request->values_file, "FILE",
             "Read values from FILE: NAME = VALUE, by the names of the options")
+      ->configurable(false);
+  table.text("--key", request->key, "FILE", "The key that nodes are to know; without it, /etc/ka/key if it is there")
+      ->configurable(false);
+  table.flag("--open", request->open, "Nodes are to know no key, and to let any server clone them")
       ->configurable(false);
   table.text("--templates", request->templates, "DIR", "Where the templates are")->configurable(false);
   add_value_options(table, request->values);

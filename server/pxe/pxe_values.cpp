@@ -7,6 +7,7 @@
 #include "server/pxe/client_architectures.h"
 #include "server/pxe/uki.h"
 #include "wire/host_prefix.h"
+#include "wire/trust/key.h"
 
 namespace ka::server {
 
@@ -235,6 +236,8 @@ PxeValues pxe_values(const PxeRequest& request, const std::optional<NetworkFacts
   values["GRUB_SERIAL"] = serial.empty() ? "" : "serial";
   values["CONSOLES"] = console_words(values["SERIAL"]);
 
+  if (!request.kakey.empty()) wire::parse_public_keys(request.kakey);
+  values["KAKEY"] = request.kakey.empty() ? "" : " kakey=" + request.kakey;
   if (!made_of(request.append, " !#$%&()*+,-./:;<=>?@[]^_{|}~"))
     refuse("append", request.append, "words for the kernel without quotes, backslashes or line ends");
   values["APPEND"] = request.append.empty() ? "" : " " + request.append;

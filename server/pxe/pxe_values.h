@@ -33,6 +33,7 @@ struct PxeRequest {
   std::string default_label = "local";
   std::string timeout = "5";  ///< seconds at pxelinux's prompt; 0: no prompt
   std::string serial;         ///< "0 115200": port and speed of a console on a serial line
+  std::string kakey;          ///< "KEY[,KEY]": what nodes know their server by; empty: they know no key
   std::string append;         ///< more words for kamethod's kernel command line
 };
 

@@ -44,8 +44,9 @@ class Apart(Rack):
 
     def boot(self, *words):
         with open(self.path("said"), "w", encoding="utf-8") as said:
-            booted = self.start("s", self.program, "boot", GOLDEN, "-i", "eth0", "--pxe-values", self.path("values"),
-                                *words, stdout=said, stderr=subprocess.STDOUT)
+            self.key_file()
+            booted = self.start("s", self.program, "boot", GOLDEN, "--kakey", self.public, "-i", "eth0", "--pxe-values",
+                                self.path("values"), *words, stdout=said, stderr=subprocess.STDOUT)
         return booted
 
     def said(self):
@@ -83,11 +84,12 @@ def a_job_on_another_machine_is_followed_while_it_is_there():
         apart.wait_for("nobody listens there")
         check(not apart.is_answered(), "a machine is answered, and there is no job")
         for last in (False, True):
-            golden = apart.start("n1", apart.program, "deploy", image.folder, "-n", "2")
+            golden = apart.start("n1", apart.program, "deploy", image.folder, *apart.serves(), "-n", "2")
             apart.wait_until_answered()
             check("0 of 2 done" in apart.said(), apart.said())
             words = apart.loads("X86PC/linux/pxelinux.cfg/default")
             check(f"kaserver={GOLDEN}:30765" in words, f"nodes are not told where the job is: {words}")
+            check(f" kakey={apart.public} " in words, f"nodes are not told whom to believe: {words}")
             if last:
                 golden.send_signal(signal.SIGINT)
                 finish(golden)
@@ -105,7 +107,7 @@ def a_job_on_another_machine_is_followed_while_it_is_there():
 def with_once_it_ends_with_the_job_and_as_it_did():
     with Apart() as apart:
         image = Image(apart.path("image"))
-        golden = apart.start("n1", apart.program, "deploy", image.folder, "-n", "2")
+        golden = apart.start("n1", apart.program, "deploy", image.folder, *apart.serves(), "-n", "2")
         boot = apart.boot("--once")
         apart.wait_until_answered()
         golden.send_signal(signal.SIGINT)
@@ -224,7 +226,7 @@ def files_in_a_foreign_tree_follow_the_job_and_go_with_it():
             with open(path, encoding="utf-8") as file:
                 return text in file.read()
 
-        deploy = (apart.program, "deploy", image.folder, "-n", "2", *words)
+        deploy = (apart.program, "deploy", image.folder, *apart.serves(), "-n", "2", *words)
         # By itself, on the machine of the job: killed, then ended.
         job = apart.start("n1", *deploy)
         wait_until(lambda: os.path.exists(own[1]), LIMIT, "there is a file for each machine")
@@ -271,7 +273,7 @@ def how_far_a_job_is_can_be_asked_from_another_machine():
 
         status, said = status_of(GOLDEN)
         check(status == 1 and "nobody listens there" in said, f"{status}: {said}")
-        job = apart.start("n1", apart.program, "send", "-s", "x", "-n", "2", "-e", "cat")
+        job = apart.start("n1", apart.program, "send", "-s", "x", *apart.serves(), "-n", "2", "-e", "cat")
         apart.wait_for_listener("n1", 30765)
         wait_until(lambda: status_of(GOLDEN)[0] == 0, LIMIT, "the job tells its status")
         check("2 wanted" in status_of(GOLDEN + ":30765")[1], "the table is another one")
@@ -290,7 +292,8 @@ def how_far_a_job_is_can_be_asked_from_another_machine():
 def what_is_wrong_is_said_first():
     with Apart() as apart:
         for words, why in (((), "host = 10.0.1.1"), (("127.0.0.1",), "this machine itself"),
-                           (("10.0.0.1:0",), "HOST or HOST:PORT"), (("golden node",), "HOST or HOST:PORT")):
+                           (("10.0.0.1:0",), "HOST or HOST:PORT"), (("golden node",), "HOST or HOST:PORT"),
+                           (("10.0.0.1",), "--kakey KEY")):
             tried = apart.start("s", apart.program, "boot", "--config", apart.write("empty.conf", "\n"), *words)
             status, said = finish(tried)
             check(status == 2 and why in said, f"boot {words} ended with {status}: {said}")

@@ -272,7 +272,8 @@ def vanished_server_is_noticed():
     """Its link is cut: no FIN and no RST tells the nodes."""
     with Run(2, size=96, absent=("n1", "n2")) as run:
         for name in run.names:
-            run.clients[name] = run.rack.start(name, rack.program("ka-client"), "-s", rack.SESSION, "-t", "1", "-e",
+            run.clients[name] = run.rack.start(name, rack.program("ka-client"), "-s", rack.SESSION,
+                                                *run.rack.trusts(), "-t", "1", "-e",
                                                f"echo $$ > {run.rack.path(name)}.pid; exec cat > {run.rack.path(name)}")
         run.at(0.2)
         run.rack.cut("s")
@@ -344,8 +345,7 @@ def a_terminal_shows_who_holds_it_up():
         source, _ = rack_.source(64)
         terminal, other_end = os.openpty()
         termios.tcsetwinsize(other_end, (24, 120))
-        server = rack_.start("s", rack.program("ka-server"), "send", "-s", rack.SESSION, "-f", source, "--json",
-                             rack_.path("report"), stderr=other_end)
+        server = rack_.server("-f", source, "--json", rack_.path("report"), stderr=other_end)
         os.close(other_end)
         client = rack_.client("n1", "while [ $(head -c 262144 | wc -c) -gt 0 ]; do sleep 0.02; done")
         said = b""
@@ -373,10 +373,11 @@ def second_server_is_refused():
 
 
 def second_server_elsewhere_is_found():
-    """On another machine of the network: it ends by itself. Where both are there all the same, no node chooses."""
-    with Rack(2) as rack_:
-        words = (rack.program("ka-server"), "send", "-s", rack.SESSION, "-n", "1", "-e", "echo right")
-        first = rack_.server(*words[4:])
+    """On another machine of the network: it ends by itself. Where both are there all the same, no node
+    chooses that knows no key."""
+    with Rack(2, open=True) as rack_:
+        words = (rack.program("ka-server"), "send", "-s", rack.SESSION, *rack_.serves(), "-n", "1", "-e", "echo right")
+        first = rack_.start("s", *words)
         rack_.wait_for_greeting("s", "10.99.0.2")  # of two that start together, both end
         status, said = finish(rack_.start("n1", *words))
         check(status == 1 and "10.99.0.2 does already" in said, f"the second server ended with {status}: {said}")
@@ -401,7 +402,7 @@ def second_server_elsewhere_is_found():
 
 def no_server():
     with Rack(1) as rack_:
-        client = rack_.start("n1", rack.program("ka-client"), "-s", "nothing", "-t", "1", "-e", "cat")
+        client = rack_.start("n1", rack.program("ka-client"), "-s", "nothing", "--open", "-t", "1", "-e", "cat")
         status, said = finish(client)
         check(status == 3 and "Can't reach a valid KA server" in said, f"ended with {status}: {said}")
 
@@ -411,7 +412,8 @@ def many_nodes():
     with Rack(1) as rack_:
         source, whole = rack_.source(16)
         server = rack_.server("-n", "64", "-f", source)
-        clients = [rack_.start("n1", rack.program("ka-client"), "-s", rack.SESSION, "-e", f"cat > {rack_.path(str(i))}")
+        clients = [rack_.start("n1", rack.program("ka-client"), "-s", rack.SESSION, *rack_.trusts(), "-e",
+                               f"cat > {rack_.path(str(i))}")
                    for i in range(64)]
         for number, client in enumerate(clients):
             status, said = finish(client)

@@ -21,7 +21,7 @@ SERVER = "10.99.0.2"
 
 def client(rack_, *options, shell=None, **how):
     """ka-client on n1, or what a shell makes of CLIENT."""
-    words = [rack.program("ka-client"), "-s", rack.SESSION, *options]
+    words = [rack.program("ka-client"), "-s", rack.SESSION, *rack_.trusts(), *options]
     if shell is None:
         return rack_.start("n1", *words, **how)
     return rack_.start("n1", "sh", "-c", shell.replace("CLIENT", " ".join(words)), **how)
@@ -149,14 +149,14 @@ def a_fifo_that_nobody_reads_holds_up_nobody():
 
 
 def a_server_that_is_away_is_looked_for_so_often():
-    with Rack(1) as rack_:
+    with Rack(1, open=True) as rack_:
         said = expect(client(rack_, "-H", SERVER, "-t", "2", "-e", "cat"), 3, r"\(Try 2/2\)",
                       "Can't reach a valid KA server: .*Connection refused")
         check(said.count("(Try ") == 1, f"it was looked for more often: {said}")
 
 
 def one_that_drops_its_callers_is_not_asked_for_ever():
-    with Rack(1) as rack_:
+    with Rack(1, open=True) as rack_:
         liar = rack_.start("s", sys.executable, os.path.abspath(__file__), "--drop")
         rack_.wait_for_listener("s", CONTROL_PORT)
         expect(client(rack_, "-H", SERVER, "-t", "2", "-e", "cat"), 3, "Can't reach a valid KA server")
@@ -164,7 +164,7 @@ def one_that_drops_its_callers_is_not_asked_for_ever():
 
 
 def words_of_a_server_drive_no_terminal():
-    with Rack(1) as rack_:
+    with Rack(1, open=True) as rack_:
         liar = rack_.start("s", sys.executable, os.path.abspath(__file__), "--refuse")
         rack_.wait_for_listener("s", CONTROL_PORT)
         said = expect(client(rack_, "-H", SERVER, "-t", "1", "-e", "cat"), 1, r"\\x1b\[2J", r"\\x9b", "caf\u00e9")
@@ -197,8 +197,10 @@ def exit_statuses_are_what_the_manual_says():
     for words, status, where in ((["-V"], 0, "stdout"), (["--version"], 0, "stdout"), (["-h"], 0, "stdout"),
                                  (["--help"], 0, "stdout"), ([], 2, "stderr"), (["-s", "a b"], 2, "stderr"),
                                  (["-s", "x", "-e", ""], 2, "stderr"), (["-s", "x", "-t", "0"], 2, "stderr"),
-                                 (["-s", "x", "-o", "a", "-e", "b"], 2, "stderr"), (["-s", "x", "--no"], 2, "stderr"),
-                                 (["-s", "x", "-o", "/"], 1, "stderr")):
+                                 (["-s", "x", "--open", "-o", "a", "-e", "b"], 2, "stderr"),
+                                 (["-s", "x", "--no"], 2, "stderr"), (["-s", "x"], 2, "stderr"),
+                                 (["-s", "x", "--open", "-k", "x"], 2, "stderr"), (["-s", "x", "-k", "x"], 2, "stderr"),
+                                 (["-s", "x", "--open", "-o", "/"], 1, "stderr")):
         ended = subprocess.run([program, *words], capture_output=True, text=True, timeout=60)
         check(ended.returncode == status and getattr(ended, where), f"{words}: {ended}")
 

@@ -45,9 +45,10 @@ class Journal:
 
 def job(journal, folder, *before):
     """A server and a client, to their ends; what the server says to its standard error."""
-    server = journal.run(*before, rack.program("ka-server"), "send", "-s", rack.SESSION, "-n", "1", "-e", "echo hello",
+    server = journal.run(*before, rack.program("ka-server"), "send", "-s", rack.SESSION, "--open", "-n", "1", "-e",
+                         "echo hello",
                          "--interface", "lo")
-    client = journal.run(rack.program("ka-client"), "-s", rack.SESSION, "-t", "20", "-H", "127.0.0.1", "-o",
+    client = journal.run(rack.program("ka-client"), "-s", rack.SESSION, "--open", "-t", "20", "-H", "127.0.0.1", "-o",
                          os.path.join(folder, "got"))
     status, said = finish(client)
     check(status == 0, f"the client ended with {status}: {said}")

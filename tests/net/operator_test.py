@@ -40,8 +40,8 @@ class Held:
     def __enter__(self):
         self.rack.__enter__()
         source, self.digest = self.rack.source(64)
-        self.server = self.rack.start("s", rack.program("ka-server"), "send", "-s", rack.SESSION, "-n", "4", "-f",
-                                      source, stderr=self.descriptor, env=dict(os.environ, TERM="xterm"))
+        self.server = self.rack.server("-n", "4", "-f", source, stderr=self.descriptor,
+                                       env=dict(os.environ, TERM="xterm"))
         self.clients = {name: self.rack.client(name) for name in self.rack.names[1:]}
         return self
 
@@ -148,8 +148,7 @@ def a_program_that_hangs_holds_up_nobody():
 def events_tell_of_every_end():
     """Of a server that is ended at once, too; standard output has them and nothing else."""
     with Rack(1) as here:
-        server = here.start("s", rack.program("ka-server"), "send", "-s", rack.SESSION, "-n", "2", "-f", "/etc/passwd",
-                            "--events", "-", stdout=subprocess.PIPE)
+        server = here.server("-n", "2", "-f", "/etc/passwd", "--events", "-", stdout=subprocess.PIPE)
         here.wait_for_listener("s", 30765)
         server.send_signal(signal.SIGTERM)
         told, said = server.communicate(timeout=60)
@@ -228,15 +227,15 @@ def a_report_leaves_the_file_until_it_is_there():
         check(json.load(open(report))["result"] == "done" and os.path.islink(rack_.path("link")), "no report")
         # Into what is not a regular file it is written.
         reader, writer = os.pipe()
-        server = rack_.start("s", rack.program("ka-server"), "send", "-s", rack.SESSION, "-e", "echo hello", "--json",
-                             f"/dev/fd/{writer}", pass_fds=[writer])
+        server = rack_.server("-e", "echo hello", "--json", f"/dev/fd/{writer}", pass_fds=[writer])
         os.close(writer)
         check(finish(rack_.client("n1"))[0] == 0 and finish(server)[0] == 0, "it failed")
         check(json.loads(read_all(reader, b"no such text"))["result"] == "done", "no report")
 
 
 def interrupted_is_130():
-    server = subprocess.Popen([rack.program("ka-server"), "send", "-s", "x", "-e", "true", "--interface", "lo"],
+    server = subprocess.Popen([rack.program("ka-server"), "send", "-s", "x", "--open", "-e", "true", "--interface",
+                               "lo"],
                               stderr=subprocess.PIPE, text=True)
     while "Listening" not in server.stderr.readline():
         pass

@@ -36,9 +36,11 @@ def run(*words):
 
 
 class Rack:
-    """`hosts` nodes n1, n2, … and the server s; links shaped to `mbit`, 0: not shaped."""
+    """`hosts` nodes n1, n2, … and the server s; links shaped to `mbit`, 0: not shaped. The server has a key, which the
+    nodes know, unless the rack is `open`."""
 
-    def __init__(self, hosts, mbit=0):
+    def __init__(self, hosts, mbit=0, open=False):
+        self.open, self.public = open, None
         self.prefix = f"chain{os.getpid()}"
         self.names = ["s"] + [f"n{i}" for i in range(1, hosts + 1)]
         self.mbit = mbit
@@ -109,12 +111,28 @@ class Rack:
         self.processes.append(process)
         return process
 
-    def server(self, *words):
-        return self.start("s", program("ka-server"), "send", "-s", SESSION, *words)
+    def serves(self):
+        """The words that ka-server is told its key by."""
+        return ("--open",) if self.open else ("--key", self.key_file())
+
+    def trusts(self):
+        """The words that ka-client is told by whom to believe."""
+        self.key_file()
+        return ("--open",) if self.open else ("--key", self.public)
+
+    def key_file(self):
+        path = self.path("key")
+        if self.public is None and not self.open:
+            self.public = make_key(path)
+        return path
+
+    def server(self, *words, **options):
+        return self.start("s", program("ka-server"), "send", "-s", SESSION, *self.serves(), *words, **options)
 
     def client(self, name, command=None, *words):
         command = command or f"cat > {self.path(name)}"
-        return self.start(name, program("ka-client"), "-s", SESSION, "-t", "20", "-e", command, *words)
+        return self.start(name, program("ka-client"), "-s", SESSION, *self.trusts(), "-t", "20", "-e", command,
+                          *words)
 
     def path(self, name):
         return os.path.join(self.folder, name)
@@ -162,6 +180,12 @@ class Rack:
     def wait_for_size(self, name, size, limit=60):
         """Until the node's sink has written so many bytes."""
         wait_until(lambda: self.size(name) >= size, limit, f"{name} has {size} bytes")
+
+
+def make_key(path):
+    """A key in that file; its public half."""
+    return subprocess.run([program("ka-server"), "key", path, "--public"], check=True, capture_output=True,
+                          text=True).stdout.strip()
 
 
 def check(condition, what):

@@ -36,7 +36,8 @@ def deploy_file(rack_, path, *words):
     os.chmod(rack_.folder, 0o711)
     program = shutil.copy(rack.program("ka-server"), rack_.path("ka-server"))
     return rack_.start("s", "setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "sh", "-c",
-                       'exec "$@" >&2', "sh", program, "deploy", path, *words)
+                       'exec "$@" >&2', "sh", program, "deploy", path, *words,
+                       *(() if "--key" in words or "--open" in words else ("--open",)))
 
 
 def deploy(rack_, image, *words):
@@ -44,9 +45,10 @@ def deploy(rack_, image, *words):
     return deploy_file(rack_, image.folder, *words)
 
 
-def receive(rack_, session):
+def receive(rack_, session, level=("--open",)):
     """What a node gets of it."""
-    client = rack_.start("n1", rack.program("ka-client"), "-s", session, "-t", "20", "-o", rack_.path(session))
+    client = rack_.start("n1", rack.program("ka-client"), "-s", session, *level, "-t", "20", "-o",
+                          rack_.path(session))
     status, said = finish(client)
     check(status == 0, f"{session}: ka-client ended with {status}: {said}")
     with open(rack_.path(session), "rb") as file:
@@ -105,7 +107,7 @@ def what_is_not_as_it_was_saved_is_refused():
         for number, (change, why) in enumerate(cases):
             image = Image(rack_.path(str(number)))
             change(image)
-            status, out, said = server_says("deploy", image.folder, "-n", "1", "--interface", "lo")
+            status, out, said = server_says("deploy", image.folder, "-n", "1", "--interface", "lo", "--open")
             check(status == 1 and why in said and said.count("\n") == 1, f"{why}: it ended with {status}: {said}")
             check(out == "", f"it went on: {out}")
 
@@ -164,7 +166,7 @@ def one_file_is_served_where_it_lies():
         size = os.path.getsize(path)
         for cut in (size // 2, 20 << 10):
             os.truncate(path, cut)
-            status, out, said = server_says("deploy", path, "-n", "1", "--interface", "lo")
+            status, out, said = server_says("deploy", path, "-n", "1", "--interface", "lo", "--open")
             check(status == 1 and "is cut off" in said and out == "", f"{cut}: {status}: {said}")
         status, out, said = server_says("save", path)
         check(status == 1 and "there is a file of that name already" in said, f"{status}: {said}")
@@ -186,11 +188,13 @@ def what_opens_a_clone_is_said_by_who_deploys_it():
     for ask in (True, False):
         with Rack(1) as rack_:
             image, key = vault(rack_)
-            words = ("--luks-key", "ask") if ask else ("--luks-key", key, "--insecure-luks-key")
+            words = ("--luks-key", "ask", "--open") if ask else ("--luks-key", key, *rack_.serves())
+            level = ("--open",) if ask else rack_.trusts()
+            os.chown(rack_.key_file(), NOBODY, NOBODY)
             server = deploy(rack_, image, "-n", "1", *words)
             rack_.wait_for_greeting("n1", "10.99.0.2")
-            receive(rack_, "getstage2")
-            told = receive(rack_, "kainstall1")
+            receive(rack_, "getstage2", level)
+            told = receive(rack_, "kainstall1", level)
             check(json.loads(told)["passphrases"] == ("asked" if ask else "sent"), str(told))
             check(b"correct horse" not in told, "all nodes of the chain are told the passphrase")
             server.send_signal(signal.SIGINT)
@@ -202,11 +206,11 @@ def nobody_waits_for_a_clone_that_nothing_opens():
     """No image holds a passphrase: who deploys it says where it comes from, or nobody is served."""
     with Rack(0) as rack_:
         image, key = vault(rack_)
-        where = ("deploy", image.folder, "-n", "1", "--interface", "lo")
+        where = ("deploy", image.folder, "-n", "1", "--interface", "lo", "--key", rack_.key_file())
         for words, why in (((), "encrypted anew on each node, and needs a passphrase there. --luks-key ask"),
-                           (("--luks-key", key), "the connections to the nodes are not encrypted"),
-                           (("--luks-key", "generate", "--insecure-luks-key"), "generate needs --json FILE"),
-                           (("--luks-key", "cellar=" + key, "--insecure-luks-key"), "there is none for vault"),
+                           (("--luks-key", key, "--open"), "contradict each other"),
+                           (("--luks-key", "generate"), "generate needs --json FILE"),
+                           (("--luks-key", "cellar=" + key), "there is none for vault"),
                            (("--luks-key", rack_.path("gone")), "No such file")):
             status, out, said = server_says(*where, *words)
             check(status == 1 and why in said and out == "", f"{words}: {status}: {out}{said}")

@@ -75,7 +75,7 @@ class Target:
         self.rack = rack_
         self.log = rack_.path("log")
         with open(self.log, "w") as log:
-            self.process = rack_.start("s", rack.program("ka-server"), "send", "-s", rack.SESSION, *options, stderr=log)
+            self.process = rack_.server(*options, stderr=log)
         rack_.wait_for_listener("s", CONTROL_PORT)
         self.watch = Watch(self.process)
 
@@ -223,7 +223,7 @@ ATTACKS = {attack.__name__: attack for attack in (mute_connections, hellos, hell
 # The tests.
 
 def newcomers_are_served_while(*attacks):
-    with Rack(3) as rack_:
+    with Rack(3, open=True) as rack_:
         target = Target(rack_, "-n", "1000", "-e", "echo hello")
         attack = Attack(rack_, "n3", *attacks)
         expect_served_while(rack_, "n2", attack)
@@ -263,7 +263,7 @@ def questions_are_answered_at_a_pace():
 
 def a_stream_goes_on_through_all_of_it():
     """A slow stream, while everything at once goes on: the node takes little, and gets every byte."""
-    with Rack(3) as rack_:
+    with Rack(3, open=True) as rack_:
         source, whole = rack_.source(12)
         target = Target(rack_, "-n", "2", "-e", f"while head -c 1000000 && sleep 1; do [ ! -e {rack_.path('end')} ] || "
                         f"exec cat; done < {source}")
@@ -283,10 +283,11 @@ def a_stream_goes_on_through_all_of_it():
 
 def a_server_that_sends_crumbs_is_dropped():
     """Chunks of one byte each, 3.3 MB on the wire, from what calls itself a server."""
-    with Rack(2) as rack_:
+    with Rack(2, open=True) as rack_:
         liar = rack_.start("s", sys.executable, os.path.abspath(__file__), "--crumbs", stdout=subprocess.PIPE)
         rack_.wait_for_listener("s", DATA_PORT)
-        client = rack_.start("n1", rack.program("ka-client"), "-s", rack.SESSION, "-H", SERVER, "-t", "20", "-e",
+        client = rack_.start("n1", rack.program("ka-client"), "-s", rack.SESSION, *rack_.trusts(), "-H", SERVER,
+                              "-t", "20", "-e",
                              "sleep 1000")
         if liar.stdout.readline() != "begins\n":
             client.terminate()

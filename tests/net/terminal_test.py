@@ -81,12 +81,13 @@ def sixty_four_nodes_in_twenty_four_lines():
     with Rack(1) as here, open(here.path("gate"), "w") as gate:
         fcntl.flock(gate, fcntl.LOCK_EX)
         source, _ = here.source(8)
-        command = [rack.program("ka-server"), "send", "-s", rack.SESSION, "-n", str(NODES), "-f", source]
+        command = [rack.program("ka-server"), "send", "-s", rack.SESSION, *here.serves(), "-n", str(NODES), "-f",
+                   source]
         with Terminal(here, 80, 24, *command) as terminal:
             # None of them takes more than some of it before the gate opens.
             wait = f"head -c 1000000 > /dev/null; flock -s {here.path('gate')} cat > /dev/null"
             fails = "head -c 1000 > /dev/null; exit 4"
-            words = [rack.program("ka-client"), "-s", rack.SESSION, "-t", "60", "-e"]
+            words = [rack.program("ka-client"), "-s", rack.SESSION, *here.trusts(), "-t", "60", "-e"]
             clients = [here.start("n1", *words, wait) for _ in range(NODES - 2)]
             clients += [here.start("n1", *words, fails),
                         here.start("n1", "unshare", "--uts", "python3", "-c", NAMED, HOSTILE.hex(), *words, wait)]
@@ -141,7 +142,8 @@ def no_color_is_a_table_without_colours():
     with Rack(1) as here, open(here.path("gate"), "w") as gate:
         fcntl.flock(gate, fcntl.LOCK_EX)
         source, _ = here.source(4)
-        command = ["env", "NO_COLOR=1", rack.program("ka-server"), "send", "-s", rack.SESSION, "-n", "1", "-f", source]
+        command = ["env", "NO_COLOR=1", rack.program("ka-server"), "send", "-s", rack.SESSION, *here.serves(), "-n",
+                   "1", "-f", source]
         with Terminal(here, 80, 24, *command) as terminal:
             client = here.client("n1", f"head -c 1000000 > /dev/null; flock -s {here.path('gate')} cat > /dev/null")
             wait_until(lambda: any(re.match(r"10\.99\.0\.3 .* running .*\d%", line) for line in terminal.screen()), 60,

@@ -35,7 +35,8 @@ def link_of(server):
 def client(here, name):
     """On a host of that name."""
     return here.start(name, "unshare", "--uts", "sh", "-c", 'hostname "$0" && exec "$@"', "node" + name[1:],
-                      rack.program("ka-client"), "-s", rack.SESSION, "-t", "20", "-e", f"cat > {here.path(name)}")
+                      rack.program("ka-client"), "-s", rack.SESSION, *here.trusts(), "-t", "20", "-e",
+                      f"cat > {here.path(name)}")
 
 
 def status(host, link, *words):
@@ -143,7 +144,8 @@ def a_node_in_detail(folder):
         image = Image(here.path("image"))
         # Its logs go to no folder of this machine.
         apart = ["unshare", "-m", "sh", "-c", "mount -t tmpfs none /var/log && exec \"$@\" >&2", "sh"]
-        server = here.start("s", *apart, rack.program("ka-server"), "deploy", image.folder, "-n", "2", "--web", "8080")
+        server = here.start("s", *apart, rack.program("ka-server"), "deploy", image.folder, "--open", "-n", "2",
+                            "--web", "8080")
         link = link_of(server)
         here.wait_for_greeting("n2", "10.99.0.2")
         node = here.start("n1", sys.executable, "-c", NODE, os.path.dirname(protocol.__file__), stdin=subprocess.PIPE)

@@ -35,14 +35,14 @@ void Simulation::join(Node& node) {
       if (connections_.count(id) != 0) machine_->connected(id, {0x0a000001 + node.index, 0}, now_);
     });
   });
-  Hello hello;
-  hello.features = feature_zstd;
-  hello.clones = scenario_.clone;
-  hello.data_port = static_cast<std::uint16_t>(first_node_port + node.index);
-  hello.ring = offered_ring;
-  hello.host_name = "node" + std::to_string(node.index);
-  hello.hardware_address = hello.host_name;
-  to_server(node, hello);
+  Introduction who;
+  who.features = feature_zstd;
+  who.clones = scenario_.clone;
+  who.data_port = static_cast<std::uint16_t>(first_node_port + node.index);
+  who.ring = offered_ring;
+  who.host_name = "node" + std::to_string(node.index);
+  who.hardware_address = who.host_name;
+  to_server(node, who);
   to_server(node, Join{sessions_[node.session]});
   after(report_every, [this, &node, life = node.life] {
     if (node.life == life) report(node);

@@ -9,6 +9,7 @@
 
 #include <random>
 
+#include "base/random.h"
 #include "server/job/job.h"
 
 namespace ka {
@@ -111,6 +112,7 @@ class Case final : public server::JobObserver {
       session.writes = plan.sessions.size() == 1;
       plan.sessions.push_back(std::move(session));
     }
+    plan.key = key_;
     plan.listen = loopback;
     plan.control_port = own_port();
     plan.data_port = 0;
@@ -161,6 +163,7 @@ class Case final : public server::JobObserver {
     try {
       agent::NodeIdentity identity;
       identity.hardware_address = "52:54:00:00:00:01";
+      identity.server_keys = {key_.public_key()};
       agent::ServerAddress server{loopback, cable_->port()};
       while (!link) {
         try {
@@ -189,6 +192,7 @@ class Case final : public server::JobObserver {
   void stop_server() { job_->stop(); }
 
   asio::io_context& io_;
+  const wire::KeyPair key_{random_secret()};
   std::mt19937_64 random_;
   Trouble trouble_;
   std::chrono::milliseconds checks_for_, strikes_after_;

@@ -16,7 +16,7 @@ from rack import busybox, compare, disk, golden, machine, network, sandbox  # no
 from rack.golden import ROOT  # noqa: E402
 from rack.machine import Disk  # noqa: E402
 from rack.own_boot import LAYOUT, VALUES  # noqa: E402
-from rack.rack import KA_SERVER, Rack  # noqa: E402
+from rack.rack import KA_SERVER, KEY, Rack  # noqa: E402
 from rack.sandbox import run  # noqa: E402
 from rack.tiny_clone import AS_IT_IS, TinyGolden  # noqa: E402
 
@@ -177,10 +177,13 @@ class Shelf(unittest.TestCase):
     def _deploy_as_nobody(self, image: Path, nodes: list[machine.Machine]):
         reports = Path("/run/reports")
         reports.mkdir()
-        os.chown(reports, NOBODY, NOBODY)
+        busybox.write(reports / "key", KEY, 0o600)
+        for own in (reports, reports / "key"):
+            os.chown(own, NOBODY, NOBODY)
         log = self.enterContext((self.rack.directory / "deploy").open("w"))
         server = subprocess.Popen(["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", KA_SERVER,
-                                   "deploy", image, "-n", str(len(nodes)), "--json", reports / "ka.json"],
+                                   "deploy", image, "-n", str(len(nodes)), "--key", reports / "key", "--json",
+                                   reports / "ka.json"],
                                   stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
         self._clone(nodes, "network", server, reports)
 
@@ -194,10 +197,13 @@ class Shelf(unittest.TestCase):
         shutil.copy(KA_SERVER, here / "sbin")
         shutil.copytree(ROOT / "pxe-config", here / "share/ka/pxe-config")
         (here / "values").write_text(VALUES)
+        key = here / "key"
+        busybox.write(key, KEY, 0o600)
         log = self.enterContext((self.rack.directory / "deploy-pxe").open("w"))
         host = network.Host(self.rack.network, "deployer", "10.77.0.2")
         server = host.start(here / "sbin/ka-server", "deploy", image, "-n", str(len(nodes)), "--pxe", "--interface",
-                            "eth0", "--pxe-values", here / "values", "--json", reports / "ka.json", stdout=log,
+                            "eth0", "--key", key, "--pxe-values", here / "values", "--json", reports / "ka.json",
+                            stdout=log,
                             stderr=subprocess.STDOUT)
         self._clone(nodes, "network-first", server, reports)
         self.assertEqual(list(Path("/run").glob("ka-image.*")), [])

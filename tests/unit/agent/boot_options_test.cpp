@@ -78,7 +78,12 @@ TEST(BootOptions, ServerSessionTargetsAndShell) {
 TEST(BootOptions, KeysOfServers) {
   const std::string one = "MeAwP9ZBjS-MDni5HyLoyu0Pvkhlbc9HZ-SDT3Abj2I";
   EXPECT_TRUE(parse_boot_options("kamethod").server_keys.empty());
-  EXPECT_EQ(parse_boot_options("kakey=" + one + "," + one).server_keys.size(), 2u);
+  const std::string two = "j0DFrbaPJWJK5bIU6nZ6bslNgp09e14a0bpvPiE4KF8";
+  EXPECT_EQ(parse_boot_options("kakey=" + one + "," + two).server_keys.size(), 2u);
+  // Those that all.rdz was made with are as good, and none is tried twice.
+  EXPECT_EQ(parse_boot_options("kamethod", one + "\n" + two + "\n").server_keys.size(), 2u);
+  EXPECT_EQ(parse_boot_options("kakey=" + one, one + "\n" + two + "\n").server_keys.size(), 2u);
+  EXPECT_EQ(parse_boot_options("kamethod", "damaged\n").errors.size(), 1u);
   // Without its meaning the word would leave the machine to any server.
   for (const std::string& wrong : {std::string("kakey="), "kakey=" + one + ",", "kakey=" + one.substr(1)})
     EXPECT_EQ(parse_boot_options(wrong).errors.size(), 1u) << wrong;

@@ -36,9 +36,9 @@ class LuksPlan : public ServerPlan {
     golden_.answers.erase("sda6");
   }
 
-  void keys(std::vector<std::string> values, bool insecure = true) {
+  void keys(std::vector<std::string> values, bool open = false) {
     input_.options.luks_keys = std::move(values);
-    input_.options.insecure_luks_key = insecure;
+    input_.options.open = open;
     input_.luks = read_luks_keys(input_.options);
   }
 
@@ -52,22 +52,22 @@ TEST_F(LuksPlan, WithoutAPassphraseTheThreeWaysAreNamed) {
 }
 
 TEST_F(LuksPlan, AskedForAtTheNodesNothingIsSent) {
-  keys({"ask"}, false);
+  keys({"ask"}, true);
   const Plan made = plan();
   EXPECT_EQ(made.manifest.passphrases, Passphrases::asked);
   EXPECT_TRUE(storage::get<storage::Crypt>(made.manifest.storage.find("var_crypt")));
 }
 
-TEST_F(LuksPlan, InClearOnlyIfSomebodySaysSo) {
+TEST_F(LuksPlan, NeverInClear) {
   files_.file("/key", "correct horse\n");
-  keys({files_.at("/key")}, false);
-  EXPECT_THAT(refusal(), AllOf(HasSubstr("--insecure-luks-key"), HasSubstr("--luks-key ask")));
+  keys({files_.at("/key")}, true);
+  EXPECT_THAT(refusal(), AllOf(HasSubstr("--open"), HasSubstr("--luks-key ask")));
   keys({files_.at("/key")});
   EXPECT_EQ(plan().manifest.passphrases, Passphrases::sent);
   EXPECT_EQ(wire::to_json(plan().manifest).find("horse"), std::string::npos);
   input_.options.json = "report";
-  keys({"generate"}, false);
-  EXPECT_THAT(refusal(), HasSubstr("--insecure-luks-key"));
+  keys({"generate"}, true);
+  EXPECT_THAT(refusal(), HasSubstr("--open"));
   keys({"generate"});
   EXPECT_EQ(plan().manifest.passphrases, Passphrases::made);
   input_.options.json.clear();

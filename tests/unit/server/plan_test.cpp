@@ -1,4 +1,5 @@
 // What is cloned of a machine, and what is refused, from the text its tools print.
+#include "tests/unit/scratch.h"
 #include "tests/unit/server/plan_fixture.h"
 
 namespace ka::server {
@@ -249,7 +250,7 @@ TEST_F(ServerPlan, ASwapFileInUseIsMadeAnewByAHook) {
   EXPECT_EQ(plan.manifest.hooks[0].name, "00-ka-swap-file-1");
   EXPECT_THAT(plan.manifest.hooks[0].content, HasSubstr("file='/it'\\''s swap'\n: >\"$file\"\n"));
   EXPECT_THAT(plan.manifest.hooks[0].content, HasSubstr("\nfallocate -l 1073741824 \"$file\""));
-  EXPECT_EQ(left_out_of_stream(plan), (std::vector<std::string>{"/var/log/ka", "/it's swap"}));
+  EXPECT_EQ(left_out_of_stream(plan), (std::vector<std::string>{"/var/log/ka", "/it's swap", "/etc/ka/key"}));
   EXPECT_THAT(plan.warnings[0], HasSubstr("swap file /mnt/ka/x is not on a file system that is cloned"));
   input_.options.excluded = {"/it's swap"};
   EXPECT_EQ(this->plan().manifest.hooks.size(), 1u);
@@ -376,6 +377,16 @@ TEST_F(ServerPlan, ExcludedPathsInOneAnotherAreOne) {
   EXPECT_EQ(plan().excluded, (std::vector<std::string>{"/var/cache", "/var/cachet", "/var/log/ka"}));
   input_.options.excluded = {"/var/log", "/var/log/ka/old"};
   EXPECT_EQ(plan().excluded, (std::vector<std::string>{"/var/log"}));
+}
+
+// Whoever has it is the server of this site.
+TEST_F(ServerPlan, NoCloneGetsTheKey) {
+  EXPECT_THAT(left_out_of_stream(plan()), Contains("/etc/ka/key"));
+  Scratch files;
+  files.file("/key", "");
+  files.link("/link", "key");
+  input_.options.key = files.at("/link");
+  EXPECT_THAT(left_out_of_stream(plan()), Contains(files.at("/key"))) << "the file itself, whatever its name";
 }
 
 TEST_F(ServerPlan, TheLogsOfNodesAreLeftOutAlsoWhereThereAreNoneYet) {

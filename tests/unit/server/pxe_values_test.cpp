@@ -86,6 +86,15 @@ TEST(PxeValuesTest, NoneDoesWithoutWhatThisMachineHas) {
   EXPECT_EQ(v["NAMES"], "");
 }
 
+TEST(PxeValuesTest, KeysAreThoseThatNodesCanRead) {
+  PxeRequest r = request();
+  EXPECT_EQ(pxe_values(r, facts())["KAKEY"], "");
+  r.kakey = "j0DFrbaPJWJK5bIU6nZ6bslNgp09e14a0bpvPiE4KF8";
+  EXPECT_EQ(pxe_values(r, facts())["KAKEY"], " kakey=" + r.kakey);
+  r.kakey += ",short";
+  EXPECT_NE(refusal(r).find("short"), std::string::npos);
+}
+
 TEST(PxeValuesTest, AGatewayOfAnotherNetworkIsNotHandedOut) {
   EXPECT_EQ(pxe_values(request(), facts())["GATEWAY"], "");
   PxeRequest r = request();

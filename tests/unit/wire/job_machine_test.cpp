@@ -31,12 +31,12 @@ class JobMachineTest : public testing::Test, protected JobOutput {
   NodeId connect(unsigned host, const std::string& mac) {
     NodeId id = ++last_;
     machine_->connected(id, {host, 1000}, now_);
-    Hello hello;
-    hello.clones = rules_.clone;
-    hello.data_port = 30764;
-    hello.ring = ring_;
-    hello.hardware_address = mac;
-    machine_->message(id, hello, now_);
+    Introduction who;
+    who.clones = rules_.clone;
+    who.data_port = 30764;
+    who.ring = ring_;
+    who.hardware_address = mac;
+    machine_->message(id, who, now_);
     return id;
   }
 
@@ -312,15 +312,22 @@ TEST_F(JobMachineTest, ACloneWaitsForTheMissingAsLongAsItIsTold) {
   }
 }
 
-TEST_F(JobMachineTest, AnotherVersionGetsAClearAnswer) {
+TEST_F(JobMachineTest, WhoIsTurnedAwayHearsWhy) {
   begin();
   machine_->connected(77, {9, 9}, now_);
-  Hello hello;
-  hello.version = 1;
-  machine_->message(77, hello, now_);
+  machine_->turn_away(77, "it knows another key", now_);
   ASSERT_NE(last_sent<Refused>(77), nullptr);
-  EXPECT_THAT(last_sent<Refused>(77)->reason, AllOf(HasSubstr("version 1"), HasSubstr("version 2")));
+  EXPECT_EQ(last_sent<Refused>(77)->reason, "it knows another key");
   EXPECT_EQ(closed_.count(77), 1u);
+  EXPECT_TRUE(machine_->rows().empty());
+}
+
+TEST_F(JobMachineTest, NobodyTakesPartWithoutAnIntroduction) {
+  begin();
+  machine_->connected(77, {9, 9}, now_);
+  machine_->message(77, Join{"getstage2"}, now_);
+  ASSERT_NE(last_sent<Refused>(77), nullptr);
+  EXPECT_THAT(last_sent<Refused>(77)->reason, HasSubstr("did not say who it is"));
 }
 
 TEST_F(JobMachineTest, AMuteCallerIsHungUpOn) {
@@ -600,11 +607,11 @@ TEST_F(JobMachineTest, OnlyWhoIsNamedMayCome) {
   begin();
   NodeId card = connect(99, "52:54:00:00:00:01"), address = connect(10u << 24 | 7, "");
   NodeId other = connect(98, "52:54:00:00:00:02");
-  EXPECT_NE(last_sent<Welcome>(card), nullptr);
-  EXPECT_NE(last_sent<Welcome>(address), nullptr);
+  EXPECT_NE(last_sent<Admitted>(card), nullptr);
+  EXPECT_NE(last_sent<Admitted>(address), nullptr);
   ASSERT_NE(last_sent<Refused>(other), nullptr);
   EXPECT_THAT(last_sent<Refused>(other)->reason, AllOf(HasSubstr("52:54:00:00:00:02"), HasSubstr("--only")));
-  EXPECT_EQ(last_sent<Welcome>(other), nullptr);
+  EXPECT_EQ(last_sent<Admitted>(other), nullptr);
 }
 
 TEST_F(JobMachineTest, ANodeWithTooLittleMemoryIsRefusedAndSlowsNobodyDown) {
@@ -615,7 +622,7 @@ TEST_F(JobMachineTest, ANodeWithTooLittleMemoryIsRefusedAndSlowsNobodyDown) {
   EXPECT_THAT(last_sent<Refused>(poor)->reason, HasSubstr("--window"));
   rules_.window = 4u << 20;
   begin();
-  EXPECT_NE(last_sent<Welcome>(connect(1, "mac1")), nullptr) << "the operator chose a small window for all";
+  EXPECT_NE(last_sent<Admitted>(connect(1, "mac1")), nullptr) << "the operator chose a small window for all";
 }
 
 TEST_F(JobMachineTest, WhatANodeMustHoldGrowsWithTheChain) {
@@ -640,7 +647,7 @@ TEST_F(JobMachineTest, NumbersOfStrangersOverflowNothing) {
   machine_->tick(now_ += 50ms);
 }
 
-TEST_F(JobMachineTest, AHelloAloneMakesNoRow) {
+TEST_F(JobMachineTest, AnIntroductionAloneMakesNoRow) {
   begin();
   for (unsigned host = 1; host <= 100; ++host) connect(host, "mac" + std::to_string(host));
   EXPECT_TRUE(machine_->rows().empty());

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "wire/chunk.h"
 #include "wire/discovery.h"
+#include "wire/greeting.h"
 #include "wire/messages.h"
 #include "wire/sealing.h"
 
@@ -59,8 +60,8 @@ TEST_F(ProtocolDoc, Discovery) {
 }
 
 TEST_F(ProtocolDoc, Messages) {
-  EXPECT_EQ(message<Hello>("hello").host_name, "node41");
-  EXPECT_EQ(message<Welcome>("welcome").version, 2);
+  EXPECT_EQ(message<Introduction>("introduction").host_name, "node41");
+  EXPECT_EQ(message<Admitted>("admitted").features, known_features);
   EXPECT_EQ(message<Join>("join").session, "getstage2");
   EXPECT_EQ(message<Start>("start").window, 34u << 20);
   EXPECT_EQ(message<Link>("link").upstream.address_text(), "10.0.1.41");
@@ -72,6 +73,31 @@ TEST_F(ProtocolDoc, Messages) {
   EXPECT_EQ(message<MayWrite>("may-write").passphrases.at(0).device, "sda3_crypt");
   EXPECT_EQ(message<MayWrite>("may-write").passphrases.at(0).passphrase.text(), "correct horse");
   EXPECT_EQ(message<Ping>("ping").token, 42u);
+}
+
+// 32 bytes, each one more than the one before.
+Secret bytes_from(char first) {
+  std::string bytes;
+  for (char i = 0; i < 32; ++i) bytes += static_cast<char>(first + i);
+  return Secret(bytes);
+}
+
+TEST_F(ProtocolDoc, Greeting) {
+  const KeyPair key(bytes_from(0));
+  EXPECT_EQ(to_text(key.public_key()), "j0DFrbaPJWJK5bIU6nZ6bslNgp09e14a0bpvPiE4KF8");
+  NodeGreeting node(key.public_key(), bytes_from(0x20));
+  EXPECT_EQ(encode(node.hello()), example("hello"));
+  const Greeted server = greet(message<Hello>("hello"), key, bytes_from(0x40));
+  EXPECT_EQ(encode(server.welcome), example("welcome"));
+  std::optional<Handshake::Ciphers> ciphers = node.accept(message<Welcome>("welcome"));
+  ASSERT_TRUE(ciphers && server.ciphers);
+  EXPECT_EQ(encode(message<Introduction>("introduction"), ciphers->out), example("introduction-encrypted"));
+  MessageDecoder decoder;
+  decoder.decrypts(server.ciphers->in);
+  decoder.feed(example("introduction-encrypted"));
+  const std::optional<Message> read = decoder.next();
+  ASSERT_TRUE(read);
+  EXPECT_EQ(encode(*read), example("introduction"));
 }
 
 TEST_F(ProtocolDoc, Hops) {

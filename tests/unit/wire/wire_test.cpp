@@ -15,9 +15,10 @@ namespace {
 
 // Frames of every kind that a byte can be taken from, or changed in.
 std::vector<std::string> sample_frames() {
-  Hello hello;
-  hello.host_name = "n";
-  return {encode(hello),
+  Introduction who;
+  who.host_name = "n";
+  return {encode(Hello{hello_magic, protocol_version, "proof"}),
+          encode(who),
           encode(Join{"s"}),
           encode(UpstreamLost{1, 2, true, "why"}),
           encode(Finished{1, 2, {}}),
@@ -76,12 +77,14 @@ TEST(Messages, LongReasonsAreCutToWhatADecoderTakes) {
 }
 
 TEST(Messages, NamesAreCutToWhatATableCanHold) {
-  Hello hello;
-  hello.host_name = std::string(4000, 'h');
-  hello.hardware_address = std::string(4000, 'a');
-  const Message message = decode(encode(hello).substr(4));
-  EXPECT_EQ(std::get<Hello>(message).host_name.size(), 253u);
-  EXPECT_EQ(std::get<Hello>(message).hardware_address.size(), 17u);
+  Introduction who;
+  who.host_name = std::string(4000, 'h');
+  who.hardware_address = std::string(4000, 'a');
+  who.token = std::string(4000, 't');
+  const Message message = decode(encode(who).substr(4));
+  EXPECT_EQ(std::get<Introduction>(message).host_name.size(), 253u);
+  EXPECT_EQ(std::get<Introduction>(message).hardware_address.size(), 17u);
+  EXPECT_EQ(std::get<Introduction>(message).token.size(), 64u);
   EXPECT_EQ(std::get<Stage>(decode(encode(Stage{std::string(4000, 's')}).substr(4))).text.size(), 253u);
 }
 
@@ -93,6 +96,55 @@ TEST(Messages, WhatNoSenderSendsIsRefused) {
   EXPECT_THROW(decode(body), ProtocolError);
   EXPECT_THROW(decode(encode(Join{"a b"}).substr(4)), ProtocolError);
   EXPECT_THROW(decode(encode(Start{1, "s", 1, 1 << 20, 1, "", "", ""}).substr(4)), ProtocolError);
+}
+
+// Both ends of an encrypted connection.
+struct Pair {
+  Pair() : out(Secret(std::string(32, 'k'))) { in.decrypts(Cipher(Secret(std::string(32, 'k')))); }
+  Cipher out;
+  MessageDecoder in;
+};
+
+TEST(EncryptedMessages, ComeWholeWhereverTheyAreCut) {
+  Pair pair;
+  const std::string bytes = encode(Join{"s"}, pair.out) + encode(Failed{std::string(4096, 'x')}, pair.out);
+  EXPECT_EQ(bytes.find("xxx"), std::string::npos);
+  std::vector<Message> found;
+  for (char byte : bytes) {
+    pair.in.feed({&byte, 1});
+    while (auto message = pair.in.next()) found.push_back(*message);
+  }
+  ASSERT_EQ(found.size(), 2u);
+  EXPECT_EQ(std::get<Join>(found[0]).session, "s");
+  EXPECT_EQ(std::get<Failed>(found[1]).reason.size(), 4096u);
+}
+
+TEST(EncryptedMessages, ChangedLeftOutOrRepeatedOnesEndTheConnection) {
+  Pair good;
+  const std::string first = encode(Join{"a"}, good.out), second = encode(Join{"b"}, good.out);
+  for (std::size_t at = 4; at < first.size(); ++at) {
+    Pair pair;
+    std::string changed = first;
+    changed[at] = static_cast<char>(changed[at] ^ 1);
+    pair.in.feed(changed);
+    EXPECT_THROW(pair.in.next(), NotAuthentic) << at;
+  }
+  for (const std::string& wrong : {second, first + first, second + first}) {
+    Pair pair;
+    pair.in.feed(wrong);
+    EXPECT_THROW(while (pair.in.next()){}, NotAuthentic);
+  }
+}
+
+TEST(EncryptedMessages, WhatIsInClearIsNotTaken) {
+  for (const std::string& frame : sample_frames()) {
+    Pair pair;
+    pair.in.feed(frame);
+    EXPECT_ANY_THROW(pair.in.next());
+  }
+  Pair pair;
+  pair.in.feed({"\0\0\0\x10", 4});
+  EXPECT_THROW(pair.in.next(), ProtocolError) << "no room for a type";
 }
 
 TEST(Discovery, OnlySessionNamesAreAnswered) {

@@ -13,5 +13,5 @@ LAYOUT = Layered("tiny-luks-lvm", (GoldenDisk(420, _TABLE),),
                   Volume("golden-vg/swap_1", 8)),
                  {"1.2": Holds("ext4", "/boot"), "golden-vg/root": Holds("xfs", "/"),
                   "golden-vg/swap_1": Holds("swap")})
-_KEY = "--luks-key /root/passphrase --insecure-luks-key"
+_KEY = "--luks-key /root/passphrase"
 CLONES = [Clone(20, options=_KEY, memory=512), Clone(60, "ahci", options=_KEY, memory=512)]

@@ -10,4 +10,4 @@ LAYOUT = Layered("tiny-luks-on-lvm", (GoldenDisk(180, f"start=1MiB, size=1MiB, t
                  (Group("vg0", ("1.2",)), Volume("vg0/root", 110), Volume("vg0/secret", 40),
                   Crypt("home", "vg0/secret", "--type luks1 --pbkdf-force-iterations 1000", key="/etc/keys/home")),
                  {"vg0/root": Holds("ext4", "/"), "home": Holds("ext4", "/home")})
-CLONES = [Clone(30, options="--luks-key /root/passphrase --insecure-luks-key")]
+CLONES = [Clone(30, options="--luks-key /root/passphrase")]

@@ -14,11 +14,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Callable
 
-from . import compare, debian12_both, debian13, disk, golden, own_boot
+from . import busybox, compare, debian12_both, debian13, disk, golden, own_boot
 from .firmware import FIRMWARES
 from .machine import Disk, Machine
 from .nvram import Nvram
-from .rack import Rack
+from .rack import KEY, Rack
 
 COMMAND = "ka-server -n {} {} -x /srv/excluded -r grub --json /run/ka.json"
 
@@ -74,6 +74,7 @@ BOTH = System(debian12_both.debian12_both, debian12_both.SIZE_MIB, debian12_both
 MAY_DIFFER = [
     # Identity: what must not be the same on two machines.
     (r"etc/(hostname|hosts|machine-id)", "", "the clone's own name and machine-id"),
+    (r"etc/ka/key", "", "the golden machine's key"),
     (r"etc/ssh/ssh_host_\w+_key(\.pub)?", "", "the clone's own keys"),
     (r"var/lib/systemd/random-seed", "", "a seed for one machine"),
     # Made to fit the clone's hardware.
@@ -96,7 +97,7 @@ MAY_DIFFER = [
     (r"(var/)?lost\+found", "mtime", "mke2fs makes it"),
     (r"boot/efi", "", "the directory under what is mounted there is made anew"),
     # Directories in which something above was made, replaced or removed.
-    (r"boot|boot/grub(/.*)?|etc|etc/(ssh|initramfs-tools|dracut\.conf\.d|modprobe\.d|mdadm|lvm/archive|lvm/backup)"
+    (r"boot|boot/grub(/.*)?|etc|etc/(ssh|initramfs-tools|dracut\.conf\.d|modprobe\.d|ka|mdadm|lvm/archive|lvm/backup)"
      r"|var/log|var/log/journal|var/lib/systemd|var/lib/initramfs-tools|var/cache/debconf|dev|proc|sys|run", "mtime",
      "something in it is listed above"),
 ]
@@ -155,6 +156,7 @@ class DebianClone:
         system = self.system
         image = disk.copy(system.image(), self.rack.directory / "golden.img")
         with disk.mounted(image, system.mounts, self.rack.directory / "mnt", read_only=False) as root:
+            busybox.write(root / "etc/ka/key", KEY, 0o600)
             if self.packaged:
                 golden.copy_packages(root / "root")
                 (root / "root/pxe.conf").write_text(own_boot.VALUES)
@@ -254,6 +256,8 @@ class DebianClone:
             with self._opened(node.machine) as root:
                 copy = compare.Tree.read(root)
                 self._excluded_is_empty(root)
+                if (root / "etc/ka/key").exists():
+                    raise Failed(f"{node.machine.name} has the golden machine's key")
             wrong = [f"{_printable(path)}: {what}" for path, what in compare.differences(original, copy)
                      if not _allowed(path, what)]
             if wrong:

@@ -24,7 +24,7 @@ LAYOUT = Layered(
 
 SIZES = (160, 170, 60)  # of a node's disks, in MiB
 SERIALS = ("LEG-1", "LEG-2", "HOME")
-KEY = "--luks-key /root/passphrase --insecure-luks-key"
+KEY = "--luks-key /root/passphrase"
 
 
 class OnARack(LayeredLook):

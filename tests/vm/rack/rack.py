@@ -8,6 +8,9 @@ from .golden import CACHE, ROOT
 from .machine import Disk, Machine
 from .sandbox import run
 
+# The key of all golden machines here, and what its nodes know it by.
+KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8\n"
+PUBLIC_KEY = "j0DFrbaPJWJK5bIU6nZ6bslNgp09e14a0bpvPiE4KF8"
 KA_SERVER = ROOT / "build/musl-static/server/ka-server"
 
 
@@ -46,7 +49,8 @@ class Rack:
         machines boot. no_timer_check: a guest whose host is busy would give up before it has begun."""
         pxe = self.directory / "pxe"
         run(KA_SERVER, "pxe-config", "--templates", ROOT / "pxe-config", "--output", pxe, "--interface", network.BRIDGE,
-            "--range", "10.77.0.100,10.77.0.200", "--gateway", "none", "--dns", "none", "--domain", "none",
+            "--kakey", PUBLIC_KEY, "--range", "10.77.0.100,10.77.0.200", "--gateway", "none", "--dns", "none",
+            "--domain", "none",
             "--append", f"no_timer_check {append}".strip(), *(["--http", "80"] if http else []),
             *(["--uki", uki] if uki else []),
             "--default", label, "--timeout", "1", "--serial", "0 115200", "--tftp-root", self.tftp_root,

@@ -9,7 +9,7 @@ from .firmware import FIRMWARES, OVMF
 from .golden import ROOT
 from .machine import Disk, Machine
 from .nvram import Nvram
-from .rack import KA_SERVER, Rack
+from .rack import KA_SERVER, KEY, Rack
 from .tiny_loaders import LOADERS
 
 # Stage2 is a disk of its own (vda), which no clone needs.
@@ -74,8 +74,9 @@ class TinyGolden:
         """Types the command; returns once it waits for nodes."""
         self.serving = True
         # On a line of its own: the terminal's ^Z or ^C may stand before it.
-        self.console.type(f"ka-server -n {nodes} {options} --json /run/ka.json; s=$?; echo; echo 'ka-server: exit' "
-                          f"status $s\n")
+        self.console.command(f"(umask 077; echo {KEY.strip()} > /run/ka.key)")
+        self.console.type(f"ka-server -n {nodes} {options} --key /run/ka.key --json /run/ka.json; s=$?; echo; "
+                          f"echo 'ka-server: exit' status $s\n")
         self.console.wait(r"Listening on TCP|^ka-server: ")
 
     def interrupt(self) -> None:

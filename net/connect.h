@@ -1,0 +1,14 @@
+#pragma once
+/// A TCP connection that is there soon, or not at all.
+
+#include <chrono>
+
+#include "base/asio.h"
+
+namespace ka::net {
+
+/// Throws Error, which names the address and the port.
+Awaitable<asio::ip::tcp::socket> connect_to(asio::io_context& io, asio::ip::tcp::endpoint to,
+                                            std::chrono::milliseconds limit);
+
+}  // namespace ka::net
