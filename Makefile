@@ -206,9 +206,11 @@ bench-web: build/host/build.ninja
 	@cmake --build --preset host --target ka_watched
 	@build/host/bench/ka_watched
 
-# On the rack, power-on to reboot, beside busybox; writes docs/clone-times.md.
+# On the rack, power-on to reboot, beside busybox; writes docs/clone-times.md. BEFORE is the folder build/ of an earlier
+# commit, whose programs and all.rdz clone in the same run.
+BEFORE =
 bench-clone: images pxe-packages rack-packages
-	@bench/clone
+	@bench/clone $(if $(BEFORE),--before $(BEFORE))
 
 demo: images pxe-packages rack-packages
 	@tests/vm/demo

@@ -128,6 +128,7 @@ int become(const Command& command, pid_t parent, char* const* argv, char* const*
            int err) {
   if (command.ends_with_parent && (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || ::getppid() != parent)) return ECHILD;
   if (command.new_session || !command.controlling_terminal.empty()) ::setsid();
+  if (command.niceness != 0) (void)!::nice(command.niceness);  // it is a wish
   if (!command.root.empty() && (::chroot(command.root.c_str()) != 0 || ::chdir("/") != 0)) return errno;
   if (!command.controlling_terminal.empty()) {
     int terminal = ::open(command.controlling_terminal.c_str(), O_RDWR);

@@ -24,6 +24,7 @@ struct Command {
   std::vector<std::string> environment;  ///< "NAME=value", added to PATH, LC_ALL=C and HOME=/
   bool ends_with_parent = false;         ///< killed when the thread that has started it ends, whatever ends that
   bool new_session = false;              ///< setsid(2), so that a signal to the group reaches all it starts
+  int niceness = 0;                      ///< nice(2): 19 for what is to use only the time that nobody else wants
   std::chrono::seconds limit{0};         ///< run() and the like end it then, with an Error; 0: none
   Secret input;                          ///< run() and the like feed it to standard input; small; empty: /dev/null
   std::string controlling_terminal;      ///< opened as stdin, stdout, stderr of a new session; empty: none

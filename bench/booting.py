@@ -6,17 +6,15 @@ what they fetch, and from whom.
 """
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+from boot_host import BootHost
 from rack.golden import ROOT
-from rack.network import BRIDGE, Daemon
-from rack.rack import KA_SERVER, Rack
-from rack.sandbox import run
+from rack.rack import Rack
 
 sys.path.insert(0, str(ROOT / "tests/net"))
 from golden_image import Image  # noqa: E402
@@ -56,44 +54,20 @@ class Shares:
 
 
 class Booting:
-    def __init__(self, rack: Rack):
-        self.rack, self.runs = rack, 0
-        run("ip", "netns", "add", "server")
-        run("ip", "link", "add", "server", "type", "veth", "peer", "name", "eth0", "netns", "server")
-        run("ip", "link", "set", "server", "master", BRIDGE, "up")
-        for words in ("addr add 10.77.0.2/24 brd + dev eth0", "link set eth0 up", "link set lo up"):
-            run("ip", "-n", "server", *words.split())
+    def __init__(self, rack: Rack, boot_host: BootHost):
+        self.rack, self.boot_host = rack, boot_host
         # What is sent is never asked for: one node more is wanted than there are.
         self.image = Image(str(rack.directory / "image"))
-        self._install()
-        values = rack.directory / "pxe.values"
-        values.write_text("serial = 0 115200\nappend = no_timer_check\n")
-        self.server = ["ip", "netns", "exec", "server", KA_SERVER, "deploy", self.image.folder, "-n", COUNT + 1,
-                       "--open", "--pxe", "--pxe-values", values]
-
-    def _install(self) -> None:
-        """What --pxe wants to have on this machine, in the rack's sight alone."""
-        over = Path("/run/over")
-        for folder in ("upper", "work"):
-            (over / folder).mkdir(parents=True)
-        run("mount", "-t", "overlay", "overlay", "-o",
-            f"lowerdir={ROOT / 'build/unpacked/usr'}:/usr,upperdir={over / 'upper'},workdir={over / 'work'}", "/usr")
-        for folder, files in {"lib/ka/boot": (ROOT / "build/vmlinuz", ROOT / "build/all.rdz"),
-                              "share/ka/pxe-config": tuple((ROOT / "pxe-config").iterdir())}.items():
-            (Path("/usr") / folder).mkdir(parents=True, exist_ok=True)
-            for file in files:
-                shutil.copy(file, Path("/usr") / folder)
 
     def seconds(self, count: int) -> float:
         """From the first power-on to the last one's PID 1."""
-        self.runs += 1
         shares, idle = Shares(), []
-        server = Daemon("ka-server", self.server, self.rack.directory / f"booting{self.runs}.log")
+        server = self.boot_host.start("deploy", self.image.folder, "-n", COUNT + 1, "--pxe")
         machines = [self.rack.machine(f"boot{number}", 20 + number,
                                       disks=[self.rack.blank_disk(f"boot{number}", 64, "virtio-blk")])
                     for number in range(count)]
         try:
-            self._answers(server)
+            self.boot_host.wait(server, "are told to become clones")
             for _ in range(COUNT - count):
                 idle.append(subprocess.Popen(["sh", "-c", "while :; do :; done"]))
                 shares.limit(idle[-1].pid)
@@ -112,9 +86,3 @@ class Booting:
                 process.wait()
             server.stop()
             shares.remove()
-
-    @staticmethod
-    def _answers(server: Daemon) -> None:
-        while "are told to become clones" not in server.log.read_text(errors="replace"):
-            server.check()
-            time.sleep(0.1)  # its log gives no sign

@@ -99,6 +99,9 @@ std::vector<std::string> set_up_kernel(bool keep_messages) {
   const std::uint64_t writes = memory_for_writes(memory_in_all());
   set("/proc/sys/vm/dirty_bytes", std::to_string(writes), failures);
   set("/proc/sys/vm/dirty_background_bytes", std::to_string(writes / 2), failures);
+  // Else each program would get as much of a processor as all the others together, however nice it is.
+  const std::string grouping = "/proc/sys/kernel/sched_autogroup_enabled";
+  if (::access(grouping.c_str(), F_OK) == 0) set(grouping, "0", failures);
   // Ctrl-Alt-Del comes as SIGINT, so that it ends in a line in the log as everything else.
   ::reboot(RB_DISABLE_CAD);
   return failures;

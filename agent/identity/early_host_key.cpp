@@ -27,6 +27,7 @@ void EarlyHostKey::start(const std::string& host_name) {
   state_ = std::make_shared<State>(io_);
   Command command({"ssh-keygen", "-q", "-t", "rsa", "-N", "", "-C", "root@" + host_name, "-f", file});
   command.root = stage2_.root();
+  command.niceness = 19;  // the files come first, and a machine may have one processor
   auto ended = [state = state_](std::exception_ptr failure) {
     state->made = !failure;
     state->ended = true;

@@ -188,6 +188,7 @@ Awaitable<void> renew_ssh_host_keys(Machine& machine, CloneTree& clone, Log& log
                                     EarlyHostKey& early, std::string host_name) {
   HostKeys keys(machine, clone, log, record, early, std::move(host_name));
   co_await keys.renew();
+  co_await early.stop();  // nobody else wants one
 }
 
 }  // namespace ka::agent

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/files.h"
 #include "base/text.h"
 #include "server/golden/programs.h"
 
@@ -17,6 +18,7 @@ namespace {
 constexpr std::size_t screen_width = 76;
 constexpr const char* no_loader = "none";  // of PxeRequest
 constexpr std::string_view server_word = "kaserver=";
+constexpr std::string_view ipxe_script = "/X86PC/linux/boot.ipxe";  // below the TFTP root, beside pxelinux
 constexpr std::string_view pxelinux_folder = "/tftpboot/X86PC/linux/pxelinux.cfg/", grub_folder = "/tftpboot/grub/";
 
 // Too large for TFTP to be quick about.
@@ -45,6 +47,34 @@ std::vector<std::string> why_stopped(const std::string& hardware_address, const 
   for (const std::string& line : on_screen(entry.reason)) lines.push_back(line);
   lines.push_back("It has failed " + std::to_string(entry.failures) + (entry.failures == 1 ? " time." : " times."));
   return lines;
+}
+
+// For its kernel, without pxelinux's own.
+std::string words_of_kamethod(const std::string& labels) {
+  const std::size_t label = labels.find("\nlabel kamethod\n"), at = labels.find("APPEND ", label);
+  if (label == labels.npos || at == labels.npos)
+    throw Error("pxelinux.default", "it has no label kamethod with APPEND");
+  const std::string line = labels.substr(at, labels.find('\n', at) - at);
+  std::string text;
+  for (const std::string_view word : words(line))
+    if (word != "APPEND" && !word.starts_with("initrd=")) text += (text.empty() ? "" : " ") + std::string(word);
+  return text;
+}
+
+// iPXE says what it is (RFC 3004). Where it is a BIOS's it is told of its script, and of no other loader.
+std::string with_ipxe(const std::string& configuration, const std::string& server) {
+  const std::string script = "tag:ka-ipxe-bios", others = "tag:!ka-ipxe-bios", service = "pxe-service=";
+  std::string text;
+  for (const std::string_view line : split(configuration, '\n')) {
+    const bool is_service = line.starts_with(service);
+    text += is_service ? service + others + "," : "";
+    text += std::string(line.substr(is_service ? service.size() : 0)) + "\n";
+  }
+  text +=
+      "dhcp-userclass=set:ka-ipxe,iPXE\n"
+      "dhcp-match=set:ka-bios,option:client-arch,0\n"
+      "tag-if=set:ka-ipxe-bios,tag:ka-ipxe,tag:ka-bios\n";
+  return text + "dhcp-boot=" + script + "," + std::string(ipxe_script) + ",," + server + "\n";
 }
 
 // The nodes of a machine with BIOS start by BIOS; it need not have what UEFI wants.
@@ -131,7 +161,7 @@ BootTree boot_tree(const BootRequest& request) {
   tree.uki = !wanted.uki.empty();
   if (!tree.uki && wanted.efi_loader != no_loader) tree.missing_for_uefi = missing_for_uefi();
   if (!tree.missing_for_uefi.empty()) wanted.efi_loader = no_loader;
-  const PxeValues values = pxe_values(wanted, facts);
+  PxeValues values = pxe_values(wanted, facts);
   const std::string templates = request.templates.empty() ? installed("share/ka/pxe-config") : request.templates;
   const std::string_view configuration = request.dhcp.empty() ? "/dnsmasq-proxy.conf" : "/dnsmasq.conf";
   for (auto& [path, content] : pxe_config_files(templates, request.folder, values)) {
@@ -142,9 +172,13 @@ BootTree boot_tree(const BootRequest& request) {
     if (path.ends_with("/grub.cfg")) tree.grub_terminal = lines_of(content, {"serial ", "terminal_"});
     const bool chosen = path.ends_with(configuration);
     if (chosen) tree.dnsmasq = path;
+    if (chosen) content = with_ipxe(content, values.at("SERVER"));
     if (chosen && !request.dhcp.empty()) content = with_silence(content);
     if (chosen || path.starts_with(wanted.tftp_root + "/")) tree.tftp.emplace_back(path, std::move(content));
   }
+  const std::string ipxe = templates + "/boot.ipxe";
+  values["KERNEL_WORDS"] = words_of_kamethod(tree.pxelinux_labels);
+  tree.tftp.emplace_back(wanted.tftp_root + std::string(ipxe_script), fill_template(read_file(ipxe), values, ipxe));
   BootFiles files;
   files.http = true;
   if (!request.images.empty()) files.images = request.images;

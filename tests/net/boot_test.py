@@ -57,9 +57,14 @@ class Apart(Rack):
         wait_until(lambda: self.said().count(words) >= count, LIMIT, f"ka-server boot says {words!r} {count}x:\n")
 
     def is_answered(self, card=CARDS[0], vendor="PXEClient:Arch:00000:UNDI:002001"):
-        offered = os.path.join(SOURCE, "tests/pxe/offered.py")
-        asked = self.start("n2", sys.executable, offered, "eth0", vendor, "0", card)
-        return finish(asked)[0] == 0
+        return self.offered(card, vendor) is not None
+
+    def offered(self, card=CARDS[0], vendor="PXEClient:Arch:00000:UNDI:002001", architecture=0, *more):
+        """The boot file that the answer's header names; None: no answer."""
+        asked = self.start("n2", sys.executable, os.path.join(SOURCE, "tests/pxe/offered.py"), "eth0", vendor,
+                           str(architecture), card, *more, stdout=subprocess.PIPE)
+        said = asked.communicate(timeout=LIMIT)[0]
+        return said.strip() if asked.returncode == 0 else None
 
     def wait_until_answered(self, card=CARDS[0]):
         wait_until(lambda: self.is_answered(card), LIMIT, f"{card} is answered; {self.said()}")
@@ -102,6 +107,29 @@ def a_job_on_another_machine_is_followed_while_it_is_there():
         status, _ = finish(boot)
         check(status == 0, f"ka-server boot ended with {status}: {apart.said()}")
         check(not apart.is_answered(), "something answers that should have ended")
+
+
+def a_rom_that_is_ipxe_is_given_a_script_and_others_are_not():
+    for words in ((), ("--dhcp", "10.99.0.100,10.99.0.120")):
+        with Apart() as apart:
+            image = Image(apart.path("image"))
+            boot = apart.boot(*words)
+            golden = apart.start("n1", apart.program, "deploy", image.folder, "-n", "2")
+            apart.wait_until_answered(CARDS[1])  # dnsmasq looks whether an address is free before it gives it away
+            bios, uefi = "PXEClient:Arch:00000:UNDI:002001", "PXEClient:Arch:00007:UNDI:003010"
+            name = apart.offered(CARDS[1], bios, 0, "iPXE")
+            check(name == "/X86PC/linux/boot.ipxe", f"{words}: iPXE is given {name}")
+            for more in ((bios, 0), (uefi, 7, "iPXE"), (bios, 0, "another")):
+                name = apart.offered(CARDS[1], *more) or ""
+                check("ipxe" not in name, f"{more} is given {name}")
+            script = apart.loads("X86PC/linux/boot.ipxe")
+            kernel, = (line for line in script.splitlines() if line.startswith("kernel "))
+            label = apart.loads("X86PC/linux/pxelinux.cfg/default").partition("label kamethod")[2]
+            append = label.partition("APPEND ")[2].splitlines()[0].partition(" ")[2]
+            check(kernel.split()[2:-4] == append.split(), f"{kernel}\nand pxelinux's words are\n{append}")
+            for process in (boot, golden):
+                process.send_signal(signal.SIGINT)
+                finish(process)
 
 
 def with_once_it_ends_with_the_job_and_as_it_did():
@@ -302,7 +330,8 @@ def what_is_wrong_is_said_first():
         check(status == 1 and "eth9" in said, f"{status}: {said}")
 
 
-TESTS = [a_job_on_another_machine_is_followed_while_it_is_there, with_once_it_ends_with_the_job_and_as_it_did,
+TESTS = [a_job_on_another_machine_is_followed_while_it_is_there,
+         a_rom_that_is_ipxe_is_given_a_script_and_others_are_not, with_once_it_ends_with_the_job_and_as_it_did,
          machines_are_told_by_their_state_in_the_job, what_is_no_clone_or_no_job_is_not_followed,
          only_the_machines_meant_are_answered, files_in_a_foreign_tree_follow_the_job_and_go_with_it,
          how_far_a_job_is_can_be_asked_from_another_machine, what_is_wrong_is_said_first]

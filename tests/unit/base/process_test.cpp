@@ -61,6 +61,12 @@ TEST_F(ProcessTest, FeedsStandardInput) {
   EXPECT_TRUE(get(task()).ok());
 }
 
+TEST_F(ProcessTest, AProgramMayHaveToLetOthersGoFirst) {
+  Command command({"nice"});  // prints it
+  command.niceness = 19;
+  EXPECT_EQ(get(output_of(io_, command)), "19\n");
+}
+
 TEST_F(ProcessTest, LinesAreSplitAtCarriageReturnsToo) {
   Command command({"printf", "a\\rb\\n\\nc"});
   std::vector<std::string> lines;
