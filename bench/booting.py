@@ -62,7 +62,7 @@ class Booting:
     def seconds(self, count: int) -> float:
         """From the first power-on to the last one's PID 1."""
         shares, idle = Shares(), []
-        server = self.boot_host.start("deploy", self.image.folder, "-n", COUNT + 1, "--pxe")
+        server = self.boot_host.start("deploy", self.image.folder, "-n", COUNT + 1, "--open", "--pxe")
         machines = [self.rack.machine(f"boot{number}", 20 + number,
                                       disks=[self.rack.blank_disk(f"boot{number}", 64, "virtio-blk")])
                     for number in range(count)]

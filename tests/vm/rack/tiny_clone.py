@@ -35,6 +35,7 @@ class TinyGolden:
             self._add_entries(own)
         self.console = self.machine.console
         self.serving = False
+        self.proof = "--key /run/ka.key"
 
     def _disks(self, rack: Rack) -> list[Disk]:
         layout = self.layout
@@ -75,7 +76,7 @@ class TinyGolden:
         self.serving = True
         # On a line of its own: the terminal's ^Z or ^C may stand before it.
         self.console.command(f"(umask 077; echo {KEY.strip()} > /run/ka.key)")
-        self.console.type(f"ka-server -n {nodes} {options} --key /run/ka.key --json /run/ka.json; s=$?; echo; "
+        self.console.type(f"ka-server -n {nodes} {options} {self.proof} --json /run/ka.json; s=$?; echo; "
                           f"echo 'ka-server: exit' status $s\n")
         self.console.wait(r"Listening on TCP|^ka-server: ")
 
@@ -94,6 +95,7 @@ class TinyGolden:
     def exit_status(self, limit: float = 300) -> int:
         status = int(self.console.wait(r"^ka-server: exit status (\d+)", limit).group(1))
         self.serving = False
+        self.proof = "--key /run/ka.key"
         return status
 
     def report(self) -> dict:
