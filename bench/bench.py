@@ -3,7 +3,7 @@
 
 Needs root, the Debian packages of group bench, the built ka-server and ka-client (KA_BIN) and ka_thousand (KA_SIM).
 With names only those parts are measured again; the others' figures are kept in build/bench:
-  bench.py [line cpu hop faults others slow late packing many thousand]
+  bench.py [line cpu hop sealed faults others slow late packing many thousand]
 """
 
 import json
@@ -103,6 +103,38 @@ def hop():
     return [row("one hop, links unshaped, Gbit/s: iperf3", spread(other)),
             row("the same: ka-server send -f to one ka-client", spread(own)),
             row("ka over iperf3, median of the rounds", f"{share:.2f}", "≥ 0.7", share >= 0.7)]
+
+
+def sealed():
+    """What proof costs, and what secrecy does: the same job at level pinned, open and with --encrypt, in turns."""
+    hosts, gib = 8, SIZE / 1024 * 8
+    kinds = {"sealed": {}, "encrypted": {"server": ("--encrypt",)}, "open": {"open": True}}
+    times, cpus, rates = ({kind: [] for kind in kinds} for _ in range(3))
+    by_ssh = []
+    for _ in range(ROUNDS):
+        for kind, options in kinds.items():
+            times[kind].append(run(Ka, hosts, **options).seconds)
+            cpus[kind].append(run(Ka, hosts, mbit=0, sink="null", **options).cpu / gib)
+            with OneFile(1, 0, source=source(1024), sink="null", **options) as transfer:
+                transfer.finish()
+                rates[kind].append(transfer.rate())
+        by_ssh.append(transfers.ssh(source(1024)))
+    Path(source(1024)).unlink()
+
+    def share(of, kind):
+        return statistics.median(mine / plain for mine, plain in zip(of[kind], of["open"]))
+
+    rows = [row(f"8 nodes, {MBIT} Mbit/s: time, sealed over open", f"{share(times, 'sealed'):.3f}", "≤ 1.01",
+                share(times, "sealed") <= 1.01),
+            row("the same, with --encrypt", f"{share(times, 'encrypted'):.3f}")]
+    for kind in kinds:
+        rows.append(row(f"CPU seconds per GiB and node, 8 nodes, links unshaped: {kind}", spread(cpus[kind])))
+    rows += [row("sealed over open, median of the rounds", f"{share(cpus, 'sealed'):.2f}", "≤ 1.35",
+                 share(cpus, "sealed") <= 1.35),
+             row("with --encrypt over open, median of the rounds", f"{share(cpus, 'encrypted'):.2f}")]
+    for kind in kinds:
+        rows.append(row(f"one hop, links unshaped, Gbit/s: {kind}", spread(rates[kind])))
+    return rows + [row("the same: cat through ssh", spread(by_ssh))]
 
 
 class OneFile(Ka):
@@ -237,7 +269,7 @@ def thousand():
     return rows
 
 
-PARTS = {part.__name__: part for part in (line, cpu, hop, faults, others, slow, late, packing, many, thousand)}
+PARTS = {part.__name__: part for part in (line, cpu, hop, sealed, faults, others, slow, late, packing, many, thousand)}
 
 
 def machine():

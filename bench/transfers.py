@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tests", "net"))
 import rack  # noqa: E402
@@ -36,7 +37,8 @@ class Transfer:
     sink="null", cat into /dev/null. No disk of this machine is measured. The clock starts when the source is opened."""
 
     def __init__(self, hosts, mbit, size=0, source=None, sink="cksum", **options):
-        self.rack, self.sink, self.options = Rack(hosts, mbit), sink, options
+        self.rack = Rack(hosts, mbit, open=options.pop("open", False))
+        self.sink, self.options = sink, options
         self.size, self.source = size, source
         self.processes, self.server = {}, None
 
@@ -180,6 +182,29 @@ def iperf3(mib):
         net.wait_for_listener("n1", 5201)
         asks = net.start("s", program, "--json", "--client", "10.99.0.3", "--bytes", f"{mib}M", stdout=subprocess.PIPE)
         return json.loads(asks.communicate()[0])["end"]["sum_received"]["bits_per_second"] / 1e9
+
+
+def ssh(path):
+    """Gbit/s of a file through ssh to a program that throws it away, between the same two namespaces: what one would write
+    by hand for a stream that nobody may read or change. By the clock of whoever waits for its end."""
+    with Rack(1) as net:
+        key, config = net.path("ssh"), net.path("sshd")
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
+        os.makedirs("/run/sshd", exist_ok=True)
+        Path(config).write_text(f"Port {PORT}\nHostKey {key}\nAuthorizedKeysFile {key}.pub\nStrictModes no\n"
+                                "UsePAM no\nPidFile none\n")
+        # Unpacked and not installed, it lacks the user that it gives up root for.
+        users = net.path("passwd")
+        Path(users).write_text(Path("/etc/passwd").read_text() + "sshd:x:65533:65534::/run/sshd:/usr/sbin/nologin\n")
+        start = f"mount --bind {users} /etc/passwd; exec {UNPACKED}/../sbin/sshd -D -f {config}"
+        net.start("n1", "unshare", "-m", "sh", "-c", start, stderr=subprocess.DEVNULL)
+        net.wait_for_listener("n1", int(PORT))
+        words = ("ssh", "-q", "-i", key, "-p", PORT, "-o", "StrictHostKeyChecking=no", "-o",
+                 "UserKnownHostsFile=/dev/null", "root@10.99.0.3", "cat > /dev/null")
+        began = time.time()
+        with open(path, "rb") as file:
+            assert net.start("s", *words, stdin=file).wait() == 0
+        return os.path.getsize(path) * 8 / (time.time() - began) / 1e9
 
 
 def median(results):
