@@ -185,8 +185,8 @@ def iperf3(mib):
 
 
 def ssh(path):
-    """Gbit/s of a file through ssh to a program that throws it away, between the same two namespaces: what one would write
-    by hand for a stream that nobody may read or change. By the clock of whoever waits for its end."""
+    """Gbit/s of a file through ssh to a program that throws it away, between the same two namespaces: what one would
+    write by hand for a stream that nobody may read or change. By the clock of whoever waits for its end."""
     with Rack(1) as net:
         key, config = net.path("ssh"), net.path("sshd")
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)

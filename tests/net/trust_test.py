@@ -278,6 +278,43 @@ def copy(source, to):
 
 PARTS = {"--old-node": old_node, "--old-server": old_server, "--between": between}
 
+
+def chain_with(forgers, mib=24):
+    """A job of six nodes of which some are of the forger's kind; all others must have what the server sent. What the
+    server says of it."""
+    with Rack(6) as rack_:
+        source, right = rack_.source(mib)
+        with open(rack_.path("s.said"), "w", encoding="utf-8") as file:
+            job = rack_.server("-n", "6", "-z", "off", "-f", source, stderr=file)
+        wait_until(lambda: "Listening" in content(rack_, "s.said"), 60, "the server listens")
+        honest = [name for name in rack_.names[1:] if name not in forgers]
+        nodes = {name: rack_.client(name) for name in honest}
+        for name, way in forgers.items():
+            rack_.start(name, os.environ["KA_FORGER"], SERVER, rack_.public, rack.SESSION, way)
+        for name, node in nodes.items():
+            status, said = finish(node)
+            check(status == 0, f"{name}: {said}")
+            check(rack.digest(rack_.path(name)) == right, f"{name} has other bytes than the server")
+        finish(job)
+        return content(rack_, "s.said")
+
+
+def a_member_that_alters_is_found_and_gone_round():
+    said = chain_with({"n2": "alters"})
+    named = [line for line in said.splitlines() if "10.99.0.5" in line and "is not what the server signed" in line]
+    check(named, "n2's neighbour, n3, does not name what it got: " + said)
+
+
+def members_that_work_together_get_no_further():
+    said = chain_with({"n2": "alters", "n3": "alters", "n5": "alters"})
+    check("is not what the server signed" in said, "nobody said so: " + said)
+
+
+def a_stream_cannot_be_shortened():
+    said = chain_with({"n1": "shortens"})
+    check("is not what the server signed" in said, "nobody said so: " + said)
+
+
 if __name__ == "__main__":
     if sys.argv[1:] and sys.argv[1] in PARTS:
         PARTS[sys.argv[1]]()
@@ -286,4 +323,5 @@ if __name__ == "__main__":
                         two_servers_with_one_key_are_one_too_many, whoever_knows_no_key_gets_nothing,
                         a_server_without_a_key_serves_nobody_who_wants_one, with_two_keys_either_server_is_right,
                         what_to_type_on_the_nodes_is_said_at_the_start, another_version_is_told_so_and_nothing_else,
-                        who_sits_between_them_changes_nothing])
+                        who_sits_between_them_changes_nothing, a_member_that_alters_is_found_and_gone_round,
+                        members_that_work_together_get_no_further, a_stream_cannot_be_shortened])
