@@ -101,8 +101,9 @@ Awaitable<Prepared> prepare(asio::io_context& io, const CloneOptions& options) {
   Prepared ready;
   ready.input = read_input(options);
   if (options.shelf.empty()) {
+    ready.job = job_plan(io, options);
     ready.level = choose_level(options, checks_only(options));
-    ready.job = job_plan(io, options, ready.level);
+    ready.job.key = ready.level.key;
   }
   check_dhcp(options);
   std::vector<std::string> hints;
