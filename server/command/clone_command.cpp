@@ -104,8 +104,9 @@ Awaitable<Prepared> prepare(asio::io_context& io, const CloneOptions& options) {
   Prepared ready;
   ready.input = read_input(options);
   if (options.shelf.empty()) {
+    ready.job = job_plan(io, options);
     ready.level = choose_level(options, checks_only(options));
-    ready.job = job_plan(io, options, ready.level);
+    ready.job.key = ready.level.key;
   }
   check_parts_of_pxe(options);
   std::vector<std::string> hints;

@@ -12,6 +12,7 @@
 #include "server/command/run_job.h"
 #include "server/golden/programs.h"
 #include "server/logs/log_store.h"
+#include "server/options/level.h"
 #include "server/options/option_table.h"
 #include "server/plan/plan.h"
 #include "server/shelf/image_source.h"
@@ -60,9 +61,10 @@ Awaitable<void> deploy(asio::io_context& io, const DeployOptions& options, Outpu
   report.session = image.manifest.session;
   const LuksKeys keys = read_luks_keys(options);
   const wire::Passphrases passphrases = passphrases_of(image, keys, options);
+  JobPlan plan = job_plan(io, options);
   const Level level = choose_level(options);
   note_level(level, report);
-  JobPlan plan = job_plan(io, options, level);
+  plan.key = level.key;
   extend_path();
   if (!options.store_log.empty()) {
     check_store_url(options.store_log);

@@ -102,11 +102,10 @@ wire::Racks read_only(const std::string& file) {
   return only;
 }
 
-JobPlan job_plan(asio::io_context& io, const JobOptions& options, const Level& level) {
+JobPlan job_plan(asio::io_context& io, const JobOptions& options) {
   if (options.control_port == options.data_port)
     throw UsageError("--control-port and --data-port", "cannot both be " + std::to_string(options.control_port));
   JobPlan plan;
-  plan.key = level.key;
   plan.nodes = options.nodes;
   if (options.start_after) plan.start_after = std::chrono::seconds(*options.start_after);
   if (options.linger) plan.linger = std::chrono::seconds(*options.linger);

@@ -5,7 +5,6 @@
 #include "server/job/display.h"
 #include "server/job/job.h"
 #include "server/job/report.h"
-#include "server/options/level.h"
 #include "server/options/options.h"
 #include "server/view/watch.h"
 
@@ -13,7 +12,7 @@ namespace ka::server {
 
 /// What both commands have in common of a plan: the racks read, the interface looked up, the ports tried. Throws Error
 /// before anybody waits; UsageError if the options contradict each other.
-JobPlan job_plan(asio::io_context& io, const JobOptions& options, const Level& level);
+JobPlan job_plan(asio::io_context& io, const JobOptions& options);
 
 /// --only's. Throws Error, also if it names nobody.
 wire::Racks read_only(const std::string& file);

@@ -10,6 +10,7 @@
 #include "server/command/run_job.h"
 #include "server/job/report.h"
 #include "server/job/status_table.h"
+#include "server/options/level.h"
 #include "server/options/option_table.h"
 #include "server/options/options.h"
 #include "wire/discovery.h"
@@ -27,8 +28,8 @@ struct SendOptions : JobOptions {
   bool quiet = false;
 };
 
-JobPlan plan_of(asio::io_context& io, const SendOptions& options, const Level& level) {
-  JobPlan plan = job_plan(io, options, level);
+JobPlan plan_of(asio::io_context& io, const SendOptions& options) {
+  JobPlan plan = job_plan(io, options);
   Session session;
   session.name = options.session;
   session.compression = options.compression;
@@ -53,9 +54,10 @@ std::vector<std::string> plan_lines(const SendOptions& options) {
 
 Awaitable<void> send(asio::io_context& io, const SendOptions& options, Output& output, Report& report) {
   // All that can be wrong with the command is found before its first line.
+  JobPlan plan = plan_of(io, options);
   const Level level = choose_level(options);
   note_level(level, report);
-  JobPlan plan = plan_of(io, options, level);
+  plan.key = level.key;
   const std::unique_ptr<Watch> watch = make_watch(io, options, options.session, plan.listen);
   watch->plan(plan_lines(options));
   Display display(io, output, options.nodes, options.quiet);

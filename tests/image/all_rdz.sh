@@ -86,10 +86,14 @@ done
 (umask 077; export TZ=Pacific/Auckland LC_ALL=C.UTF-8; make_one --output "$folder/again")
 cmp "$build/all.rdz" "$folder/again" || fail "two builds differ"
 
-make_one --compress none --with-usb-storage --output "$folder/usb"
+one=AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8 two=j0DFrbaPJWJK5bIU6nZ6bslNgp09e14a0bpvPiE4KF8
+make_one --compress none --with-usb-storage --kakey "$one,$two" --output "$folder/usb"
 unpack "$folder/usb" "$folder/usb.root"
 grep -q '/usb-storage.ko:' "$folder/usb.root/drivers/modules/$version/modules.dep" ||
   fail "there is no USB storage on demand"
+[ "$(cat "$folder/usb.root/ka/keys")" = "$one"$'\n'"$two" ] || fail "the keys that nodes are to know are not in"
+[ ! -e "$root/ka" ] || fail "nodes know a key that nobody gave them"
+! make_one --kakey short --output "$folder/usb" 2> /dev/null || fail "something is taken for a key that is none"
 
 # Firmware that a module names travels with it, unpacked: a kernel reads one compression or another, or none.
 mkdir -p "$folder/firmware"/{tigon,bnx2,qed}

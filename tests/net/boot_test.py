@@ -325,7 +325,7 @@ def what_is_wrong_is_said_first():
             tried = apart.start("s", apart.program, "boot", "--config", apart.write("empty.conf", "\n"), *words)
             status, said = finish(tried)
             check(status == 2 and why in said, f"boot {words} ended with {status}: {said}")
-        conf = apart.write("boot.conf", f"host = {GOLDEN}\ninterface = eth9\n")
+        conf = apart.write("boot.conf", f"host = {GOLDEN}\ninterface = eth9\nopen = true\n")
         status, said = finish(apart.start("s", apart.program, "boot", "--config", conf))
         check(status == 1 and "eth9" in said, f"{status}: {said}")
 

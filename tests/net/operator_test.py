@@ -187,6 +187,8 @@ def what_is_wrong_is_said_first():
             (("-e", "true", "--data-port", "30765"), 2, "cannot both be 30765"),
             (("-e", "true", "-n", "0"), 2, "a whole number from 1 to 100000 is needed, not 0"),
             (("-e", "true", "--warning-status", "256"), 2, "a whole number from 0 to 255 is needed, not 256"),
+            (("-e", "true", "--key", "/no/such/key"), 1, "read the key /no/such/key: there is none: ka-server key"),
+            (("-e", "true", "--key", "/no/such/key", "--open"), 2, "contradict each other"),
             (("-e", "true", "--nosuch"), 2, "--nosuch"),
             (("-e", "true", "-f", "/etc/hostname"), 2, "excludes"),
             ((), 2, "-e COMMAND or -f FILE")):

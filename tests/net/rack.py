@@ -121,7 +121,7 @@ class Rack:
         return ("--open",) if self.open else ("--key", self.public)
 
     def key_file(self):
-        path = self.path("key")
+        path = self.path("ka.key")
         if self.public is None and not self.open:
             self.public = make_key(path)
         return path

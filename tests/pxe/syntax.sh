@@ -74,6 +74,20 @@ done
 grep -qx 'PROMPT 0' "$menu" && ! grep -qx 'TIMEOUT 0' "$menu" || fail "--timeout 0 waits for ever"
 grep -qx 'PROMPT 1' "$folder/bare/tftpboot/X86PC/linux/pxelinux.cfg/default" || fail "nobody is asked"
 
+# Both labels of both loaders have the keys that nodes are to know; without any, none has a word of them.
+key=$("$ka_server" key "$folder/key" --public) other=j0DFrbaPJWJK5bIU6nZ6bslNgp09e14a0bpvPiE4KF8
+check keyed "${net[@]}" --kakey "$other" --key "$folder/key"
+for file in X86PC/linux/pxelinux.cfg/default grub/grub.cfg; do
+  [ "$(grep -c " kakey=$other,$key\\( \\|$\\)" "$folder/keyed/tftpboot/$file")" = 2 ] ||
+    fail "keys are missing in $file"
+done
+check open "${net[@]}" --open
+! grep -r kakey "$folder/open/tftpboot" || fail "there is a key with --open"
+if "$ka_server" pxe-config --templates "$templates" --output "$folder/no" "${net[@]}" --open --kakey "$key" \
+  2> /dev/null; then
+  fail "--open and --kakey contradict each other"
+fi
+
 # What the README says to run works where the files were said to go.
 check moved "${net[@]}" --tftp-root "$folder/srv/tftp"
 mkdir -p "$folder/srv/tftp"
