@@ -2,7 +2,9 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <csignal>
+#include <string_view>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -28,8 +30,14 @@ void open_missing_standard_streams() {
 int run(int argc, char** argv) {
   CommandLine line;
   line.app.set_version_flag("-V,--version", version_text(), "Print the version, what it was built from, and end");
+  // Of exec: what stands behind -- is the command, and no option of ours.
+  int ours = argc;
+  if (argc > 1 && std::string_view(argv[1]) == "exec") {
+    ours = static_cast<int>(std::find(argv, argv + argc, std::string_view("--")) - argv);
+    line.behind_dashes.assign(argv + std::min(ours + 1, argc), argv + argc);
+  }
   try {
-    line.app.parse(argc, argv);
+    line.app.parse(ours, argv);
     hide_store_url(argc, argv);
   } catch (const CLI::ParseError& error) {
     return line.app.exit(error) == 0 ? 0 : exit_usage;

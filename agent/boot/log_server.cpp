@@ -25,6 +25,21 @@ std::array<char, 64 * 1024> thrown_away;
 constexpr double connections_per_second = 4, connections_at_once = 64;
 constexpr auto pause_when_full = std::chrono::milliseconds(100);
 
+// Those who are there, without those who have proved a key; they make room for one more.
+template <typename Who>
+void make_room(std::list<std::shared_ptr<Who>>& all, std::uint32_t from) {
+  all.remove_if([](const auto& one) { return one->stopped(); });
+  const auto stranger = [](const auto& one) { return !one->proven(); };
+  const auto same = [from](const auto& one) { return !one->proven() && one->address() == from; };
+  const auto drop = [&all](auto one) {
+    (*one)->stop();
+    all.erase(one);
+  };
+  constexpr auto most = static_cast<std::ptrdiff_t>(LogServer::most_readers);
+  if (std::count_if(all.begin(), all.end(), same) >= most / 2) drop(std::find_if(all.begin(), all.end(), same));
+  if (std::count_if(all.begin(), all.end(), stranger) >= most) drop(std::find_if(all.begin(), all.end(), stranger));
+}
+
 }  // namespace
 
 /// One connection. It reads the file at its own pace, so a slow or mute one costs a descriptor and a buffer, and
@@ -45,6 +60,7 @@ class LogServer::Reader : public std::enable_shared_from_this<Reader> {
   }
   std::uint32_t address() const { return address_; }
   bool stopped() const { return !socket_.is_open(); }
+  bool proven() const { return false; }
 
   void write_more() {
     if (writing_ || stopped()) return;
@@ -82,8 +98,13 @@ class LogServer::Reader : public std::enable_shared_from_this<Reader> {
   std::array<char, 8192> outgoing_;
 };
 
-LogServer::LogServer(asio::io_context& io, std::string path, std::uint16_t port)
-    : acceptor_(io), pause_(io), path_(std::move(path)), door_(io, connections_per_second, connections_at_once) {
+LogServer::LogServer(asio::io_context& io, std::string path, std::uint16_t port, House house)
+    : io_(io),
+      acceptor_(io),
+      pause_(io),
+      house_(std::move(house)),
+      door_(io, connections_per_second, connections_at_once) {
+  house_.log = std::move(path);
   try {
     const tcp::endpoint here(tcp::v4(), port);
     acceptor_.open(here.protocol());
@@ -99,6 +120,7 @@ LogServer::LogServer(asio::io_context& io, std::string path, std::uint16_t port)
 
 LogServer::~LogServer() {
   for (auto& reader : readers_) reader->stop();
+  for (auto& visitor : visitors_) visitor->stop();
 }
 
 std::uint16_t LogServer::port() const { return acceptor_.local_endpoint().port(); }
@@ -118,22 +140,20 @@ void LogServer::accept() {
   });
 }
 
-void LogServer::drop(std::list<std::shared_ptr<Reader>>::iterator reader) {
-  (*reader)->stop();
-  readers_.erase(reader);
-}
-
 void LogServer::welcome(tcp::socket socket) {
   error_code gone;
   const std::uint32_t from = net::to_wire(socket.remote_endpoint(gone)).address;
   if (gone || !door_.admits(from)) return;  // the socket closes
   net::Door::unfilter(socket.native_handle());
-  readers_.remove_if([](const auto& reader) { return reader->stopped(); });
-  auto same = [from](const auto& reader) { return reader->address() == from; };
-  if (std::count_if(readers_.begin(), readers_.end(), same) >= static_cast<std::ptrdiff_t>(most_readers / 2))
-    drop(std::find_if(readers_.begin(), readers_.end(), same));
-  if (readers_.size() == most_readers) drop(readers_.begin());
-  UniqueFd file(::open(path_.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!house_.keys.empty()) {
+    make_room(visitors_, from);
+    const auto proven = [](const auto& visitor) { return visitor->proven(); };
+    if (std::count_if(visitors_.begin(), visitors_.end(), proven) >= static_cast<std::ptrdiff_t>(most_proven)) return;
+    visitors_.push_back(std::make_shared<Visitor>(io_, std::move(socket), from, house_));
+    return visitors_.back()->start();
+  }
+  make_room(readers_, from);
+  UniqueFd file(::open(house_.log.c_str(), O_RDONLY | O_CLOEXEC));
   if (!file.valid()) return;
   readers_.push_back(std::make_shared<Reader>(std::move(socket), from, std::move(file)));
   readers_.back()->start();
@@ -141,6 +161,7 @@ void LogServer::welcome(tcp::socket socket) {
 
 void LogServer::notify() {
   for (auto& reader : readers_) reader->write_more();
+  for (auto& visitor : visitors_) visitor->log_grew();
 }
 
 }  // namespace ka::agent

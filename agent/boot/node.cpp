@@ -144,7 +144,16 @@ void Node::blink_for(unsigned seconds) const {
 void Node::serve_log() {
   log_.rename_file("/tmp/ka_log-" + log_name(network_.up().front().lease.address));
   try {
-    log_server_.emplace(io_, log_.file(), wire::log_port);
+    House house;
+    house.keys = options_.server_keys;
+    house.place = [this] {
+      const std::string why_not =
+          "there is nothing to run yet: this node has its programs from stage2, which ka-server "
+          "has not sent";
+      return House::Place{Stage2::root, stage2_.mounted() ? "" : why_not};
+    };
+    house.note = [this](const std::string& line) { log_.line(line); };
+    log_server_.emplace(io_, log_.file(), wire::log_port, std::move(house));
     log_.on_line([this] { log_server_->notify(); });
   } catch (const Error& error) {
     log_.line(error.what());  // a clone is worth more than its log

@@ -10,6 +10,7 @@
 
 #include <cstdio>
 
+#include "agent/machine/operator_programs.h"
 #include "base/error.h"
 #include "base/extended_attributes.h"
 #include "base/files.h"
@@ -85,7 +86,15 @@ Awaitable<void> LinuxMachine::finish_writes(const std::string& device) {
 
 void LinuxMachine::unmount(const std::string& target) {
   file_systems_.erase(target);  // it would be busy
-  if (::umount2(target.c_str(), UMOUNT_NOFOLLOW) != 0) throw Error::from_errno("unmount " + target);
+  const auto try_it = [&target] { return ::umount2(target.c_str(), UMOUNT_NOFOLLOW) == 0 ? 0 : errno; };
+  int why = try_it();
+  // A shell that stands in there, say. What was killed lets go a moment later, for which there is no event.
+  constexpr int tries = 500;
+  for (int i = 0; i < tries && why == EBUSY && end_operator_programs(); ++i) {
+    ::usleep(10'000);
+    why = try_it();
+  }
+  if (why != 0) throw Error::from_errno("unmount " + target, why);
 }
 
 void LinuxMachine::make_directories(const std::string& path, mode_t mode) { ka::make_directories(path, mode); }

@@ -9,11 +9,13 @@
 #include "server/command/deploy_command.h"
 #include "server/command/desc_command.h"
 #include "server/command/diff_command.h"
+#include "server/command/exec_command.h"
 #include "server/command/key_command.h"
 #include "server/command/log_command.h"
 #include "server/command/probe_command.h"
 #include "server/command/save_command.h"
 #include "server/command/send_command.h"
+#include "server/command/shell_command.h"
 #include "server/command/status_command.h"
 #include "server/options/option_table.h"
 #include "server/pxe/pxe_config.h"
@@ -33,9 +35,11 @@ CommandLine::CommandLine()
   add_deploy_command(app, chosen);
   add_desc_command(app, chosen);
   add_diff_command(app, chosen);
+  add_exec_command(app, behind_dashes, chosen);
   add_key_command(app, chosen);
   add_log_command(app, chosen);
   add_send_command(app, chosen);
+  add_shell_command(app, chosen);
   add_status_command(app, chosen);
   add_pxe_config_command(app, chosen);
   add_probe_command(app, chosen);

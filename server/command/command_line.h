@@ -5,6 +5,8 @@
 #include <CLI/CLI.hpp>
 #include <exception>
 #include <functional>
+#include <string>
+#include <vector>
 
 #include "server/options/options.h"
 
@@ -17,7 +19,8 @@ struct CommandLine {
 
   CLI::App app;
   CloneOptions clone;
-  std::function<int()> chosen;  ///< the subcommand, if there was one; its result is the exit status
+  std::vector<std::string> behind_dashes;  ///< of exec: the command; no parser of ours looks at it
+  std::function<int()> chosen;             ///< the subcommand, if there was one; its result is the exit status
 };
 
 /// Why a command ends, on standard error. What stands in it may come from a node or from the output of a program:

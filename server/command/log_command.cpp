@@ -18,7 +18,9 @@
 #include "server/logs/log_file.h"
 #include "server/logs/log_folder.h"
 #include "server/logs/log_names.h"
-#include "server/logs/node_port.h"
+#include "server/operator/log_stream.h"
+#include "server/operator/node_port.h"
+#include "server/options/key_file.h"
 #include "server/options/option_table.h"
 
 namespace ka::server {
@@ -83,44 +85,36 @@ Awaitable<void> show_file(asio::io_context& io, std::string path, bool follow, c
   lines.end();
 }
 
-Awaitable<void> show_node(asio::io_context& io, tcp::endpoint there, bool follow, const Write& write) {
+Awaitable<void> show_node(asio::io_context& io, tcp::endpoint there, const LogRequest& request, const Write& write) {
   const std::string what = "the log of " + there.address().to_string();
-  tcp::socket socket(io, tcp::v4());
-  if (const error_code error = co_await connect_within(socket, there, connect_limit))
-    throw Error(what, "TCP port " + std::to_string(there.port()) + ": " + error.message());
-  error_code ignored;
-  socket.set_option(asio::socket_base::keep_alive(true), ignored);
+  LogStream stream(io, request.key);
+  if (const std::string why = co_await stream.open(there, connect_limit); !why.empty())
+    throw Error(what, "TCP port " + std::to_string(there.port()) + ": " + why);
   Lines lines(write);
-  std::array<char, 16384> bytes;
   asio::steady_timer quiet(io);
-  for (;;) {
-    quiet.expires_at(follow ? std::chrono::steady_clock::time_point::max()
-                            : std::chrono::steady_clock::now() + quiet_time);
-    auto read = socket.async_read_some(asio::buffer(bytes), asio::as_tuple(asio::use_awaitable));
+  for (bool first = true;; first = false) {
+    quiet.expires_at(request.follow ? std::chrono::steady_clock::time_point::max()
+                                    : std::chrono::steady_clock::now() + quiet_time);
+    auto read = stream.read();
     auto late = quiet.async_wait(asio::as_tuple(asio::use_awaitable));
     const auto result = co_await (std::move(read) || std::move(late));
-    if (result.index() == 1) break;
-    const auto& [error, size] = std::get<0>(result);
-    if (error == asio::error::eof) break;
-    if (error) {
-      lines.end();
-      throw Error(what, "broken off: " + error.message());
+    if (result.index() == 1) {
+      if (first && !request.key) throw Error(what, "it says nothing to who does not prove a key (--key FILE)");
+      break;
     }
-    lines.add({bytes.data(), size});
+    const LogStream::Piece& piece = std::get<0>(result);
+    if (piece.end && piece.why.empty()) break;
+    if (piece.end) {
+      lines.end();
+      throw Error(what, "broken off: " + piece.why);
+    }
+    lines.add(piece.bytes);
   }
   lines.end();
 }
 
 std::string session_folder(const LogRequest& request) {
   return request.session.empty() ? newest_log_folder(request.folder) : log_folder_of(request.folder, request.session);
-}
-
-Awaitable<std::optional<tcp::endpoint>> find_node(asio::io_context& io, const LogRequest& request) {
-  tcp::resolver resolver(io);
-  auto [error, found] = co_await resolver.async_resolve(tcp::v4(), request.node, std::to_string(request.port),
-                                                        asio::as_tuple(asio::use_awaitable));
-  if (error || found.empty()) co_return std::nullopt;
-  co_return found.begin()->endpoint();
 }
 
 int run_log(const LogRequest& request) {
@@ -149,12 +143,12 @@ Awaitable<void> show_log(asio::io_context& io, LogRequest request, Write write,
     }
     co_return;
   }
-  const std::optional<tcp::endpoint> there = co_await find_node(io, request);
+  const std::optional<tcp::endpoint> there = co_await resolve_node(io, request.node, request.port);
   if (!there)
     throw Error("log " + request.node, "none is kept below " + request.folder +
                                            " of a node with that name or address, and no machine on the network is "
                                            "known by it");
-  co_await show_node(io, *there, request.follow, write);
+  co_await show_node(io, *there, request, write);
 }
 
 void add_log_command(CLI::App& app, std::function<int()>& chosen) {
@@ -166,7 +160,15 @@ void add_log_command(CLI::App& app, std::function<int()>& chosen) {
   log->add_option("NODE", request->node, "Its name, address or hardware address")->type_name("")->required();
   table.flag("-f,--follow", request->follow, "Go on until the node has ended");
   table.text("--session", request->session, "NAME", "Of this clone; without it, of the newest, else the node's own");
-  log->callback([request, &chosen] { chosen = [request] { return run_log(*request); }; });
+  auto file = std::make_shared<std::string>();
+  table.text("--key", *file, "FILE",
+             "The key of this site, for a node that was given it (/etc/ka/key, if it is there)");
+  log->callback([request, file, &chosen] {
+    chosen = [request, file] {
+      request->key = site_key(*file);
+      return run_log(*request);
+    };
+  });
 }
 
 }  // namespace ka::server

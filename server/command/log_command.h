@@ -2,10 +2,12 @@
 /// `ka-server log`: the log of one node, from where the server keeps it, or from the node itself.
 
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "base/asio.h"
 #include "wire/ports.h"
+#include "wire/trust/key.h"
 
 namespace CLI {
 class App;
@@ -21,6 +23,7 @@ struct LogRequest {
   bool follow = false;
   std::string folder;                   ///< where logs are kept
   std::uint16_t port = wire::log_port;  ///< of the node itself
+  std::optional<wire::KeyPair> key;     ///< of this site; none: the node is asked in clear
 };
 
 /// Writes the log to `write`, with control characters escaped; what an operator should know besides to `say`. Throws

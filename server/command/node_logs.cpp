@@ -34,6 +34,7 @@ LogKeeping keeping_of(LogChoice choice, std::optional<LogStore>& store) {
   LogKeeping keeping;
   keeping.folder = log_folder;
   keeping.session = std::move(choice.session);
+  keeping.key = std::move(choice.key);
   keeping.why_not = std::move(choice.why_not);
   if (store) keeping.ended = [&store](const std::string& path) { store->store(path); };
   return keeping;

@@ -24,6 +24,7 @@ struct LogChoice {
   std::string store_log;  ///< --store-log; empty: they are not handed on
   /// Asked when the first log is to be kept: why none may be; "": nothing speaks against it.
   std::function<std::string()> why_not = [] { return std::string(); };
+  std::optional<wire::KeyPair> key = std::nullopt;  ///< of this site; none: nodes show their logs to everybody
 };
 
 class NodeLogs {

@@ -8,6 +8,7 @@
 #include "server/golden/tar_warnings.h"
 #include "server/job/chunk_source.h"
 #include "server/job/observers.h"
+#include "server/options/key_file.h"
 #include "wire/messages.h"
 
 namespace ka::server {
@@ -166,7 +167,7 @@ Awaitable<void> serve(asio::io_context& io, const CloneOptions& options, const P
     return passphrases_for(ready.plan.manifest.passphrases, ready.input.luks, node, report);
   };
   auto why_not = [&ready] { return why_logs_would_be_cloned(ready.tree->root(), ready.plan.manifest.mounts); };
-  LogChoice logs{options.session, options.store_log, why_not};
+  LogChoice logs{options.session, options.store_log, why_not, site_key("")};
   JobSides sides{ready.confirm.get(), ready.boot.get(), *ready.watch, std::move(logs)};
   std::exception_ptr failure;
   try {

@@ -1,10 +1,8 @@
 #include "server/logs/log_keeper.h"
 
 #include <fcntl.h>
-#include <netinet/tcp.h>
 
 #include <algorithm>
-#include <array>
 #include <ctime>
 #include <map>
 #include <optional>
@@ -17,7 +15,7 @@
 #include "server/job/status_table.h"
 #include "server/logs/log_file.h"
 #include "server/logs/log_names.h"
-#include "server/logs/node_port.h"
+#include "server/operator/log_stream.h"
 
 namespace ka::server {
 
@@ -58,15 +56,6 @@ std::string end_text(const NodeStatus& node) {
   return reason ? state_name(node.state) + std::string(": ") + escape_bytes(node.reason) : "the job ended before it";
 }
 
-// Of a machine that restarts no FIN comes: after some seconds of silence the kernel asks whether it is there.
-void ask_whether_it_is_there(tcp::socket& socket) {
-  error_code ignored;
-  socket.set_option(asio::socket_base::keep_alive(true), ignored);
-  for (const auto& [option, value] :
-       {std::pair(TCP_KEEPIDLE, 5), std::pair(TCP_KEEPINTVL, 2), std::pair(TCP_KEEPCNT, 3)})
-    ::setsockopt(socket.native_handle(), IPPROTO_TCP, option, &value, sizeof value);
-}
-
 }  // namespace
 
 struct LogKeeper::State : std::enable_shared_from_this<LogKeeper::State> {
@@ -74,12 +63,13 @@ struct LogKeeper::State : std::enable_shared_from_this<LogKeeper::State> {
 
   /// One machine, a row of the job's table.
   struct Follower {
-    explicit Follower(asio::io_context& io) : socket(io), moved(io) {}
+    Follower(asio::io_context& io, const std::optional<wire::KeyPair>& key)
+        : stream(std::in_place, io, key), moved(io) {}
 
     NodeStatus node;
     std::string name;  // of its file
     std::optional<LogFile> file;
-    tcp::socket socket;
+    std::optional<LogStream> stream;  // a new one for each connection
     net::Signal moved;
     bool running = false;  // follow() is
     bool to_do = true;     // it is to be followed until it has ended
@@ -132,8 +122,7 @@ void LogKeeper::State::give_up(const std::string& why) {
 }
 
 void LogKeeper::State::close(Follower& node) {
-  error_code ignored;
-  node.socket.close(ignored);
+  node.stream->close();
   node.moved.notify();
 }
 
@@ -160,7 +149,7 @@ LogKeeper::State::Each LogKeeper::State::follower_of(const NodeStatus& status) {
     return nodes[status.number] = nullptr;
   }
   ++of_address[status.address];
-  auto node = std::make_shared<Follower>(io);
+  auto node = std::make_shared<Follower>(io, keeping.key);
   node->name = log_name(status);
   return nodes[status.number] = node;
 }
@@ -241,24 +230,19 @@ Awaitable<bool> LogKeeper::State::attend(Follower& node) {
 Awaitable<bool> LogKeeper::State::connect(Follower& node) {
   error_code strange;
   const tcp::endpoint there(asio::ip::make_address_v4(node.node.address, strange), keeping.port);
-  node.socket = tcp::socket(io, tcp::v4());
-  const error_code error = co_await connect_within(node.socket, there, connect_limit);
-  if (error) node.trouble = error.message();
-  if (!error) ask_whether_it_is_there(node.socket);
-  co_return !error;
+  node.stream.emplace(io, keeping.key);
+  node.trouble = co_await node.stream->open(there, connect_limit);
+  co_return node.trouble.empty();
 }
 
 Awaitable<void> LogKeeper::State::read(Follower& node) {
-  auto bytes = std::make_unique<std::array<char, 16384>>();
   while (!node.file->full()) {
-    auto [error, size] =
-        co_await node.socket.async_read_some(asio::buffer(*bytes), asio::as_tuple(asio::use_awaitable));
-    if (error) break;
+    const LogStream::Piece piece = co_await node.stream->read();
+    if (piece.end) break;
     node.last_heard = Clock::now();
-    node.file->take({bytes->data(), size});
+    node.file->take(piece.bytes);
   }
-  error_code ignored;
-  node.socket.close(ignored);
+  node.stream->close();
 }
 
 Awaitable<void> LogKeeper::State::pause(Follower& node, Clock::duration time) {

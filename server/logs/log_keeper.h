@@ -7,12 +7,14 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/asio.h"
 #include "server/job/job.h"
 #include "wire/ports.h"
+#include "wire/trust/key.h"
 
 namespace ka::server {
 
@@ -21,6 +23,7 @@ struct LogKeeping {
   /// Why logs must not be kept in `folder`, which is there; empty: they may.
   std::function<std::string()> why_not = [] { return std::string(); };
   std::uint16_t port = wire::log_port;  ///< of the nodes
+  std::optional<wire::KeyPair> key;     ///< of this site, which the nodes were given; none: they show logs to everybody
   /// A node has ended, and this is the path of its log. May be called again, when it has come again and ended.
   std::function<void(const std::string& path)> ended = [](const std::string&) {};
 };

@@ -32,6 +32,12 @@ wire::KeyPair read_key_file(const std::string& path) {
   }
 }
 
+std::optional<wire::KeyPair> site_key(const std::string& path) {
+  if (!path.empty()) return read_key_file(path);
+  if (::access(default_key_file, F_OK) != 0) return std::nullopt;
+  return read_key_file(default_key_file);
+}
+
 wire::KeyPair make_key_file(const std::string& path) {
   const std::string doing = "make the key " + path;
   const std::size_t slash = path.rfind('/');

@@ -95,11 +95,12 @@ INSTANTIATE_TEST_SUITE_P(All, ManualPages,
                          testing::Values(std::pair("", "ka-server.8"), std::pair("boot", "ka-server-boot.8"),
                                          std::pair("deploy", "ka-server-deploy.8"),
                                          std::pair("desc", "ka-server-desc.8"), std::pair("diff", "ka-server-diff.8"),
-                                         std::pair("key", "ka-server-key.8"), std::pair("log", "ka-server-log.8"),
-                                         std::pair("probe", "ka-server-probe.8"),
+                                         std::pair("exec", "ka-server-exec.8"), std::pair("key", "ka-server-key.8"),
+                                         std::pair("log", "ka-server-log.8"), std::pair("probe", "ka-server-probe.8"),
                                          std::pair("pxe-config", "ka-server-pxe-config.8"),
                                          std::pair("pxe-default", "ka-server-pxe-default.8"),
                                          std::pair("save", "ka-server-save.8"), std::pair("send", "ka-server-send.8"),
+                                         std::pair("shell", "ka-server-shell.8"),
                                          std::pair("status", "ka-server-status.8")));
 
 // `whatis` finds a page by the words before the dash, which may hold no blank.

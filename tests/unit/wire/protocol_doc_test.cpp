@@ -9,6 +9,7 @@
 #include "base/files.h"
 #include "base/text.h"
 #include "wire/chunk.h"
+#include "wire/command/channel.h"
 #include "wire/discovery.h"
 #include "wire/greeting.h"
 #include "wire/messages.h"
@@ -132,6 +133,26 @@ TEST_F(ProtocolDoc, Seals) {
   check.take(*item(example("seal")), digest);
   EXPECT_TRUE(check.is_last());
   EXPECT_EQ(check.proved(), 12u);
+}
+
+TEST_F(ProtocolDoc, Operators) {
+  const auto key = [](char byte) { return KeyPair(Secret(std::string(key_size, byte))); };
+  command::Call call(key('k'), key('c'));
+  command::Visit node({key('k').public_key()}, key('?').public_key(), key('n'));
+  EXPECT_EQ(call.opening(), example("operator-opening"));
+  node.feed(example("operator-opening"));
+  EXPECT_EQ(node.answer(), example("operator-answer"));
+  call.feed(example("operator-answer"));
+  ASSERT_TRUE(call.is_open());
+
+  node.feed(example("exec"));
+  const std::optional<command::Message> exec = node.next();
+  ASSERT_TRUE(exec);
+  EXPECT_EQ(command::encode(*exec), example("exec-message"));
+  EXPECT_EQ(command::words_of(std::get<command::Exec>(*exec)), (std::vector<std::string>{"uname", "-r"}));
+  call.feed(example("output") + example("ended"));
+  EXPECT_EQ(std::get<command::Output>(call.next().value()).bytes, "6.1.0-41-amd64\n");
+  EXPECT_EQ(command::encode(call.next().value()), example("ended-message"));
 }
 
 }  // namespace
