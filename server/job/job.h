@@ -26,6 +26,7 @@ struct Session {
   bool writes = false;              ///< it goes to disks: for nodes that were given the yes to write
   std::string compression = "off";  ///< "auto", "off", or a zstd level (server/job/chunk_source.h)
   std::uint64_t packed = 0;         ///< not 0: open() gives zstd's bytes, so many, for the `expected` ones
+  StartFilter pack, unpack;         ///< start zstd for it; without them, it is a child of this process
 };
 
 /// One row of the table.
@@ -67,6 +68,9 @@ struct JobPlan {
   std::uint64_t window = 0;                    ///< bytes held for nodes behind; 0: by this machine's memory
   /// Gets the connections of those at the control port who speak HTTP. Without it, they are refused as strangers.
   std::function<void(asio::ip::tcp::socket)> followers;
+
+  /// Called once all ports are open, and before a byte of anybody is read. What it throws, Job::run() throws.
+  std::function<void()> opened = [] {};
 
   asio::ip::address_v4 listen;  ///< any: all interfaces
   std::uint16_t control_port = wire::control_port, data_port = wire::data_port;

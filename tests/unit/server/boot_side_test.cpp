@@ -58,6 +58,7 @@ class BootSideTest : public CoroutineTest {
   std::unique_ptr<BootSide> started() {
     auto boot = std::make_unique<BootSide>(io_, options("lan0"));
     get(boot->start([this](const std::string& line) { said_.push_back(line); }));
+    boot->listens();
     return boot;
   }
 
