@@ -2,11 +2,11 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/open_files.h"
 #include "base/unique_fd.h"
 
 namespace ka {
@@ -15,21 +15,8 @@ namespace {
 
 constexpr char good = '+', bad = '-';  // the first byte of what a child writes
 
-void close_all_but(int kept) {
-  constexpr int first = 3;
-  for (auto [from, to] : {std::pair<unsigned, unsigned>(first, static_cast<unsigned>(kept) - 1),
-                          std::pair<unsigned, unsigned>(static_cast<unsigned>(kept) + 1, ~0u)}) {
-    if (from > to) continue;
-#ifdef SYS_close_range
-    if (::syscall(SYS_close_range, from, to, 0) == 0) continue;
-#endif
-    const long most = ::sysconf(_SC_OPEN_MAX);
-    for (unsigned fd = from; fd <= to && static_cast<long>(fd) < most; ++fd) ::close(static_cast<int>(fd));
-  }
-}
-
 [[noreturn]] void be_the_child(int out, const std::function<std::string()>& work) {
-  close_all_but(out);
+  close_all_but({STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO, out});
   for (int number : {SIGPIPE, SIGINT, SIGTERM, SIGHUP, SIGCHLD}) ::signal(number, SIG_DFL);
   sigset_t none;
   sigemptyset(&none);

@@ -11,8 +11,8 @@
 #include <cstdlib>
 
 #include "base/error.h"
-#include "base/files.h"
 #include "base/journal.h"
+#include "base/open_files.h"
 
 namespace ka {
 
@@ -56,17 +56,9 @@ void outlive_the_operator() {
   for (int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGTTOU, SIGPIPE}) ::signal(number, SIG_IGN);
 }
 
-// By what is open: a limit of open files may be so high that closing all numbers takes seconds.
-void keep_only(int a, int b, int c) {
-  for (const std::string& name : list_directory("/proc/self/fd")) {
-    const int fd = std::atoi(name.c_str());
-    if (fd != a && fd != b && fd != c) ::close(fd);
-  }
-}
-
 [[noreturn]] void be_the_writer(int from, int to, int end) {
   outlive_the_operator();
-  keep_only(from, to, end);
+  close_all_but({from, to, end});
   char room[pipe_size];
   for (;;) {
     const ssize_t size = ::read(from, room, sizeof room);
@@ -196,7 +188,7 @@ void Output::finish() {
   }
   if (!state.pending.empty() && ::fork() == 0) {
     outlive_the_operator();
-    keep_only(pipe, -1, -1);
+    close_all_but({pipe});
     ::fcntl(pipe, F_SETFL, 0);
     write_all(pipe, state.pending);
     ::_exit(0);

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -66,13 +67,28 @@ void ended(pid_t pid, ExitStatus status) {
   if (tell) tell(status);
 }
 
+void reap_all() {
+  int status = 0;
+  for (pid_t pid; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;) ended(pid, ExitStatus{status});
+}
+
 Awaitable<void> reap_loop(std::shared_ptr<asio::signal_set> signals) {
   for (;;) {
     auto [error, number] = co_await signals->async_wait(asio::as_tuple(asio::use_awaitable));
     (void)number;
     if (error) co_return;
-    int status = 0;
-    for (pid_t pid; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;) ended(pid, ExitStatus{status});
+    reap_all();
+  }
+}
+
+Awaitable<void> reap_signalled(std::shared_ptr<asio::posix::stream_descriptor> signals) {
+  signalfd_siginfo told{};
+  for (;;) {
+    auto room = asio::buffer(&told, sizeof told);
+    auto [error, size] = co_await signals->async_read_some(room, asio::as_tuple(asio::use_awaitable));
+    (void)size;
+    if (error) co_return;
+    reap_all();
   }
 }
 
@@ -198,6 +214,21 @@ std::string ExitStatus::text() const {
 void reap_children(asio::io_context& io) {
   auto signals = std::make_shared<asio::signal_set>(io, SIGCHLD);
   asio::co_spawn(io, reap_loop(signals), asio::detached);
+}
+
+void reap_children_after_fork(asio::io_context& io) {
+  children().running.clear();
+  children().early.clear();
+  children().starting = 0;
+  sigset_t ends;
+  sigemptyset(&ends);
+  sigaddset(&ends, SIGCHLD);
+  ::sigprocmask(SIG_BLOCK, &ends, nullptr);
+  ::signal(SIGCHLD, SIG_DFL);
+  const int signals = ::signalfd(-1, &ends, SFD_NONBLOCK | SFD_CLOEXEC);
+  if (signals < 0) throw Error::from_errno("hear of the ends of programs");
+  auto heard = std::make_shared<asio::posix::stream_descriptor>(io, signals);
+  asio::co_spawn(io, reap_signalled(heard), asio::detached);
 }
 
 Process::Process(asio::io_context& io, const Command& command, unsigned with) : state_(std::make_shared<State>(io)) {

@@ -51,6 +51,10 @@ struct ExitStatus {
 /// reaped here too, and told of in the context that they were started with.
 void reap_children(asio::io_context& io);
 
+/// The same in a process that was forked from one that had called it, with a context of its own: what Asio knows of
+/// signals is still its parent's. Forgets its parent's children; SIGCHLD is blocked from then on.
+void reap_children_after_fork(asio::io_context& io);
+
 /// A running child. It has the standard streams and nothing else of what this process has open. Destroying it while the
 /// child runs kills its process group (if new_session) or it.
 class Process {

@@ -24,7 +24,6 @@ class ServiceManager {
   bool tell(std::string_view lines) const;
 
  private:
-  std::string address_;  // as bind(2) takes it; an abstract one begins with a zero
   UniqueFd socket_;
   std::optional<std::chrono::microseconds> watchdog_;
 };

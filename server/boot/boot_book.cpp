@@ -1,7 +1,9 @@
 #include "server/boot/boot_book.h"
 
+#include <climits>
 #include <optional>
 
+#include "base/error.h"
 #include "base/text.h"
 
 namespace ka::server {
@@ -45,6 +47,31 @@ std::map<std::string, BootBook::Entry> BootBook::next_job(bool ended) {
     told[card].next = stays ? Next::own_disk : Next::clone;
   }
   return told;
+}
+
+std::vector<std::string> words_of_entry(const std::string& hardware_address, const BootBook::Entry& entry) {
+  return {hardware_address,
+          std::to_string(static_cast<unsigned>(entry.next)),
+          std::to_string(entry.failures),
+          entry.host_name,
+          entry.address,
+          entry.reason};
+}
+
+std::pair<std::string, BootBook::Entry> parse_entry(const std::vector<std::string>& words) {
+  if (words.size() != 6) throw Error("what a machine is told has six words");
+  const std::optional<std::string> card = parse_hardware_address(words[0]);
+  const auto next = parse_unsigned(words[1]), failures = parse_unsigned(words[2]);
+  if (!card || *card != words[0]) throw Error("\"" + printable(words[0]) + "\" is no hardware address");
+  if (!next || *next > static_cast<unsigned>(BootBook::Next::stopped) || !failures || *failures > UINT_MAX)
+    throw Error("\"" + printable(words[1]) + "\" is nothing that a machine is told");
+  BootBook::Entry entry;
+  entry.next = static_cast<BootBook::Next>(*next);
+  entry.failures = static_cast<unsigned>(*failures);
+  entry.host_name = words[3];
+  entry.address = words[4];
+  entry.reason = words[5];
+  return {*card, entry};
 }
 
 BootBook::Entry BootBook::entry(const std::string& hardware_address) const {

@@ -8,6 +8,8 @@
 
 #include <map>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "server/job/job.h"
 
@@ -52,5 +54,9 @@ class BootBook {
   unsigned tries_;
   std::map<std::string, Machine> machines_;  // by hardware address
 };
+
+/// A machine and its entry as words, for another process, and back. Throws Error for words that are none.
+std::vector<std::string> words_of_entry(const std::string& hardware_address, const BootBook::Entry& entry);
+std::pair<std::string, BootBook::Entry> parse_entry(const std::vector<std::string>& words);
 
 }  // namespace ka::server

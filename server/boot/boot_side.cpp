@@ -97,10 +97,12 @@ std::string shut(std::string configuration, bool gives_addresses) {
 
 }  // namespace
 
-struct BootSide::State {
+struct BootSide::State : std::enable_shared_from_this<BootSide::State> {
   State(asio::io_context& io, const BootOptions& options) : io(io), options(options), moved(io) {}
 
   static Awaitable<std::string> listen(std::shared_ptr<State> self);
+  static Awaitable<std::string> run_dnsmasq(std::shared_ptr<State> self, bool open_for_all, BootHands::Line line);
+  Command command(bool open_for_all) const;
   static Awaitable<void> keep_running(std::shared_ptr<State> self);
   void write_host(const std::string& hardware_address, std::initializer_list<std::string_view> tags);
   bool meant(const std::string& hardware_address) const;
@@ -112,7 +114,8 @@ struct BootSide::State {
   net::Signal moved;
   Say say;
   std::optional<HttpServer> http;
-  std::optional<Process> dnsmasq;
+  BootHands hands;
+  std::optional<Process> dnsmasq;  // of this process
   LastLines last;
   bool open = true, runs_open = true;  // as it should be, and as dnsmasq was started last
   bool serves = false, unexpected = false, ended = false, over = false;
@@ -132,6 +135,19 @@ bool BootSide::State::meant(const std::string& hardware_address) const {
   return options.only && options.only->holds(0, hardware_address);
 }
 
+Command BootSide::State::command(bool open_for_all) const {
+  return dnsmasq_command(tree.dnsmasq + (open_for_all ? "" : shut_suffix));
+}
+
+// As a child of this process.
+Awaitable<std::string> BootSide::State::run_dnsmasq(std::shared_ptr<State> self, bool open_for_all,
+                                                    BootHands::Line line) {
+  self->dnsmasq.emplace(self->io, self->command(open_for_all), Process::err_pipe);
+  co_await for_each_line(self->dnsmasq->err(), line);
+  const ExitStatus status = co_await self->dnsmasq->wait();
+  co_return status.text();
+}
+
 // Until dnsmasq ends; returns how it did.
 Awaitable<std::string> BootSide::State::listen(std::shared_ptr<State> self) {
   std::function<void(std::string_view)> line = [&state = *self](std::string_view text) {
@@ -144,11 +160,8 @@ Awaitable<std::string> BootSide::State::listen(std::shared_ptr<State> self) {
   };
   try {
     self->runs_open = self->open;
-    const std::string configuration = self->tree.dnsmasq + (self->open ? "" : shut_suffix);
-    self->dnsmasq.emplace(self->io, dnsmasq_command(configuration), Process::err_pipe);
-    co_await for_each_line(self->dnsmasq->err(), std::move(line));
-    const ExitStatus status = co_await self->dnsmasq->wait();
-    co_return "dnsmasq ended with " + status.text() + " (" + self->last.text() + ")";
+    const std::string status = co_await self->hands.dnsmasq(self->open, line);
+    co_return "dnsmasq ended with " + status + " (" + self->last.text() + ")";
   } catch (const std::exception& error) {
     co_return words_of(error);
   }
@@ -230,6 +243,15 @@ Awaitable<std::vector<std::string>> BootSide::check() {
 Awaitable<void> BootSide::start(Say say) {
   auto state = state_;
   say_ = state->say = std::move(say);
+  state->hands = hands_;
+  if (!state->hands.dnsmasq) {
+    state->hands.dnsmasq = [own = state.get()](bool open, BootHands::Line line) {
+      return State::run_dnsmasq(own->shared_from_this(), open, std::move(line));
+    };
+    state->hands.end_dnsmasq = [own = state.get()] {
+      if (own->dnsmasq) own->dnsmasq->kill(SIGKILL);
+    };
+  }
   // A rack that is switched on at once loads two or three files a machine, each by a connection of its own.
   state->http.emplace(state->io, "serve boot files", state->tree.server, state->options.http_port, HttpServer::Limits(),
                       answer_files(std::move(state->tree.http)));
@@ -248,7 +270,9 @@ Awaitable<void> BootSide::start(Say say) {
                joined(state->tree.missing_for_uefi, ", no "));
 }
 
-void BootSide::tell(const std::string& hardware_address, const BootBook::Entry& entry) {
+void BootSide::listens() { state_->http->begin(); }
+
+void BootSide::write(const std::string& hardware_address, const BootBook::Entry& entry) {
   const ReadableFiles readable;
   State& state = *state_;
   const FileContents own = stopped_files(state.tree, state.folder.path(), hardware_address, entry);
@@ -279,7 +303,14 @@ void BootSide::tell(const std::string& hardware_address, const BootBook::Entry& 
 // dnsmasq reads its configuration at its start only.
 void BootSide::serve(bool on) {
   if (std::exchange(state_->open, on) == on) return;
-  if (state_->dnsmasq) state_->dnsmasq->kill(SIGKILL);
+  if (state_->hands.end_dnsmasq) state_->hands.end_dnsmasq();
+}
+
+Command BootSide::dnsmasq(bool open) const { return state_->command(open); }
+
+void BootSide::remove_files() {
+  std::error_code ignored;
+  std::filesystem::remove_all(state_->folder.path(), ignored);
 }
 
 BootSide::~BootSide() { end(); }
@@ -287,7 +318,7 @@ BootSide::~BootSide() { end(); }
 void BootSide::end() {
   state_->over = true;
   state_->http.reset();
-  if (state_->dnsmasq) state_->dnsmasq->kill(SIGKILL);
+  if (state_->hands.end_dnsmasq) state_->hands.end_dnsmasq();
 }
 
 }  // namespace ka::server

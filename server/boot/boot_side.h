@@ -42,10 +42,13 @@ class BootSide final : public NextBoot {
   Awaitable<void> start(Say say) override;
   void serve(bool on) override;
   void end() override;
+  /// Boot files by HTTP, whose port is taken by start().
+  void listens() override;
+  void write(const std::string& hardware_address, const BootBook::Entry& entry) override;
+  Command dnsmasq(bool open) const override;
+  void remove_files() override;
 
  private:
-  void tell(const std::string& hardware_address, const BootBook::Entry& entry) override;
-
   struct State;
   std::shared_ptr<State> state_;
 };

@@ -41,10 +41,11 @@ std::vector<std::string> on_screen(const std::string& text) {
 }
 
 std::vector<std::string> why_stopped(const std::string& hardware_address, const BootBook::Entry& entry) {
-  std::vector<std::string> lines = {"KA: THIS MACHINE IS NOT CLONED",
-                                    (entry.host_name.empty() ? "" : entry.host_name + ", ") + hardware_address +
-                                        (entry.address.empty() ? "" : ", " + entry.address)};
-  for (const std::string& line : on_screen(entry.reason)) lines.push_back(line);
+  std::vector<std::string> lines = {"KA: THIS MACHINE IS NOT CLONED"};
+  const std::string who = (entry.host_name.empty() ? "" : entry.host_name + ", ") + hardware_address +
+                          (entry.address.empty() ? "" : ", " + entry.address);
+  for (const std::string& text : {who, entry.reason})
+    for (const std::string& line : on_screen(text)) lines.push_back(line);
   lines.push_back("It has failed " + std::to_string(entry.failures) + (entry.failures == 1 ? " time." : " times."));
   return lines;
 }

@@ -12,6 +12,13 @@ void NextBoot::next_job(bool ended) {
   for (const auto& [card, entry] : book_.next_job(ended)) try_to_tell(card, entry);
 }
 
+void NextBoot::tell(const std::string& hardware_address, const BootBook::Entry& entry) {
+  if (hands_.write)
+    hands_.write(hardware_address, entry);
+  else
+    write(hardware_address, entry);
+}
+
 void NextBoot::try_to_tell(const std::string& hardware_address, const BootBook::Entry& entry) {
   try {
     tell(hardware_address, entry);

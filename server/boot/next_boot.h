@@ -5,9 +5,22 @@
 #include <functional>
 #include <string>
 
+#include "base/asio.h"
+#include "base/process.h"
 #include "server/boot/boot_book.h"
 
 namespace ka::server {
+
+/// What of it another process does, for one that has no rights any more (server/keeper/).
+struct BootHands {
+  using Line = std::function<void(std::string_view)>;
+  /// As NextBoot::write(). Throws Error.
+  std::function<void(const std::string& hardware_address, const BootBook::Entry& entry)> write;
+  /// Runs dnsmasq to its end, which it returns in words; hears each line that it says. `open`: whether machines are
+  /// told to become clones. Throws Error.
+  std::function<Awaitable<std::string>(bool open, Line line)> dnsmasq;
+  std::function<void()> end_dnsmasq;
+};
 
 class NextBoot : public JobObserver {
  public:
@@ -23,17 +36,26 @@ class NextBoot : public JobObserver {
   virtual void end() = 0;
 
   void node(const NodeStatus& status) override;
+  /// Before start(): all that takes root's rights is done by these.
+  void act_by(BootHands hands) { hands_ = std::move(hands); }
+  /// What these do, in the process that they are of. Throws Error.
+  virtual void write(const std::string& hardware_address, const BootBook::Entry& entry) = 0;
+  virtual Command dnsmasq(bool open) const = 0;
+  /// Nothing of it is left on this machine.
+  virtual void remove_files() = 0;
+
   /// Another job, as BootBook::next_job() has it. While it does not serve.
   void next_job(bool ended);
 
  protected:
   /// One machine's next boot is another than before. Throws Error.
-  virtual void tell(const std::string& hardware_address, const BootBook::Entry& entry) = 0;
+  virtual void tell(const std::string& hardware_address, const BootBook::Entry& entry);
   void try_to_tell(const std::string& hardware_address, const BootBook::Entry& entry);
   /// "node35, 52:54:00:12:34:56"
   static std::string name_of(const std::string& hardware_address, const BootBook::Entry& entry);
 
   BootBook book_;
+  BootHands hands_;
   Say say_ = [](const std::string&) {};
 };
 

@@ -141,7 +141,7 @@ void PxelinuxDir::add(Menu menu) {
 
 Awaitable<void> PxelinuxDir::start(Say say) {
   say_ = std::move(say);
-  remove_marked();
+  remove_files();
   started_ = true;
   std::string folders;
   for (const Menu& menu : menus_) folders += (folders.empty() ? "" : " and ") + menu.folder;
@@ -163,7 +163,10 @@ void PxelinuxDir::node(const NodeStatus& status) {
 }
 
 void PxelinuxDir::tell(const std::string& hardware_address, const BootBook::Entry& entry) {
-  if (!started_) return;
+  if (started_) NextBoot::tell(hardware_address, entry);
+}
+
+void PxelinuxDir::write(const std::string& hardware_address, const BootBook::Entry& entry) {
   for (const Menu& menu : menus_)
     write_marked(menu.folder, menu.prefix + card_name(hardware_address), content(menu, hardware_address, entry));
 }
@@ -190,7 +193,9 @@ void PxelinuxDir::tell_all() {
   }
 }
 
-void PxelinuxDir::remove_marked() const {
+Command PxelinuxDir::dnsmasq(bool) const { throw Error("run dnsmasq", "another server answers machines here"); }
+
+void PxelinuxDir::remove_files() {
   for (const Menu& menu : menus_) {
     const std::string ours = menu.prefix + "01-", left = std::string(temporary) + ours;
     for (const std::string& name : list_directory(menu.folder)) {
@@ -203,7 +208,7 @@ void PxelinuxDir::remove_marked() const {
 void PxelinuxDir::end() {
   if (!std::exchange(started_, false)) return;
   try {
-    remove_marked();
+    if (!hands_.write) remove_files();  // else who has them does that when this process ends
   } catch (const std::exception& error) {
     say_(words_of(error));
   }

@@ -32,6 +32,10 @@ class PxelinuxDir final : public NextBoot {
   void end() override;
   void listens() override;
   void node(const NodeStatus& status) override;
+  void write(const std::string& hardware_address, const BootBook::Entry& entry) override;
+  /// There is none here. Throws Error.
+  Command dnsmasq(bool open) const override;
+  void remove_files() override;
 
  private:
   struct Menu {
@@ -47,7 +51,6 @@ class PxelinuxDir final : public NextBoot {
   void tell(const std::string& hardware_address, const BootBook::Entry& entry) override;
   void tell_all();
   std::string content(const Menu& menu, const std::string& card, const BootBook::Entry& entry) const;
-  void remove_marked() const;
 
   PxelinuxOptions options_;
   std::vector<Menu> menus_;

@@ -150,14 +150,15 @@ void write_results(const Report& report, Output& output) {
 
 namespace {
 
-Awaitable<void> clone(asio::io_context& io, const CloneOptions& options, Output& output, Report& report) {
+Awaitable<void> clone(asio::io_context& io, const CloneOptions& options, Output& output, Report& report,
+                      ReportFile& file) {
   Prepared ready = co_await prepare(io, options);
   note_level(ready.level, report);
   const std::string text = text_of(ready) + "+ " + level_text(ready.level) + "\n";
   output.write_for_sure(text);
   const std::vector<std::string_view> lines = split(trim(text), '\n');
   ready.watch->plan({lines.begin(), lines.end()}, plan_tree(ready.plan.manifest.storage));
-  co_await serve(io, options, ready, output, report);
+  co_await serve(io, options, ready, output, report, file);
   report.result.warnings.insert(report.result.warnings.begin(), ready.plan.warnings.begin(), ready.plan.warnings.end());
 }
 
@@ -198,7 +199,7 @@ int run_clone(const CloneOptions& options) {
   Report report;
   report.session = options.session;
   report.wanted = options.nodes;
-  run_reported(io, clone(io, options, output, report), report, file);
+  run_reported(io, clone(io, options, output, report, file), report, file);
   write_results(report, output);
   return exit_status(report);
 }

@@ -9,6 +9,7 @@
 #include "base/temporary_folder.h"
 #include "base/text.h"
 #include "server/command/clone_command.h"
+#include "server/command/job_keeper.h"
 #include "server/command/run_job.h"
 #include "server/golden/programs.h"
 #include "server/logs/log_store.h"
@@ -56,7 +57,8 @@ std::unique_ptr<TemporaryFolder> boot_files_of(const Image& image) {
   return folder;
 }
 
-Awaitable<void> deploy(asio::io_context& io, const DeployOptions& options, Output& output, Report& report) {
+Awaitable<void> deploy(asio::io_context& io, const DeployOptions& options, Output& output, Report& report,
+                       ReportFile& file) {
   const Image image = open_image(options.image);
   report.session = image.manifest.session;
   const LuksKeys keys = read_luks_keys(options);
@@ -87,15 +89,21 @@ Awaitable<void> deploy(asio::io_context& io, const DeployOptions& options, Outpu
   if (options.confirm) confirm = std::make_unique<Confirm>(io);
   text += "+ " + level_text(level) + "\n";
   output.write_for_sure(text);
-  plan.sessions = image_sessions(io, image, options.compression, passphrases);
+  KeeperWork work;
+  work.sessions = [&](asio::io_context& there) {
+    return image_sessions(there, image, options.compression, passphrases);
+  };
+  keep_logs(work, report.session, options.store_log);
+  const std::shared_ptr<Keeper> keeper = make_keeper(io, options, std::move(work), file, *watch, boot.get());
+  plan.sessions = keeper->served(image_sessions(io, image, options.compression, passphrases));
   plan.release_delay = std::chrono::milliseconds(options.release_delay * 100);
   plan.passphrases = [passphrases, &keys, &report](const NodeStatus& node) {
     return passphrases_for(passphrases, keys, node, report);
   };
   const std::vector<std::string_view> lines = split(trim(text), '\n');
   watch->plan({lines.begin(), lines.end()}, plan_tree(image.manifest.storage));
-  JobSides sides{confirm.get(), boot.get(), *watch, {report.session, options.store_log}};
-  co_await serve_job(io, std::move(plan), std::move(sides), output, report);
+  const JobSides sides{confirm.get(), boot.get(), *watch, *keeper, report.session, options.store_log};
+  co_await serve_job(io, std::move(plan), sides, output, report);
 }
 
 // Without -n: is it whole, to the last byte?
@@ -117,7 +125,7 @@ int run_deploy(const DeployOptions& options) {
   reap_children(io);
   Report report;
   report.wanted = options.nodes;
-  run_reported(io, deploy(io, options, output, report), report, file);
+  run_reported(io, deploy(io, options, output, report, file), report, file);
   write_results(report, output);
   return exit_status(report);
 }

@@ -30,22 +30,24 @@ std::string why_logs_would_be_cloned(const std::string& tree, const std::vector<
 
 namespace {
 
-LogKeeping keeping_of(LogChoice choice, std::optional<LogStore>& store) {
+LogKeeping keeping_of(const LogChoice& choice, std::optional<LogStore>& store) {
   LogKeeping keeping;
   keeping.folder = log_folder;
-  keeping.session = std::move(choice.session);
-  keeping.key = std::move(choice.key);
-  keeping.why_not = std::move(choice.why_not);
+  keeping.session = choice.session;
+  keeping.key = choice.key;
+  keeping.open_folder = choice.open_folder;
   if (store) keeping.ended = [&store](const std::string& path) { store->store(path); };
   return keeping;
 }
 
 }  // namespace
 
-NodeLogs::NodeLogs(asio::io_context& io, LogChoice choice, Say say)
+NodeLogs::NodeLogs(asio::io_context& io, const LogChoice& choice, const Say& say)
     : store_(choice.store_log.empty() ? std::nullopt
                                       : std::optional<LogStore>(std::in_place, io, choice.store_log, say)),
-      keeper_(io, keeping_of(std::move(choice), store_), say) {}
+      keeper_(io, keeping_of(choice, store_), say) {
+  if (store_) store_->transfer_by(choice.transfer);
+}
 
 Awaitable<void> NodeLogs::finish(Report& report) {
   co_await keeper_.finish();

@@ -20,22 +20,23 @@ std::string why_it_would_be_cloned(const std::string& folder, const std::string&
 std::string why_logs_would_be_cloned(const std::string& tree, const std::vector<wire::Mount>& mounts);
 
 struct LogChoice {
-  std::string session;    ///< what their folder is called
-  std::string store_log;  ///< --store-log; empty: they are not handed on
-  /// Asked when the first log is to be kept: why none may be; "": nothing speaks against it.
-  std::function<std::string()> why_not = [] { return std::string(); };
+  std::string session;                              ///< what their folder is called
+  std::string store_log;                            ///< --store-log; empty: they are not handed on
   std::optional<wire::KeyPair> key = std::nullopt;  ///< of this site; none: nodes show their logs to everybody
+  /// Makes their folder and opens it, when the first one is to be kept. Throws Error: none may be.
+  std::function<LogFolder()> open_folder;
+  /// Hands on the log at that path; returns why it could not.
+  std::function<Awaitable<std::string>(const std::string& path)> transfer;
 };
 
 class NodeLogs {
  public:
   using Say = std::function<void(const std::string&)>;
 
-  NodeLogs(asio::io_context& io, LogChoice choice, Say say);
+  NodeLogs(asio::io_context& io, const LogChoice& choice, const Say& say);
 
   JobObserver& observer() { return keeper_; }
-  /// Where they are: LogKeeper::paths().
-  std::function<std::string(std::size_t)> paths() const { return keeper_.paths(); }
+  std::function<UniqueFd(std::size_t)> files() const { return keeper_.files(); }
   /// The job is over. Waits for what is still under way, within bounds; what was not kept or not stored is a warning.
   Awaitable<void> finish(Report& report);
 

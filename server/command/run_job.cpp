@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/text.h"
 #include "server/job/observers.h"
 #include "server/job/service_notice.h"
 #include "server/options/web_address.h"
@@ -36,6 +37,25 @@ Awaitable<void> watch_signals(asio::io_context& io, asio::signal_set& signals, J
     display.event("Ending the round in an orderly way: the nodes are told. Once more ends it at once");
     job.stop();
   }
+}
+
+// Without it the job has nothing to send. Does not return.
+Awaitable<void> watch_keeper(asio::io_context& io, const Keeper& keeper, Job& job, Display& display, std::string& lost,
+                             const bool& over) {
+  const std::string why = co_await keeper.lost();
+  if (!over) {
+    lost = why;
+    display.event("Ending the job: " + why);
+    job.stop();
+  }
+  asio::steady_timer never(io, asio::steady_timer::time_point::max());
+  co_await never.async_wait(asio::as_tuple(asio::use_awaitable));
+}
+
+// The journal finds new sockets below its folder when it is started anew.
+void seclude(const Keeper& keeper, Display& display) {
+  const std::vector<std::string> lacking = keeper.seclude({"/run/systemd/journal"});
+  if (!lacking.empty()) display.event("The process that has the network: " + joined(lacking, "; "));
 }
 
 std::string words_of(const std::exception_ptr& failure) {
@@ -112,7 +132,6 @@ JobPlan job_plan(asio::io_context& io, const JobOptions& options) {
   if (!options.racks.empty()) plan.racks = read_racks(options.racks);
   if (!options.only.empty()) plan.only = read_only(options.only);
   plan.sink_limit = std::chrono::seconds(options.sink_limit);
-  plan.sealed = level.key.has_value();
   plan.encrypted = options.encrypt;
   plan.window = options.window_mib << 20;
   plan.listen = address_of(options.interface);
@@ -139,7 +158,7 @@ std::unique_ptr<Watch> make_watch(asio::io_context& io, const JobOptions& option
 }
 
 Awaitable<void> run_job(asio::io_context& io, JobPlan plan, Display& display, Watch& watch, Report& report,
-                        JobObserver* also) {
+                        const Keeper& keeper, JobObserver* also) {
   display.knows(plan.sessions);
   watch.knows(plan.sessions);
   Observers observers;
@@ -151,9 +170,14 @@ Awaitable<void> run_job(asio::io_context& io, JobPlan plan, Display& display, Wa
   ServiceNotice notice(io, plan.nodes);
   observers.add(notice);
   plan.followers = watch.followers();
+  plan.opened = [&] {
+    seclude(keeper, display);
+    watch.open();
+  };
   std::unique_ptr<Job> job = make_job(io, std::move(plan), observers);
   asio::signal_set signals(io, SIGINT, SIGTERM, SIGHUP);
   std::exception_ptr trouble;  // kept: || would wait for the signals instead
+  std::string lost;            // why there is no keeper any more
   bool over = false;
   auto run = [&]() -> Awaitable<void> {
     Report told = report;
@@ -164,12 +188,15 @@ Awaitable<void> run_job(asio::io_context& io, JobPlan plan, Display& display, Wa
       trouble = std::current_exception();
       told.result.interrupted = false;
     }
+    if (!lost.empty() && !trouble) trouble = std::make_exception_ptr(Error(lost));
+    if (!lost.empty()) told.result.interrupted = false;
     if (trouble) told.error = words_of(trouble);
     over = true;
     co_await watch.finish(told);
   };
   using namespace asio::experimental::awaitable_operators;
-  co_await (run() || watch_signals(io, signals, *job, display, watch, over));
+  co_await (run() || watch_signals(io, signals, *job, display, watch, over) ||
+            watch_keeper(io, keeper, *job, display, lost, over));
   if (trouble) std::rethrow_exception(trouble);
 }
 

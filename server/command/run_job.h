@@ -5,6 +5,7 @@
 #include "server/job/display.h"
 #include "server/job/job.h"
 #include "server/job/report.h"
+#include "server/keeper/keeper.h"
 #include "server/options/options.h"
 #include "server/view/watch.h"
 
@@ -23,9 +24,10 @@ std::unique_ptr<Watch> make_watch(asio::io_context& io, const JobOptions& option
 
 /// Runs the job to its end, and until all who watch know of it. A first SIGINT, SIGTERM or SIGHUP ends the running
 /// round in an orderly way; a second one stops `io`. `also` hears what the display hears; nullptr: nobody. `report`
-/// gets the result. Throws Error if it cannot begin.
+/// gets the result. Once the ports are open this process gives its rights up (server/keeper/seclusion.h). Throws Error
+/// if it cannot begin, or loses its keeper.
 Awaitable<void> run_job(asio::io_context& io, JobPlan plan, Display& display, Watch& watch, Report& report,
-                        JobObserver* also = nullptr);
+                        const Keeper& keeper, JobObserver* also = nullptr);
 
 /// Runs `io` until `command` has ended, or until a second signal stopped it, and writes `report`, with the time it took
 /// and with the error, to `file`. Throws what `command` throws.

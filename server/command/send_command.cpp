@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "base/error.h"
+#include "server/command/job_keeper.h"
 #include "server/command/run_job.h"
 #include "server/job/report.h"
 #include "server/job/status_table.h"
@@ -28,8 +29,7 @@ struct SendOptions : JobOptions {
   bool quiet = false;
 };
 
-JobPlan plan_of(asio::io_context& io, const SendOptions& options) {
-  JobPlan plan = job_plan(io, options);
+std::vector<Session> sessions_of(asio::io_context& io, const SendOptions& options) {
   Session session;
   session.name = options.session;
   session.compression = options.compression;
@@ -41,10 +41,7 @@ JobPlan plan_of(asio::io_context& io, const SendOptions& options) {
     }
     return command_source(io, command, options.warning_status);
   };
-  if (!options.file.empty()) session.expected = check_file_source(options.file);
-  plan.sessions.push_back(std::move(session));
-  plan.clone = false;
-  return plan;
+  return {session};
 }
 
 std::vector<std::string> plan_lines(const SendOptions& options) {
@@ -52,14 +49,22 @@ std::vector<std::string> plan_lines(const SendOptions& options) {
           "+ Source : " + (options.file.empty() ? "what " + options.command + " writes" : options.file)};
 }
 
-Awaitable<void> send(asio::io_context& io, const SendOptions& options, Output& output, Report& report) {
+Awaitable<void> send(asio::io_context& io, const SendOptions& options, Output& output, Report& report,
+                     ReportFile& file) {
   // All that can be wrong with the command is found before its first line.
-  JobPlan plan = plan_of(io, options);
+  JobPlan plan = job_plan(io, options);
   const Level level = choose_level(options);
   note_level(level, report);
   plan.key = level.key;
+  plan.clone = false;
+  plan.sessions = sessions_of(io, options);
+  if (!options.file.empty()) plan.sessions[0].expected = check_file_source(options.file);
   const std::unique_ptr<Watch> watch = make_watch(io, options, options.session, plan.listen);
   watch->plan(plan_lines(options));
+  KeeperWork work;
+  work.sessions = [&options](asio::io_context& there) { return sessions_of(there, options); };
+  const std::shared_ptr<Keeper> keeper = make_keeper(io, options, std::move(work), file, *watch);
+  plan.sessions = keeper->served(std::move(plan.sessions));
   Display display(io, output, options.nodes, options.quiet);
   display.journal(options.session);
   display.event("I want " + std::to_string(options.nodes) + (options.nodes == 1 ? " client" : " clients") +
@@ -69,7 +74,7 @@ Awaitable<void> send(asio::io_context& io, const SendOptions& options, Output& o
                 (level.key ? "--key " + wire::to_text(level.key->public_key()) : "--open") + " -e COMMAND");
   std::exception_ptr failure;
   try {
-    co_await run_job(io, std::move(plan), display, *watch, report);
+    co_await run_job(io, std::move(plan), display, *watch, report, *keeper);
   } catch (...) {
     failure = std::current_exception();
   }
@@ -86,7 +91,7 @@ int run_send(const SendOptions& options) {
   Report report;
   report.session = options.session;
   report.wanted = options.nodes;
-  run_reported(io, send(io, options, output, report), report, file);
+  run_reported(io, send(io, options, output, report, file), report, file);
   std::string table = result_table(report.result.nodes, options.nodes);
   if (options.quiet) table.erase(0, table.rfind('\n', table.size() - 2) + 1);
   output.write_for_sure(table);

@@ -3,12 +3,12 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "server/command/block_streams.h"
+#include "server/command/job_keeper.h"
 #include "server/command/node_logs.h"
 #include "server/command/run_job.h"
 #include "server/golden/tar_warnings.h"
 #include "server/job/chunk_source.h"
 #include "server/job/observers.h"
-#include "server/options/key_file.h"
 #include "wire/messages.h"
 
 namespace ka::server {
@@ -35,6 +35,8 @@ class TarSource final : public Source {
 
   Awaitable<std::size_t> read(std::span<std::byte> room) override { return stream_->read(room); }
 
+  Awaitable<UniqueFd> hand_over() override { return stream_->hand_over(); }
+
   Awaitable<std::vector<std::string>> finish() override {
     co_await stream_->finish();
     for (const std::string& line : warnings_->lines()) said_->text += line + "\n";
@@ -52,15 +54,28 @@ std::string warnings_file(const CloneOptions& options) {
   return options.json.empty() ? "/var/log/ka/" + options.session + ".warnings" : options.json + ".warnings";
 }
 
-void keep_warnings(const Said& said, Report& report) {
+void keep_warnings(const Said& said) {
   if (said.text.empty()) return;
-  try {
-    if (auto slash = said.file.rfind('/'); slash != std::string::npos && slash > 0)
-      make_directories(said.file.substr(0, slash));
-    write_file(said.file, said.text);
-  } catch (const Error& error) {
-    report.result.warnings.push_back(error.what());
-  }
+  if (auto slash = said.file.rfind('/'); slash != std::string::npos && slash > 0)
+    make_directories(said.file.substr(0, slash));
+  write_file(said.file, said.text);
+}
+
+LogChoice log_choice(const JobSides& sides, const std::optional<wire::KeyPair>& key) {
+  Keeper& keeper = sides.keeper;
+  LogChoice logs{sides.session, sides.store_log, key, {}, {}};
+  logs.open_folder = [&keeper] { return keeper.log_folder(); };
+  logs.transfer = [&keeper](const std::string& path) -> Awaitable<std::string> {
+    const std::vector<std::string> name = {path.substr(path.rfind('/') + 1)};
+    std::string why;
+    try {
+      co_await keeper.have_done(Errand::store_log, name);
+    } catch (const Error& error) {
+      why = error.what();
+    }
+    co_return why;
+  };
+  return logs;
 }
 
 }  // namespace
@@ -137,15 +152,15 @@ Awaitable<void> serve_job(asio::io_context& io, JobPlan plan, JobSides sides, Ou
     plan.confirm = [&say, confirm = sides.confirm](std::vector<wire::WriteRequest> asking) {
       return confirm->ask(std::move(asking), say);
     };
-  NodeLogs logs(io, std::move(sides.logs), say);
-  sides.watch.logs(logs.paths());
+  NodeLogs logs(io, log_choice(sides, plan.key), say);
+  sides.watch.logs(logs.files());
   Observers observers;
   observers.add(logs.observer());
   if (sides.boot != nullptr) observers.add(*sides.boot);
   std::exception_ptr failure;
   try {
     if (sides.boot != nullptr) co_await sides.boot->start(say);
-    co_await run_job(io, std::move(plan), display, sides.watch, report, &observers);
+    co_await run_job(io, std::move(plan), display, sides.watch, report, sides.keeper, &observers);
   } catch (...) {
     failure = std::current_exception();
   }
@@ -157,25 +172,35 @@ Awaitable<void> serve_job(asio::io_context& io, JobPlan plan, JobSides sides, Ou
 }
 
 Awaitable<void> serve(asio::io_context& io, const CloneOptions& options, const Prepared& ready, Output& output,
-                      Report& report) {
+                      Report& report, ReportFile& file) {
   JobPlan plan = ready.job;
   auto said = std::make_shared<Said>();
   said->file = warnings_file(options);
-  plan.sessions = clone_sessions(io, options, ready, said);
+  KeeperWork work;
+  work.sessions = [&](asio::io_context& there) { return clone_sessions(there, options, ready, said); };
+  work.keep_warnings = [said] { keep_warnings(*said); };
+  keep_logs(work, options.session, options.store_log,
+            [&ready] { return why_logs_would_be_cloned(ready.tree->root(), ready.plan.manifest.mounts); });
+  const std::shared_ptr<Keeper> keeper =
+      make_keeper(io, options, std::move(work), file, *ready.watch, ready.boot.get());
+  plan.sessions = keeper->served(clone_sessions(io, options, ready, said));
   plan.release_delay = std::chrono::milliseconds(options.release_delay * 100);
   plan.passphrases = [&ready, &report](const NodeStatus& node) {
     return passphrases_for(ready.plan.manifest.passphrases, ready.input.luks, node, report);
   };
-  auto why_not = [&ready] { return why_logs_would_be_cloned(ready.tree->root(), ready.plan.manifest.mounts); };
-  LogChoice logs{options.session, options.store_log, why_not, site_key("")};
-  JobSides sides{ready.confirm.get(), ready.boot.get(), *ready.watch, std::move(logs)};
+  const JobSides sides{ready.confirm.get(), ready.boot.get(), *ready.watch, *keeper,
+                       options.session,     options.store_log};
   std::exception_ptr failure;
   try {
-    co_await serve_job(io, std::move(plan), std::move(sides), output, report);
+    co_await serve_job(io, std::move(plan), sides, output, report);
   } catch (...) {
     failure = std::current_exception();
   }
-  keep_warnings(*said, report);
+  try {
+    keeper->do_now(Errand::keep_warnings);
+  } catch (const Error& error) {
+    report.result.warnings.push_back(error.what());
+  }
   if (failure) std::rethrow_exception(failure);
 }
 

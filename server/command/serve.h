@@ -6,11 +6,11 @@
 #include "base/output.h"
 #include "server/boot/next_boot.h"
 #include "server/command/confirm.h"
-#include "server/command/node_logs.h"
 #include "server/command/stage2.h"
 #include "server/golden/golden_tree.h"
 #include "server/job/job.h"
 #include "server/job/report.h"
+#include "server/keeper/keeper.h"
 #include "server/options/level.h"
 #include "server/plan/plan.h"
 #include "server/view/watch.h"
@@ -49,7 +49,8 @@ struct JobSides {
   Confirm* confirm = nullptr;  ///< nullptr: nobody is asked
   NextBoot* boot = nullptr;    ///< nullptr: machines boot by other servers
   Watch& watch;
-  LogChoice logs;
+  Keeper& keeper;
+  std::string session, store_log;  ///< of the logs
 };
 
 /// Runs the job of a clone as serve() does.
@@ -57,8 +58,8 @@ Awaitable<void> serve_job(asio::io_context& io, JobPlan plan, JobSides sides, Ou
 
 /// Serves the sessions of a clone until as many nodes are done as were asked for, or until the operator ends it; shows
 /// what happens on `output`. A second signal stops `io`. `report` gets the result, and the sessions also when this
-/// throws Error.
+/// throws Error; `file` is put into its place by this job's keeper.
 Awaitable<void> serve(asio::io_context& io, const CloneOptions& options, const Prepared& ready, Output& output,
-                      Report& report);
+                      Report& report, ReportFile& file);
 
 }  // namespace ka::server

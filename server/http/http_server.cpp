@@ -216,7 +216,6 @@ HttpServer::HttpServer(asio::io_context& io, const std::string& purpose, asio::i
     throw Error(purpose + " by HTTP on TCP port " + std::to_string(port), words_of(error));
   }
   state_->door.guards(state_->acceptor.native_handle());
-  asio::co_spawn(io, State::accept(state_), asio::detached);
 }
 
 HttpServer::HttpServer(asio::io_context& io, const Limits& limits, Answer answer)
@@ -229,6 +228,8 @@ HttpServer::~HttpServer() {
   state_->acceptor.close(ignored);
   for (State::Guest& guest : state_->guests) guest.stream.close();
 }
+
+void HttpServer::begin() { asio::co_spawn(state_->io, State::accept(state_), asio::detached); }
 
 std::uint16_t HttpServer::port() const { return state_->acceptor.local_endpoint().port(); }
 

@@ -50,7 +50,8 @@ class HttpServer {
     std::chrono::milliseconds patience{30'000};    ///< without any progress
   };
 
-  /// Listens at once. Throws Error, beginning with `purpose` ("serve boot files") and naming the port, if it cannot.
+  /// Has its port at once, and answers from begin() on. Throws Error, beginning with `purpose` ("serve boot files") and
+  /// naming the port, if it cannot.
   HttpServer(asio::io_context& io, const std::string& purpose, asio::ip::address_v4 address, std::uint16_t port,
              const Limits& limits, Answer answer);
   /// Listens nowhere: answers those whom take() is given.
@@ -60,6 +61,8 @@ class HttpServer {
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
 
+  /// Before that nobody is read; who has come waits.
+  void begin();
   std::uint16_t port() const;
   /// A connection that somebody else has accepted. Closed at once if there are as many as the limits have.
   void take(asio::ip::tcp::socket socket);

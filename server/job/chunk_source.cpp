@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include "base/error.h"
-#include "base/piped_process.h"
 #include "base/text.h"
 #include "net/signal.h"
 
@@ -13,15 +12,6 @@ namespace {
 
 constexpr std::size_t piece = 256 * 1024;
 constexpr unsigned highest_level = 19;
-
-// With --adapt zstd raises its level while its output is not taken as fast as it comes, and lowers it otherwise. Long
-// matches need memory on the other side, so the window stays at what every decoder allows.
-Command zstd_command(const std::string& compression) {
-  const bool automatic = compression == "auto";
-  Command command({"zstd", "-q", "-c", "-T0", automatic ? "-1" : "-" + compression});
-  if (automatic) command.argv.push_back("--adapt=min=1,max=12");
-  return command;
-}
 
 }  // namespace
 
@@ -43,25 +33,26 @@ bool can_pack() {
 
 // The stream is a row of stretches, each plain or packed as a whole by one zstd.
 struct ChunkSource::State {
-  State(asio::io_context& context, std::unique_ptr<Source> source, const std::string& how)
-      : io(context), inner(std::move(source)), compression(how), fed(context) {}
+  State(asio::io_context& context, std::unique_ptr<Source> source, const std::string& how, StartFilter start)
+      : io(context), inner(std::move(source)), compression(how), start_packing(std::move(start)), fed(context) {}
 
   asio::io_context& io;
   std::unique_ptr<Source> inner;
   std::string compression;
+  StartFilter start_packing;
   std::optional<Packed> already;  // what inner gives is packed
   std::uint64_t already_read = 0;
-  bool wants_packing = false;          // from the next stretch on
-  bool packs = false;                  // the present one
-  std::shared_ptr<PipedProcess> zstd;  // of the present stretch
-  bool is_fed = false;                 // all of the stretch went into zstd, or went wrong
+  bool wants_packing = false;    // from the next stretch on
+  bool packs = false;            // the present one
+  std::shared_ptr<Filter> zstd;  // of the present stretch
+  bool is_fed = false;           // all of the stretch went into zstd, or went wrong
   net::Signal fed;
   bool ended = false;  // the inner source
   std::exception_ptr trouble;
   std::uint64_t unpacked = 0, packed_in = 0, packed_out = 0;
 
   static void start_zstd(std::shared_ptr<State> self);
-  static Awaitable<void> feed(std::shared_ptr<State> self, std::shared_ptr<PipedProcess> zstd);
+  static Awaitable<void> feed(std::shared_ptr<State> self, std::shared_ptr<Filter> zstd);
   static Awaitable<std::size_t> read(std::shared_ptr<State> self, std::span<std::byte> room);
   static Awaitable<bool> next_stretch(std::shared_ptr<State> self);
 };
@@ -69,13 +60,14 @@ struct ChunkSource::State {
 void ChunkSource::State::start_zstd(std::shared_ptr<State> self) {
   self->packs = true;
   self->is_fed = false;
-  self->zstd = PipedProcess::start(self->io, zstd_command(self->compression), Process::in_pipe | Process::out_pipe);
+  self->zstd = self->start_packing ? self->start_packing() : own_filter(self->io, packing_command(self->compression));
   asio::co_spawn(self->io, feed(self, self->zstd), asio::detached);
 }
 
-Awaitable<void> ChunkSource::State::feed(std::shared_ptr<State> self, std::shared_ptr<PipedProcess> zstd) {
+Awaitable<void> ChunkSource::State::feed(std::shared_ptr<State> self, std::shared_ptr<Filter> zstd) {
   std::vector<std::byte> room(piece);
   try {
+    co_await zstd->started();
     while (self->wants_packing) {
       std::span<std::byte> space(room);
       std::size_t size = co_await self->inner->read(space);
@@ -113,6 +105,7 @@ Awaitable<std::size_t> ChunkSource::State::read(std::shared_ptr<State> self, std
     co_return size;
   }
   auto zstd = self->zstd;
+  co_await zstd->started();
   auto buffer = asio::buffer(room.data(), room.size());
   auto [error, size] = co_await zstd->out().async_read_some(buffer, asio::as_tuple(asio::use_awaitable));
   if (error == asio::error::eof) co_return 0;
@@ -137,14 +130,14 @@ Awaitable<bool> ChunkSource::State::next_stretch(std::shared_ptr<State> self) {
 }
 
 ChunkSource::ChunkSource(asio::io_context& io, std::unique_ptr<Source> source, const std::string& compression,
-                         wire::Time now)
-    : state_(std::make_shared<State>(io, std::move(source), compression)) {
+                         wire::Time now, StartFilter start_packing)
+    : state_(std::make_shared<State>(io, std::move(source), compression, std::move(start_packing))) {
   if (compression == "auto") choice_.emplace(now);
   state_->wants_packing = !choice_ && compression != "off";
 }
 
 ChunkSource::ChunkSource(asio::io_context& io, std::unique_ptr<Source> source, Packed sizes)
-    : state_(std::make_shared<State>(io, std::move(source), "off")) {
+    : state_(std::make_shared<State>(io, std::move(source), "off", StartFilter())) {
   state_->already = sizes;
   state_->packs = true;
 }

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "server/job/filter.h"
 #include "server/job/source.h"
 #include "wire/chunk.h"
 #include "wire/packing_choice.h"
@@ -20,8 +21,10 @@ bool can_pack();
 
 class ChunkSource {
  public:
-  /// With "auto", wire/packing_choice.h decides what is packed, and zstd about the level.
-  ChunkSource(asio::io_context& io, std::unique_ptr<Source> source, const std::string& compression, wire::Time now);
+  /// With "auto", wire/packing_choice.h decides what is packed, and zstd about the level. `start_packing` starts zstd
+  /// for this compression; without it, it is a child of this process.
+  ChunkSource(asio::io_context& io, std::unique_ptr<Source> source, const std::string& compression, wire::Time now,
+              StartFilter start_packing = {});
   /// Of bytes that zstd has packed already. How far the unpacked ones are is told by the share that was read.
   struct Packed {
     std::uint64_t packed = 0, unpacked = 0;  ///< bytes in all

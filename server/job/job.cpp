@@ -138,6 +138,7 @@ class JobRunner final : public Job, private wire::JobOutput, public std::enable_
 Awaitable<JobResult> JobRunner::run() {
   auto self = shared_from_this();
   listen();
+  plan_.opened();
   co_await refuse_to_be_second();
   asio::co_spawn(io_, accept(self), asio::detached);
   observer_.listens();
@@ -411,8 +412,8 @@ std::unique_ptr<ChunkSource> JobRunner::chunks_of(const Session& what) {
   if (what.packed != 0 && !plain)
     return std::make_unique<ChunkSource>(io_, what.open(), ChunkSource::Packed{what.packed, what.expected});
   std::unique_ptr<Source> source = what.open();
-  if (what.packed != 0) source = unpacking_source(io_, std::move(source));
-  return std::make_unique<ChunkSource>(io_, std::move(source), plain ? "off" : what.compression, now());
+  if (what.packed != 0) source = unpacking_source(io_, std::move(source), what.unpack);
+  return std::make_unique<ChunkSource>(io_, std::move(source), plain ? "off" : what.compression, now(), what.pack);
 }
 
 // Reads the source as fast as the chain allows, to its end.
@@ -540,7 +541,7 @@ Awaitable<void> JobRunner::confirm(std::shared_ptr<JobRunner>, std::vector<wire:
 std::uint64_t JobRunner::random() { return random_number(); }
 
 std::optional<wire::StreamKeys> JobRunner::stream_keys() {
-  if (!plan_.sealed) return std::nullopt;
+  if (!plan_.key) return std::nullopt;
   return wire::StreamKeys{random_secret(), plan_.encrypted ? random_secret() : Secret()};
 }
 

@@ -27,6 +27,7 @@ struct Session {
   bool writes = false;              ///< it goes to disks: for nodes that were given the yes to write
   std::string compression = "off";  ///< "auto", "off", or a zstd level (server/job/chunk_source.h)
   std::uint64_t packed = 0;         ///< not 0: open() gives zstd's bytes, so many, for the `expected` ones
+  StartFilter pack, unpack;         ///< start zstd for it; without them, it is a child of this process
 };
 
 /// One row of the table.
@@ -66,13 +67,16 @@ struct JobPlan {
   std::chrono::seconds sink_limit{600};        ///< a sink that takes nothing for so long has failed; 0: no limit
   std::chrono::milliseconds release_delay{0};  ///< -d: between two releases
   std::uint64_t window = 0;                    ///< bytes held for nodes behind; 0: by this machine's memory
-  bool sealed = false;                         ///< streams prove themselves (wire/sealing.h), …
-  bool encrypted = false;                      ///< … and only members can read them
+  bool encrypted = false;                      ///< only members can read the streams; needs a key
   /// Gets the connections of those at the control port who speak HTTP. Without it, they are refused as strangers.
   std::function<void(asio::ip::tcp::socket)> followers;
 
-  std::optional<wire::KeyPair> key;  ///< of this server: only nodes that know it are served; nothing: level open
-  asio::ip::address_v4 listen;       ///< any: all interfaces
+  /// Of this server: only nodes that know it are served, and streams are sealed; nothing: level open.
+  std::optional<wire::KeyPair> key;
+  /// Called once all ports are open, and before a byte of anybody is read. What it throws, Job::run() throws.
+  std::function<void()> opened = [] {};
+
+  asio::ip::address_v4 listen;  ///< any: all interfaces
   std::uint16_t control_port = wire::control_port, data_port = wire::data_port;
 };
 

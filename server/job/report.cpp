@@ -125,13 +125,24 @@ ReportFile::~ReportFile() {
   if (fd_.valid() && !temporary_.empty()) ::unlink(temporary_.c_str());
 }
 
+void ReportFile::put_in_place() const {
+  if (!temporary_.empty() && ::rename(temporary_.c_str(), name_.c_str()) != 0)
+    throw Error::from_errno("rename to " + name_);
+}
+
 void ReportFile::write(std::string_view text) {
+  const std::function<void()> other = std::exchange(other_, nullptr);
   if (!wanted()) return;
   if (temporary_.empty()) ::fcntl(fd_.get(), F_SETFL, ::fcntl(fd_.get(), F_GETFL) & ~O_NONBLOCK);
   write_all(fd_.get(), text, name_);
   if (!temporary_.empty()) {
     if (::fsync(fd_.get()) != 0) throw Error::from_errno("fsync " + temporary_);
-    if (::rename(temporary_.c_str(), name_.c_str()) != 0) throw Error::from_errno("rename to " + name_);
+    fd_.reset();
+    try {
+      other ? other() : put_in_place();
+    } catch (const Error& error) {
+      throw Error("the report stays at " + temporary_, error.what());
+    }
   }
   fd_.reset();
 }

@@ -2,6 +2,7 @@
 /// --json FILE: the result of a clone for programs. The format is in docs/ka-server.8.
 
 #include <chrono>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -52,10 +53,15 @@ class ReportFile {
   bool wanted() const { return fd_.valid(); }
   /// Replaces a regular file as a whole; writes into anything else (a FIFO, /dev/stdout). Once. Throws Error.
   void write(std::string_view text);
+  /// What write() does at last, where the file is complete beside its place. Throws Error.
+  void put_in_place() const;
+  /// Does that instead, for a process that may not: put_in_place() in another one.
+  void put_in_place_by(std::function<void()> other) { other_ = std::move(other); }
 
  private:
   std::string name_, temporary_;  ///< `temporary_` is empty for what is not a regular file
   UniqueFd fd_;
+  std::function<void()> other_;
 };
 
 }  // namespace ka::server

@@ -50,6 +50,7 @@ class PipeSource : public Source {
     if (error) throw Error("read what " + program->text() + " writes", error.message());
     co_return size;
   }
+  Awaitable<UniqueFd> hand_over() override { co_return UniqueFd(program_->out().release()); }
 
  protected:
   std::shared_ptr<PipedProcess> program_;
@@ -128,17 +129,13 @@ class ExtentsSource final : public Source {
 
   Awaitable<std::size_t> read(std::span<std::byte> room) override {
     auto state = state_;
-    if (!state->reader) {
-      auto find = state->find;
-      ExtentsToRead what = co_await find();
-      if (state->stopped) throw Error("read " + state->path, "it was stopped");
-      Command command({"read", state->path});
-      command.body = [path = state->path, size = state->size, what = std::move(what)] {
-        copy_extents_out(path, what, size);
-      };
-      state->reader = std::make_unique<ChildSource>(state->io, command);
-    }
+    if (!state->reader) co_await begin(state);
     co_return co_await state->reader->read(room);
+  }
+  Awaitable<UniqueFd> hand_over() override {
+    auto state = state_;
+    co_await begin(state);
+    co_return co_await state->reader->hand_over();
   }
 
   Awaitable<std::vector<std::string>> finish() override {
@@ -155,6 +152,18 @@ class ExtentsSource final : public Source {
     std::unique_ptr<Source> reader;
     bool stopped;
   };
+
+  static Awaitable<void> begin(std::shared_ptr<State> state) {
+    auto find = state->find;
+    ExtentsToRead what = co_await find();
+    if (state->stopped) throw Error("read " + state->path, "it was stopped");
+    Command command({"read", state->path});
+    command.body = [path = state->path, size = state->size, what = std::move(what)] {
+      copy_extents_out(path, what, size);
+    };
+    state->reader = std::make_unique<ChildSource>(state->io, command);
+  }
+
   std::shared_ptr<State> state_;
 };
 
@@ -184,6 +193,8 @@ class CommandSource final : public PipeSource {
 };
 
 }  // namespace
+
+Awaitable<UniqueFd> Source::hand_over() { throw Error("hand a source over", "it is read here"); }
 
 std::unique_ptr<Source> buffer_source(std::string bytes) { return std::make_unique<BufferSource>(std::move(bytes)); }
 

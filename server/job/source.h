@@ -11,6 +11,8 @@
 
 #include "base/asio.h"
 #include "base/process.h"
+#include "base/unique_fd.h"
+#include "server/job/filter.h"
 #include "wire/extents.h"
 
 namespace ka::server {
@@ -24,6 +26,9 @@ class Source {
   /// After the end: did it end well? Throws Error (reason for every node) when the stream must not be
   /// used: the command's exit status. Returns warnings for the summary otherwise (tar's status 1).
   virtual Awaitable<std::vector<std::string>> finish() = 0;
+  /// Instead of read(), once: what its bytes come out of, for another process to read to its end. Throws Error if it
+  /// has none.
+  virtual Awaitable<UniqueFd> hand_over();
 };
 
 /// Bytes in memory (the manifest).
@@ -61,7 +66,9 @@ std::uint64_t check_file_source(const std::string& path);
 std::unique_ptr<Source> command_source(asio::io_context& io, const Command& command, int warning_status = 0,
                                        std::function<void(std::string_view)> on_line = {});
 
-/// What zstd's bytes of `packed` stand for. Throws what that throws before zstd's own words on what is broken.
-std::unique_ptr<Source> unpacking_source(asio::io_context& io, std::unique_ptr<Source> packed);
+/// What zstd's bytes of `packed` stand for. Throws what that throws before zstd's own words on what is broken. `start`
+/// starts zstd; without it, it is a child of this process.
+std::unique_ptr<Source> unpacking_source(asio::io_context& io, std::unique_ptr<Source> packed,
+                                         const StartFilter& start = {});
 
 }  // namespace ka::server

@@ -1,5 +1,4 @@
 #include "base/error.h"
-#include "base/piped_process.h"
 #include "net/signal.h"
 #include "server/job/source.h"
 
@@ -11,8 +10,8 @@ constexpr std::size_t piece = 256 * 1024;
 
 class UnpackingSource final : public Source {
  public:
-  UnpackingSource(asio::io_context& io, std::unique_ptr<Source> packed)
-      : state_(std::make_shared<State>(io, std::move(packed))) {
+  UnpackingSource(asio::io_context& io, std::unique_ptr<Source> packed, std::shared_ptr<Filter> zstd)
+      : state_(std::make_shared<State>(io, std::move(packed), std::move(zstd))) {
     asio::co_spawn(io, feed(state_), asio::detached);
   }
   ~UnpackingSource() override {
@@ -22,12 +21,15 @@ class UnpackingSource final : public Source {
 
   Awaitable<std::size_t> read(std::span<std::byte> room) override {
     auto state = state_;
+    co_await state->zstd->started();
     auto buffer = asio::buffer(room.data(), room.size());
     auto [error, size] = co_await state->zstd->out().async_read_some(buffer, asio::as_tuple(asio::use_awaitable));
     if (error == asio::error::eof) co_return 0;
     if (error) throw Error("read what zstd unpacks", error.message());
     co_return size;
   }
+
+  Awaitable<UniqueFd> hand_over() override { co_return UniqueFd(state_->zstd->out().release()); }
 
   Awaitable<std::vector<std::string>> finish() override {
     auto state = state_;
@@ -41,13 +43,11 @@ class UnpackingSource final : public Source {
 
  private:
   struct State {
-    State(asio::io_context& io, std::unique_ptr<Source> source)
-        : packed(std::move(source)),
-          zstd(PipedProcess::start(io, Command({"zstd", "-q", "-d", "-c"}), Process::in_pipe | Process::out_pipe)),
-          fed(io) {}
+    State(asio::io_context& io, std::unique_ptr<Source> source, std::shared_ptr<Filter> filter)
+        : packed(std::move(source)), zstd(std::move(filter)), fed(io) {}
 
     std::unique_ptr<Source> packed;
-    std::shared_ptr<PipedProcess> zstd;
+    std::shared_ptr<Filter> zstd;
     net::Signal fed;
     bool is_fed = false;
     std::exception_ptr trouble;
@@ -59,6 +59,7 @@ class UnpackingSource final : public Source {
     std::span<std::byte> space(room);
     try {
       bool takes = true;
+      co_await state->zstd->started();
       while (state->packed) {
         const std::size_t size = co_await state->packed->read(space);
         if (size == 0) break;
@@ -83,8 +84,10 @@ class UnpackingSource final : public Source {
 
 }  // namespace
 
-std::unique_ptr<Source> unpacking_source(asio::io_context& io, std::unique_ptr<Source> packed) {
-  return std::make_unique<UnpackingSource>(io, std::move(packed));
+std::unique_ptr<Source> unpacking_source(asio::io_context& io, std::unique_ptr<Source> packed,
+                                         const StartFilter& start) {
+  return std::make_unique<UnpackingSource>(io, std::move(packed),
+                                           start ? start() : own_filter(io, unpacking_command()));
 }
 
 }  // namespace ka::server

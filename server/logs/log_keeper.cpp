@@ -129,11 +129,10 @@ void LogKeeper::State::close(Follower& node) {
 // The first node brings the folder: a job without one leaves the logs of the one before where they are.
 void LogKeeper::State::open(Follower& node) {
   if (path.empty()) {
-    make_directories(keeping.folder);
-    if (const std::string why = keeping.why_not(); !why.empty()) throw Error(why);
-    path = fresh_log_folder(keeping.folder, keeping.session);
-    folder.reset(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-    if (!folder.valid()) throw Error::from_errno("open " + path);
+    LogFolder opened =
+        keeping.open_folder ? keeping.open_folder() : open_log_folder(keeping.folder, keeping.session, keeping.why_not);
+    path = std::move(opened.path);
+    folder = std::move(opened.folder);
   }
   try {
     node.file.emplace(folder.get(), node.name);
@@ -307,13 +306,13 @@ Awaitable<void> LogKeeper::finish() {
   co_await state->finish();
 }
 
-std::function<std::string(std::size_t)> LogKeeper::paths() const {
+std::function<UniqueFd(std::size_t)> LogKeeper::files() const {
   return [kept = std::weak_ptr<State>(state_)](std::size_t number) {
     const std::shared_ptr<State> state = kept.lock();
-    if (!state || state->path.empty()) return std::string();
+    if (!state || !state->folder.valid()) return UniqueFd();
     const auto found = state->nodes.find(number);
-    if (found == state->nodes.end() || !found->second) return std::string();
-    return state->path + "/" + found->second->name;
+    if (found == state->nodes.end() || !found->second) return UniqueFd();
+    return open_log(state->folder.get(), found->second->name);
   };
 }
 

@@ -13,6 +13,7 @@
 
 #include "base/asio.h"
 #include "server/job/job.h"
+#include "server/logs/log_folder.h"
 #include "wire/ports.h"
 #include "wire/trust/key.h"
 
@@ -22,6 +23,8 @@ struct LogKeeping {
   std::string folder, session;
   /// Why logs must not be kept in `folder`, which is there; empty: they may.
   std::function<std::string()> why_not = [] { return std::string(); };
+  /// Makes the folder of this session and opens it, instead of open_log_folder(). Throws Error.
+  std::function<LogFolder()> open_folder;
   std::uint16_t port = wire::log_port;  ///< of the nodes
   std::optional<wire::KeyPair> key;     ///< of this site, which the nodes were given; none: they show logs to everybody
   /// A node has ended, and this is the path of its log. May be called again, when it has come again and ended.
@@ -41,8 +44,8 @@ class LogKeeper final : public JobObserver {
   Awaitable<void> finish();
   /// What was not kept, and why.
   std::vector<std::string> warnings() const;
-  /// Tells the path of the log of the node with that number; "": there is none. May outlive this.
-  std::function<std::string(std::size_t)> paths() const;
+  /// Opens the log of the node with that number; invalid: there is none. May outlive this.
+  std::function<UniqueFd(std::size_t)> files() const;
 
   void node(const NodeStatus& status) override;
 

@@ -72,31 +72,13 @@ void hide_store_url(int argc, char** argv) {
   }
 }
 
-struct LogStore::State {
-  State(asio::io_context& io, std::string url, std::function<void(const std::string&)> say)
-      : io(io), url(std::move(url)), say(std::move(say)), moved(io) {}
+namespace {
 
-  static Awaitable<void> work(std::shared_ptr<State> self);
-  Awaitable<std::string> transfer(const std::string& path);
-  void failed(const std::string& path, const std::string& why);
-  Command command(const std::string& path) const;
-
-  asio::io_context& io;
-  std::string url;
-  std::function<void(const std::string&)> say;
-  net::Signal moved;
-  std::deque<std::string> waiting;
-  std::multiset<std::string> under_way;
-  std::vector<std::string> warnings;
-  unsigned workers = 0;
-  bool over = false;
-};
-
-Command LogStore::State::command(const std::string& path) const {
+Command transfer_command(const std::string& url, const std::string& file, const std::string& name) {
   // -q first: no ~/.curlrc of somebody's.
   Command curl({"curl", "-q", "--config", "-"});
   const std::string folder = url.ends_with('/') ? url : url + "/";
-  curl.input = Secret("url = " + quoted(folder + name_of(path)) + "\nupload-file = " + quoted(path) +
+  curl.input = Secret("url = " + quoted(folder + name) + "\nupload-file = " + quoted(file) +
                       "\nfail\nsilent\nshow-error\nglobloff\nnetrc-optional\nftp-create-dirs\noutput = \"/dev/null\"\n"
                       "connect-timeout = 15\nmax-time = " +
                       std::to_string(longest_transfer.count()) + "\n");
@@ -107,11 +89,12 @@ Command LogStore::State::command(const std::string& path) const {
   return curl;
 }
 
-// Why it is not stored; empty: it is.
-Awaitable<std::string> LogStore::State::transfer(const std::string& path) {
+}  // namespace
+
+Awaitable<std::string> transfer_log(asio::io_context& io, std::string url, std::string file, std::string name) {
   std::string said;
   try {
-    const Command curl = command(path);
+    const Command curl = transfer_command(url, file, name);
     const std::function<void(std::string_view)> hear = [&said](std::string_view line) { said = line; };
     const ExitStatus status = co_await run(io, curl, hear);
     if (status.ok()) co_return "";
@@ -128,6 +111,30 @@ Awaitable<std::string> LogStore::State::transfer(const std::string& path) {
       said.replace(at, part.size(), "***");
   co_return said;
 }
+
+struct LogStore::State {
+  State(asio::io_context& context, const std::string& where, std::function<void(const std::string&)> hear)
+      : io(context),
+        url(where),
+        say(std::move(hear)),
+        transfer(
+            [&context, where](const std::string& path) { return transfer_log(context, where, path, name_of(path)); }),
+        moved(context) {}
+
+  static Awaitable<void> work(std::shared_ptr<State> self);
+  void failed(const std::string& path, const std::string& why);
+
+  asio::io_context& io;
+  std::string url;
+  std::function<void(const std::string&)> say;
+  std::function<Awaitable<std::string>(const std::string&)> transfer;
+  net::Signal moved;
+  std::deque<std::string> waiting;
+  std::multiset<std::string> under_way;
+  std::vector<std::string> warnings;
+  unsigned workers = 0;
+  bool over = false;
+};
 
 void LogStore::State::failed(const std::string& path, const std::string& why) {
   const std::string text = "The log " + name_of(path) + " is not stored at " + without_credentials(url) + ": " + why;
@@ -151,6 +158,10 @@ Awaitable<void> LogStore::State::work(std::shared_ptr<State> self) {
 
 LogStore::LogStore(asio::io_context& io, std::string url, std::function<void(const std::string&)> say)
     : state_(std::make_shared<State>(io, std::move(url), std::move(say))) {}
+
+void LogStore::transfer_by(std::function<Awaitable<std::string>(const std::string& path)> other) {
+  state_->transfer = std::move(other);
+}
 
 LogStore::~LogStore() { state_->over = true; }
 

@@ -20,6 +20,10 @@ std::string without_credentials(const std::string& url);
 /// Hides them in the words of a command line, where every process of this machine can read them.
 void hide_store_url(int argc, char** argv);
 
+/// Hands on what `file` is, a path, under this name. Returns why it could not, without what is secret in the URL; "":
+/// it could.
+Awaitable<std::string> transfer_log(asio::io_context& io, std::string url, std::string file, std::string name);
+
 class LogStore {
  public:
   static constexpr unsigned most_at_once = 4;
@@ -28,6 +32,8 @@ class LogStore {
   LogStore(asio::io_context& io, std::string url, std::function<void(const std::string&)> say);
   ~LogStore();
 
+  /// Instead of transfer_log(), by the path of a log.
+  void transfer_by(std::function<Awaitable<std::string>(const std::string& path)> other);
   /// Stores the file as it is when its turn comes, under its own name.
   void store(const std::string& path);
   /// Until all are stored, for `limit` at most.

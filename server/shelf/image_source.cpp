@@ -50,7 +50,7 @@ std::vector<Session> image_sessions(asio::io_context& io, const Image& image, co
   const std::string told = manifest_for(image, passphrases, packing);
   Session manifest;
   manifest.name = wire::manifest_session;
-  manifest.open = [told] { return buffer_source(told); };
+  manifest.open = [&io, told] { return computed_source(io, "tell the manifest", [told] { return told; }); };
   manifest.expected = told.size();
   sessions.push_back(std::move(manifest));
   for (const StoredStream& stream : image.index.streams)

@@ -24,8 +24,21 @@ void check_program(const std::string& program) {
 
 }  // namespace
 
+Awaitable<void> run_event_program(asio::io_context& io, std::string program, Event event) {
+  Command command({std::move(program)});
+  command.environment = {"KA_EVENT=" + event.name};
+  command.input = Secret(event.line + "\n");
+  command.limit = limit;
+  command.new_session = true;
+  co_await run_checked(io, command);
+}
+
 struct EventProgram::State {
-  State(asio::io_context& io, std::string program) : io(io), program(std::move(program)), moved(io) {}
+  State(asio::io_context& context, const std::string& name)
+      : io(context),
+        program(name),
+        run([&context, name](const Event& event) { return run_event_program(context, name, event); }),
+        moved(context) {}
 
   static Awaitable<void> run_all(std::shared_ptr<State> self);
   Awaitable<void> run_one(const Event& event);
@@ -33,6 +46,7 @@ struct EventProgram::State {
 
   asio::io_context& io;
   std::string program;
+  std::function<Awaitable<void>(const Event&)> run;
   std::deque<Event> waiting;  // the first one runs, if `running`
   net::Signal moved;
   std::function<void(const std::string&)> say = [](const std::string&) {};
@@ -47,14 +61,9 @@ void EventProgram::State::failed(const std::string& why) {
 }
 
 Awaitable<void> EventProgram::State::run_one(const Event& event) {
-  Command command({program});
-  command.environment = {"KA_EVENT=" + event.name};
-  command.input = Secret(event.line + "\n");
-  command.limit = limit;
-  command.new_session = true;
   std::string why;
   try {
-    co_await run_checked(io, command);
+    co_await run(event);
     failures = 0;
   } catch (const std::exception& error) {
     why = words_of(error);
@@ -81,6 +90,8 @@ EventProgram::EventProgram(asio::io_context& io, const std::string& program) {
 }
 
 EventProgram::~EventProgram() { state_->over = true; }
+
+void EventProgram::run_by(std::function<Awaitable<void>(const Event&)> run) { state_->run = std::move(run); }
 
 void EventProgram::on_trouble(std::function<void(const std::string&)> say) { state_->say = std::move(say); }
 

@@ -12,6 +12,9 @@
 
 namespace ka::server {
 
+/// Runs it once, for half a minute at most. Throws Error if it fails.
+Awaitable<void> run_event_program(asio::io_context& io, std::string program, Event event);
+
 class EventProgram {
  public:
   /// Throws Error if `program` is no file that can be executed.
@@ -20,6 +23,8 @@ class EventProgram {
   EventProgram(const EventProgram&) = delete;
   EventProgram& operator=(const EventProgram&) = delete;
 
+  /// Instead of run_event_program().
+  void run_by(std::function<Awaitable<void>(const Event&)> run);
   void on_trouble(std::function<void(const std::string&)> say);
   /// Beyond 10,000 that wait, events are dropped, which is said.
   void run(const Event& event);

@@ -14,9 +14,11 @@ namespace {
 // "/run/ka/web.PID"
 const std::string folder = "/run/ka", begin = "web.";
 
+std::string path_of(int process) { return folder + "/" + begin + std::to_string(process); }
+
 }  // namespace
 
-LinkFile::LinkFile(const std::string& link) : path_(folder + "/" + begin + std::to_string(::getpid())) {
+LinkFile::LinkFile(const std::string& link) : path_(path_of(::getpid())) {
   try {
     make_directories(folder);
     write_file(path_, link + "\n", 0600);
@@ -28,6 +30,8 @@ LinkFile::LinkFile(const std::string& link) : path_(folder + "/" + begin + std::
 LinkFile::~LinkFile() {
   if (!path_.empty()) ::unlink(path_.c_str());
 }
+
+void remove_link(int process) { ::unlink(path_of(process).c_str()); }
 
 std::vector<std::string> links_here() {
   std::vector<std::string> links;

@@ -19,6 +19,9 @@ class LinkFile {
   std::string path_;
 };
 
+/// Removes what the process of this number has left.
+void remove_link(int process);
+
 /// Of all that run here; what a killed one left is removed.
 std::vector<std::string> links_here();
 

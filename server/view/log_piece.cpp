@@ -1,6 +1,5 @@
 #include "server/view/log_piece.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -8,7 +7,6 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
-#include "base/unique_fd.h"
 
 namespace ka::server {
 
@@ -23,9 +21,8 @@ struct Piece {
 };
 
 // Its server writes it all the time: it is in memory, and reading it waits for no disk.
-Piece read_piece(const std::string& path, std::optional<std::uint64_t> from) {
+Piece read_piece(const UniqueFd& file, std::optional<std::uint64_t> from) {
   Piece piece;
-  const UniqueFd file(path.empty() ? -1 : ::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   struct stat status {};
   if (!file.valid() || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) return piece;
   piece.kept = true;
@@ -45,8 +42,8 @@ Piece read_piece(const std::string& path, std::optional<std::uint64_t> from) {
 
 }  // namespace
 
-std::string log_piece_json(const std::string& path, std::optional<std::uint64_t> from) {
-  const Piece piece = read_piece(path, from);
+std::string log_piece_json(const UniqueFd& file, std::optional<std::uint64_t> from) {
+  const Piece piece = read_piece(file, from);
   const std::size_t last = piece.bytes.rfind('\n');
   // A line without an end may have one soon; one that fills the piece is cut.
   const bool endless = last == std::string::npos && piece.bytes.size() == most_at_once;

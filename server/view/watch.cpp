@@ -70,8 +70,8 @@ void Watch::knows(const std::vector<Session>& sessions) {
   state_->keeper.plan(state_->plan);
 }
 
-void Watch::logs(LogPath path_of) {
-  if (state_->web) state_->web->logs(std::move(path_of));
+void Watch::logs(OpenLog log_of) {
+  if (state_->web) state_->web->logs(std::move(log_of));
 }
 
 void Watch::begin(Observers& observers) {
@@ -83,6 +83,14 @@ void Watch::begin(Observers& observers) {
   if (state.file || state.program) observers.add(state.teller);
   state.begun = true;
   state.teller.began();
+}
+
+void Watch::open() {
+  if (state_->web) state_->web->begin();
+}
+
+void Watch::programs_by(std::function<Awaitable<void>(const Event&)> run) {
+  if (state_->program) state_->program->run_by(std::move(run));
 }
 
 std::function<void(asio::ip::tcp::socket)> Watch::followers() const { return state_->follow.door(); }

@@ -8,6 +8,7 @@
 
 #include "base/asio.h"
 #include "server/job/observers.h"
+#include "server/view/event_teller.h"
 #include "server/view/job_state.h"
 #include "server/view/log_piece.h"
 
@@ -37,9 +38,13 @@ class Watch {
   /// What will be sent.
   void knows(const std::vector<Session>& sessions);
   /// Where the kept logs of nodes are, for the page.
-  void logs(LogPath path_of);
+  void logs(OpenLog log_of);
+  /// Runs the program of --on-event for an event, instead of this process. Throws Error if that failed.
+  void programs_by(std::function<Awaitable<void>(const Event&)> run);
   /// From now on. Their troubles are lines of the log, which all of `observers` hear. Both must live until finish().
   void begin(Observers& observers);
+  /// Whoever has the link is answered from now on; before, its port is taken and nobody is read.
+  void open();
   /// For JobPlan::followers.
   std::function<void(asio::ip::tcp::socket)> followers() const;
   /// Where the page is; empty: there is none. Whoever reads it can watch.

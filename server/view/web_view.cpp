@@ -68,7 +68,7 @@ struct WebView::State {
   const std::string token;
   std::shared_ptr<Feed> feed;
   std::shared_ptr<const std::string> page;
-  LogPath log_of = [](std::size_t) { return std::string(); };
+  OpenLog log_of = [](std::size_t) { return UniqueFd(); };
   std::string link;
   std::optional<HttpServer> server;
   std::optional<LinkFile> file;
@@ -124,7 +124,9 @@ WebView::~WebView() {
   state_->server.reset();
 }
 
-void WebView::logs(LogPath path_of) { state_->log_of = std::move(path_of); }
+void WebView::begin() { state_->server->begin(); }
+
+void WebView::logs(OpenLog log_of) { state_->log_of = std::move(log_of); }
 
 const std::string& WebView::link() const { return state_->link; }
 

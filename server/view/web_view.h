@@ -21,16 +21,18 @@ namespace ka::server {
 
 class WebView {
  public:
-  /// Listens at once, at an address that others call `reached`; shows `state`, which must outlive `io`. Throws Error,
-  /// naming the port, if it cannot.
+  /// Has its port at once, at an address that others call `reached`; shows `state`, which must outlive `io`. Throws
+  /// Error, naming the port, if it cannot.
   WebView(asio::io_context& io, asio::ip::address_v4 address, asio::ip::address_v4 reached, std::uint16_t port,
           const JobState& state);
   ~WebView();
   WebView(const WebView&) = delete;
   WebView& operator=(const WebView&) = delete;
 
+  /// Answers from now on; before, nobody who comes is read.
+  void begin();
   /// Where the logs are that the page shows; without it, none are.
-  void logs(LogPath path_of);
+  void logs(OpenLog log_of);
   /// "http://10.0.1.1:8080/TOKEN/"
   const std::string& link() const;
   /// What is shown now is the end: until everybody who watches has it, two seconds at most.

@@ -2,6 +2,8 @@
 // page, its status, metrics and logs. The first '@' stands for the token, so that what lies behind it is reached, too.
 // Without the token nothing is ever found, and the server goes on to answer.
 
+#include <fcntl.h>
+
 #include <cstdint>
 #include <cstdlib>
 
@@ -25,7 +27,7 @@ struct Site {
     io.poll();
     const asio::ip::address_v4 here = asio::ip::address_v4::loopback();
     view.emplace(io, here, here, 0, keeper.state());
-    view->logs([](std::size_t) { return "/proc/self/status"; });
+    view->logs([](std::size_t) { return ka::UniqueFd(::open("/proc/self/status", O_RDONLY | O_CLOEXEC)); });
     const std::string& link = view->link();
     token = link.substr(link.size() - 33, 32);
     port = static_cast<std::uint16_t>(std::atoi(link.substr(link.rfind(':') + 1).c_str()));

@@ -226,6 +226,22 @@ def kill(process):
     os.kill(process.pid, signal.SIGKILL)
 
 
+def status_of(pid):
+    with open(f"/proc/{pid}/status", encoding="utf-8") as file:
+        return dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
+
+
+def children(pid):
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="utf-8") as file:
+        return [int(word) for word in file.read().split()]
+
+
+def keeper_of(pid):
+    found = [child for child in children(pid) if status_of(child)["Name"] == "ka-keeper"]
+    check(len(found) == 1, f"{pid} has the keepers {found}")
+    return found[0]
+
+
 def need_root():
     if os.geteuid() != 0:
         print("needs root for network namespaces")

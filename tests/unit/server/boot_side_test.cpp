@@ -71,6 +71,7 @@ class BootSideTest : public CoroutineTest {
   std::unique_ptr<BootSide> started(const BootOptions& options) {
     auto boot = std::make_unique<BootSide>(io_, options);
     get(boot->start([this](const std::string& line) { said_.push_back(line); }));
+    boot->listens();
     return boot;
   }
 

@@ -25,6 +25,8 @@ class HttpServerTest : public CoroutineTest {
   // All that the server says until it closes the connection.
   Awaitable<std::string> told(std::string request) { return told_by(connect(), std::move(request)); }
 
+  void SetUp() override { server_.begin(); }
+
   const std::string image_ = std::string(3 << 20, 'i');
   HttpServer server_{io_, "serve boot files",   asio::ip::address_v4::loopback(),
                      0,   HttpServer::Limits(), answer_files({{"/all.rdz", image_}, {"/empty", ""}})};

@@ -2,10 +2,12 @@
 
 #include "server/view/log_piece.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
 
+#include "server/logs/log_folder.h"
 #include "tests/unit/scratch.h"
 
 namespace ka::server {
@@ -18,7 +20,7 @@ class LogPieceTest : public testing::Test {
  protected:
   json piece(const std::string& content, std::optional<std::uint64_t> from) {
     scratch_.file("/log", content);
-    return json::parse(log_piece_json(scratch_.at("/log"), from));
+    return json::parse(log_piece_json(open_log(AT_FDCWD, scratch_.at("/log")), from));
   }
 
   Scratch scratch_;
@@ -75,7 +77,7 @@ TEST_F(LogPieceTest, NeitherALinkNorAFolderIsRead) {
   scratch_.directory("/folder");
   scratch_.link("/link", "/etc/passwd");
   for (const std::string& path : {scratch_.at("/folder"), scratch_.at("/link"), scratch_.at("/none"), std::string()})
-    EXPECT_EQ(json::parse(log_piece_json(path, 0))["kept"], false) << path;
+    EXPECT_EQ(json::parse(log_piece_json(open_log(AT_FDCWD, path), 0))["kept"], false) << path;
 }
 
 }  // namespace

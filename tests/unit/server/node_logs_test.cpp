@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <list>
@@ -226,12 +227,17 @@ class LogKeeperTest : public CoroutineTest {
 
 TEST_F(LogKeeperTest, ALogIsKeptAsItGrowsToItsLastLine) {
   LogKeeper keeper(io_, keeping(), say_);
-  const auto path_of = keeper.paths();
-  EXPECT_EQ(path_of(0), "");
+  const auto file_of = keeper.files();
+  EXPECT_FALSE(file_of(0).valid());
   port_.say("KA 1.0.0\n");
   keeper.node(node(State::waiting));
   run_until([&] { return kept().ends_with("KA 1.0.0\n"); });
-  EXPECT_EQ(path_of(node(State::waiting).number), scratch_.at("/log/ka/" + log_name(node(State::waiting, "node1"))));
+  const std::string path = scratch_.at("/log/ka/" + log_name(node(State::waiting, "node1")));
+  struct stat own {
+  }, kept_one{};
+  ASSERT_EQ(::fstat(file_of(node(State::waiting).number).get(), &own), 0);
+  ASSERT_EQ(::stat(path.c_str(), &kept_one), 0);
+  EXPECT_EQ(own.st_ino, kept_one.st_ino);
   EXPECT_THAT(kept(), ContainsRegex("^=== [0-9: -]+: 127.0.0.1 node1 52:54:00:77:00:01 ===\n"));
   keeper.node(node(State::running));
   port_.say("Formatting\n");

@@ -13,6 +13,7 @@
 #include "base/files.h"
 #include "base/temporary_folder.h"
 #include "server/http/fetch.h"
+#include "server/logs/log_folder.h"
 #include "tests/unit/run_coroutine.h"
 
 namespace ka::server {
@@ -45,6 +46,7 @@ class WatchTest : public CoroutineTest {
   void begin() {
     watch_ = std::make_unique<Watch>(io_, options_);
     watch_->begin(observers_);
+    watch_->open();
   }
   void begin_web() {
     options_.web_port = 0;
@@ -149,7 +151,7 @@ TEST_F(WatchTest, TheLogOfANodeIsGivenAsItGrowsAPieceAtATime) {
     return json::parse(get(fetch(io_, watch_->link() + "log/0" + query)));
   };
   EXPECT_EQ(told(""), json::parse(R"({"kept": false, "from": 0, "next": 0, "lines": []})"));
-  watch_->logs([this](std::size_t number) { return number == 0 ? file("node.log") : ""; });
+  watch_->logs([this](std::size_t number) { return open_log(AT_FDCWD, number == 0 ? file("node.log") : ""); });
   write_file(file("node.log"), "KA\n\x1b[2J\nhalf");
   EXPECT_EQ(told(""), json::parse(R"({"kept": true, "from": 0, "next": 8, "lines": ["KA", "\\x1b[2J"]})"));
   write_file(file("node.log"), "KA\n\x1b[2J\nhalf a line\n");
@@ -162,7 +164,7 @@ TEST_F(WatchTest, NoPathLeadsToAnotherFile) {
   come(NodeStatus::State::running);
   write_file(file("secret"), "secret\n");
   ASSERT_EQ(::symlink(file("secret").c_str(), file("link.log").c_str()), 0);
-  watch_->logs([this](std::size_t) { return file("link.log"); });
+  watch_->logs([this](std::size_t) { return open_log(AT_FDCWD, file("link.log")); });
   const std::string own = "/" + token() + "/log/";
   EXPECT_THAT(asked(own + "0"), HasSubstr("\"kept\":false"));
   for (const char* path : {"", "1", "-1", "0/", "18446744073709551616", "../status.json", "0?from=", "0?from=-1",
