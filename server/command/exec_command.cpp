@@ -99,7 +99,7 @@ class Everywhere {
   wire::command::Exec exec_;
   std::string input_;
   net::Signal moved_;
-  std::vector<Said> said_;
+  std::vector<NodeOutput> said_;
   std::vector<RemoteEnd> ends_;
   std::size_t running_ = 0;
 };

@@ -4,13 +4,13 @@
 
 namespace ka::server {
 
-std::string folded(const std::vector<Said>& all) {
+std::string folded(const std::vector<NodeOutput>& all) {
   struct Group {
     std::string nodes;
     const std::string* output;
   };
   std::vector<Group> groups;
-  for (const Said& said : all) {
+  for (const NodeOutput& said : all) {
     if (said.output.empty()) continue;
     const auto same = std::find_if(groups.begin(), groups.end(),
                                    [&said](const Group& group) { return *group.output == said.output; });

@@ -6,11 +6,11 @@
 
 namespace ka::server {
 
-struct Said {
+struct NodeOutput {
   std::string node, output;
 };
 
 /// In the order of the first node of each: "NODE,NODE:" and what they said; nothing of those that said nothing.
-std::string folded(const std::vector<Said>& all);
+std::string folded(const std::vector<NodeOutput>& all);
 
 }  // namespace ka::server
