@@ -114,7 +114,7 @@ def a_rom_that_is_ipxe_is_given_a_script_and_others_are_not():
         with Apart() as apart:
             image = Image(apart.path("image"))
             boot = apart.boot(*words)
-            golden = apart.start("n1", apart.program, "deploy", image.folder, "-n", "2")
+            golden = apart.start("n1", apart.program, "deploy", image.folder, *apart.serves(), "-n", "2")
             apart.wait_until_answered(CARDS[1])  # dnsmasq looks whether an address is free before it gives it away
             bios, uefi = "PXEClient:Arch:00000:UNDI:002001", "PXEClient:Arch:00007:UNDI:003010"
             name = apart.offered(CARDS[1], bios, 0, "iPXE")

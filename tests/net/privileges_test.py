@@ -198,8 +198,8 @@ def nothing_is_missing_that_a_boot_server_needs():
         program = apart.write("told", "#!/bin/sh\necho \"$KA_EVENT $(id -u)\" >> " + apart.path("events") + "\n")
         os.chmod(program, 0o755)
         with open(apart.path("said"), "w", encoding="utf-8") as said:
-            server = apart.start("s", apart.program, "deploy", image.folder, "-n", "1", "--pxe", "-i", "eth0",
-                                 "--pxe-values", apart.path("values"), "--on-event", program, "--json",
+            server = apart.start("s", apart.program, "deploy", image.folder, *apart.serves(), "-n", "1", "--pxe", "-i",
+                                 "eth0", "--pxe-values", apart.path("values"), "--on-event", program, "--json",
                                  apart.path("report"), stdout=said, stderr=subprocess.STDOUT)
         apart.wait_for("Listening on TCP")
         apart.wait_until_answered()
@@ -242,10 +242,11 @@ def logs_are_kept_and_handed_on():
         rack_.wait_for_listener("n2", 8000)
         rack_.wait_for_listener("n1", 12345)
         server = rack_.start("s", "sh", "-c", "mount -t tmpfs none /var/log && exec \"$@\"", "sh",
-                             rack.program("ka-server"), "deploy", image.folder, "-n", "1", "--store-log",
+                             rack.program("ka-server"), "deploy", image.folder, "-n", "1", "--open", "--store-log",
                              "http://10.99.0.4:8000/logs/")
         rack_.wait_for_greeting("n1", "10.99.0.2")
-        finish(rack_.start("n1", rack.program("ka-client"), "-s", "getstage2", "-t", "20", "-o", rack_.path("got")))
+        finish(rack_.start("n1", rack.program("ka-client"), "-s", "getstage2", "--open", "-t", "20", "-o",
+                           rack_.path("got")))
         folder = f"/proc/{keeper_of(server.pid)}/root/var/log/ka/monday"
         wait_until(lambda: os.path.isdir(folder) and any(os.stat(os.path.join(folder, name)).st_size > 20
                                                          for name in os.listdir(folder)), LIMIT, "a log is kept")

@@ -161,7 +161,8 @@ class BootLeadsNowhere(OnARack):
 
 
 class Shell(OnARack):
-    """kashell, with a server that waits for a node: a shell from stage2, and not one byte on the disk."""
+    """kashell, with a server that waits for a node: a shell from stage2, and not one byte on the disk. The operator's
+    key commands the node there, whose log says so; another key learns nothing."""
 
     def test(self):
         self.rack.serve(label="kashell")
@@ -169,18 +170,35 @@ class Shell(OnARack):
         golden.start()
         golden.serve(1)
         node = self.node(1, (64, "virtio-blk")).start()
+        address = node.console.wait(r"Address (10\.77\.0\.\d+)").group(1)
         node.console.wait(r"kashell: a shell from stage2")
         node.console.wait(r"stage2:.*# ")
         status, output = node.console.command("lsblk --noheadings --output NAME,TYPE /dev/vda")
         self.assertEqual(status, 0)
         self.assertRegex(output, r"vda\s+disk")
         self.assertNotIn("Receiving partitions information", node.console.text)
-        node.console.type("exit\n")
-        node.wait_end()  # it reboots when the shell ends
-        self.assert_untouched(node)
         golden.interrupt()
         self.assertNotEqual(golden.exit_status(), 0)
         self.assertEqual(golden.report()["nodes_done"], 0)
+        self._command(golden, node, address)
+        node.console.type("exit\n")
+        node.wait_end()  # it reboots when the shell ends
+        self.assert_untouched(node)
+
+    def _command(self, golden: TinyGolden, node: machine.Machine, address: str):
+        call = f"ka-server exec --key /run/ka.key {address} --"
+        status, output = golden.console.command(f"{call} sh -c 'lsblk -no TYPE /dev/vda; exit 3'")
+        self.assertEqual(status, 3)
+        self.assertRegex(output, r"(?s)disk.*ended with status 3")
+        node.console.wait(r"Operator .*10\.77\.0\.\d+\) runs: sh -c lsblk")
+        status, output = golden.console.command(f"ka-server log --key /run/ka.key {address}")
+        self.assertEqual(status, 0)
+        self.assertIn("The network is up", output)
+        golden.console.command(f"(umask 077; echo {'A' * 43} > /run/other)")
+        for words in (f"exec --key /run/other {address} -- true", f"log --key /run/other {address}"):
+            status, output = golden.console.command(f"ka-server {words}")
+            self.assertNotEqual(status, 0)
+            self.assertIn("does not know this key", output)
 
 
 class Undriven(OnARack):

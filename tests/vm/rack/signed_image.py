@@ -7,6 +7,7 @@ from .golden import ROOT
 from .machine import Machine
 from .firmware import FIRMWARES
 from .nvram import Nvram
+from .rack import PUBLIC_KEY
 from .sandbox import run
 from .tiny_clone import TinyGolden
 
@@ -22,7 +23,7 @@ class Signer:
 
     def make_image(self, output: Path) -> Path:
         run(ROOT / "initramfs/mkuki", "--key", self.key, "--cert", self.certificate, "--append", WORDS,
-            "--output", output)
+            "--kakey", PUBLIC_KEY, "--output", output)
         return output
 
     def sign(self, program: Path) -> None:
