@@ -27,6 +27,7 @@ struct Site {
     io.poll();
     const asio::ip::address_v4 here = asio::ip::address_v4::loopback();
     view.emplace(io, here, here, 0, keeper.state());
+    view->begin();
     view->logs([](std::size_t) { return ka::UniqueFd(::open("/proc/self/status", O_RDONLY | O_CLOEXEC)); });
     const std::string& link = view->link();
     token = link.substr(link.size() - 33, 32);

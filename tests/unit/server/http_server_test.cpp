@@ -137,6 +137,7 @@ class SlowReaderTest : public CoroutineTest {
       return given;
     };
     server_.emplace(io_, "test", asio::ip::address_v4::loopback(), 0, limits, answer);
+    server_->begin();
   }
   tcp::socket ask(const std::string& target) {
     tcp::socket socket(io_, tcp::v4());
