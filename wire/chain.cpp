@@ -95,8 +95,9 @@ void Chain::upstream_lost(NodeId node, const UpstreamLost& lost, Time now) {
       lost.epoch == member->lost_epoch || received_all(*member))
     return;
   member->lost_epoch = lost.epoch;
-  bool progress = member->at.received != member->lost_at || member->losses == 0;
-  member->lost_at = member->at.received;
+  const std::uint64_t held = std::max(member->at.received, std::min(lost.held, ring_.end()));
+  const bool progress = held > member->lost_at || member->losses == 0;
+  member->lost_at = std::max(held, member->lost_at);
   member->losses = progress ? 1 : member->losses + 1;
   if (lost.forged) {
     give_up_upstream(member, lost.why, now);

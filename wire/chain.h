@@ -109,7 +109,7 @@ class Chain {
     Position at{};
     std::optional<Time> relink_at;  ///< try the same upstream again then
     std::uint32_t lost_epoch = 0;   ///< the last one in which the upstream was lost
-    std::uint64_t lost_at = 0;      ///< at.received then
+    std::uint64_t lost_at = 0;      ///< bytes that it had then
     bool bad_sender = false;        ///< somebody could get no data from it: it belongs to the end of the chain
     bool gave_one_up = false;       ///< an upstream; a second one is not blamed
     unsigned losses = 0;            ///< in a row, without a byte in between

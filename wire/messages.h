@@ -88,12 +88,13 @@ struct UpstreamLost {
   static constexpr std::uint8_t type = 4;
   std::uint64_t stream = 0;
   std::uint32_t epoch = 0;
-  bool forged = false;  ///< what came is not what the server signed
+  std::uint64_t held = 0;  ///< bytes that had come, proved or not
+  bool forged = false;     ///< what came is not what the server signed
   std::string why;
 
   template <typename F>
   void each(F& f) {
-    f(stream), f(epoch), f(forged), f(why);
+    f(stream), f(epoch), f(held), f(forged), f(why);
   }
 };
 

@@ -36,6 +36,7 @@ NodeStream::NodeStream(const Start& start, std::uint64_t ring)
 
 bool NodeStream::link(const Link& link) {
   if (link.stream != stream_ || link.epoch <= epoch_) return false;
+  goes_on_ = epoch_ != 0 && upstream_.address == 0 && link.upstream.address == 0;
   epoch_ = link.epoch;
   upstream_ = link.upstream;
   return !whole();

@@ -27,7 +27,7 @@ class NodeStream {
   bool link(const Link& link);
   std::uint32_t epoch() const { return epoch_; }
   Endpoint upstream() const { return upstream_; }
-  /// Only when nothing is left that is not proved (fall_back()).
+  /// Only after fall_back(), unless goes_on().
   HopOpen hop_open() const { return {stream_, epoch_, ring_.end()}; }
 
   /// Whether one more chunk may be read. False: the sink is behind by all that may be held for it.
@@ -39,6 +39,9 @@ class NodeStream {
   /// The upstream takes back what it sent since `offset`, and so must this node, from its successors. Throws
   /// ProtocolError, and has not changed, when that is proved already, or none of it came.
   void take_back(std::uint64_t offset);
+  /// Whether the server itself is the upstream, as it was before: it takes nothing back, so what is not proved yet may
+  /// stay, and a line that damages much still brings chunk after chunk.
+  bool goes_on() const { return goes_on_; }
   /// Gives up what is not proved, since another upstream may have something else. From where on, if there was any: its
   /// successors must hear of it.
   std::optional<std::uint64_t> fall_back();
@@ -74,6 +77,7 @@ class NodeStream {
   bool packing_;
   std::uint32_t epoch_ = 0;
   Endpoint upstream_;
+  bool goes_on_ = false;
   Secret cipher_;
   Ring ring_;
   StreamDigest digest_;  ///< of what is proved

@@ -100,7 +100,10 @@ Awaitable<Node::End> Node::run() {
 
 Awaitable<void> Node::get_onto_the_network() {
   co_await mount_drivers();
-  log_.line(text_of(co_await signed_start_of_this_machine(machine_, drivers_)));
+  const SignedStart start = co_await signed_start_of_this_machine(machine_, drivers_);
+  log_.line(text_of(start));
+  if (start.verified && !options_.server_keys.empty())
+    log_.line("Level verified: the key came in an image that this machine's firmware has verified");
   network_.start();
   try {
     co_await network_.wait_until_up();

@@ -233,7 +233,7 @@ Awaitable<void> State::fetch(std::shared_ptr<State>, std::shared_ptr<Run> run) {
   boost::system::error_code ignored;
   if (run->upstream) run->upstream->close(ignored);
   run->upstream.reset();
-  fall_back(stream);
+  if (!stream.goes_on()) fall_back(stream);
   std::string why;
   bool forged = false;
   try {
@@ -256,8 +256,8 @@ Awaitable<void> State::fetch(std::shared_ptr<State>, std::shared_ptr<Run> run) {
   // What is refused is not left to wait: whoever sends it would hold it, and its connection, for ever.
   if (run->upstream) run->upstream->close(ignored);
   run->upstream.reset();
-  fall_back(stream);
-  wire::UpstreamLost report{stream.stream(), epoch, forged, why};
+  wire::UpstreamLost report{stream.stream(), epoch, stream.ring().end(), forged, why};
+  if (forged) fall_back(stream);
   control->send(report);
 }
 

@@ -68,7 +68,7 @@ class Forger {
       why = error.what();
     }
     if (stream_->epoch() != epoch || stream_->whole()) co_return;
-    wire::UpstreamLost lost{stream_->stream(), epoch, false, why};
+    wire::UpstreamLost lost{stream_->stream(), epoch, stream_->ring().end(), false, why};
     server_->send(lost);
   }
 

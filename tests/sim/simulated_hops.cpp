@@ -16,7 +16,7 @@ constexpr std::size_t socket_buffer = 8;  // chunks under way on a hop
 
 void Simulation::open_hop(Node& node) {
   if (node.in) break_hop(node.in);
-  fall_back(node);
+  if (!node.stream->goes_on()) fall_back(node);
   auto hop = std::make_shared<Hop>();
   hop->receiver = node.index;
   hop->open = node.stream->hop_open();
@@ -171,9 +171,10 @@ void Simulation::deliver(std::shared_ptr<Hop> hop) {
         node.stream->take_end(item.mark);
       }
     } catch (const ProtocolError& error) {
-      fall_back(node);
       const bool forged = dynamic_cast<const Forged*>(&error) != nullptr;
-      to_server(node, UpstreamLost{hop->open.stream, hop->open.epoch, forged, error.what()});
+      const std::uint64_t held = node.stream->ring().end();
+      if (forged) fall_back(node);
+      to_server(node, UpstreamLost{hop->open.stream, hop->open.epoch, held, forged, error.what()});
       break_hop(hop);
       return;
     }
@@ -199,8 +200,8 @@ void Simulation::break_hop(std::shared_ptr<Hop> hop) {
       after(report_every, [this, hop] { break_hop(hop); });
       return;
     }
-    fall_back(node);
-    to_server(node, UpstreamLost{hop->open.stream, hop->open.epoch, false, "the connection broke"});
+    to_server(node, UpstreamLost{hop->open.stream, hop->open.epoch, node.stream->ring().end(), false,
+                                 "the connection broke"});
   });
 }
 

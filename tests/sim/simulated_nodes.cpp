@@ -280,8 +280,8 @@ void Simulation::lie(Node& node) {
   const std::uint64_t more = received + random_() % (scenario_.window + 1);
   switch (random_() % 10) {
     case 0:
-    case 1: to_server(node, UpstreamLost{stream, epoch, random_() % 2 == 0, "a lie"}); break;
-    case 2: to_server(node, UpstreamLost{stream, static_cast<std::uint32_t>(random_()), false, "a lie"}); break;
+    case 1: to_server(node, UpstreamLost{stream, epoch, random_(), random_() % 2 == 0, "a lie"}); break;
+    case 2: to_server(node, UpstreamLost{stream, static_cast<std::uint32_t>(random_()), 0, false, "a lie"}); break;
     case 3: to_server(node, Position{stream, more, more, random_(), random_(), false}); break;
     case 4: to_server(node, Position{stream, random_(), random_(), random_(), random_(), true}); break;
     case 5: to_server(node, Finished{stream, scenario_.bytes, Digest{}}); break;

@@ -86,7 +86,7 @@ class BadSenders : public testing::Test, protected ChainOutput {
   void loses(NodeId node) {
     const std::vector<NodeId> before = chain_.order();
     for (int i = 0; i < 10 && chain_.order() == before; ++i) {
-      chain_.upstream_lost(node, {stream, epochs_[node], false, "damaged"}, now_);
+      chain_.upstream_lost(node, {stream, epochs_[node], 0, false, "damaged"}, now_);
       now_ += 300ms;
       chain_.tick(now_);
     }

@@ -640,7 +640,7 @@ TEST_F(JobMachineTest, NumbersOfStrangersOverflowNothing) {
   come(2);
   const std::uint64_t huge = ~std::uint64_t{0}, stream = machine_->chain()->stream();
   for (std::uint64_t token : {huge, huge / 2, huge / 2 + 1, std::uint64_t{0}}) say(a, Pong{token});
-  say(a, UpstreamLost{stream, ~0u, false, "a lie"});
+  say(a, UpstreamLost{stream, ~0u, 0, false, "a lie"});
   say(a, Position{stream, huge, huge, huge, huge, true});
   EXPECT_THAT(last_sent<PutOut>(a)->reason, HasSubstr("cannot be"));
   say(a, Finished{stream, huge, Digest{}});
@@ -676,7 +676,7 @@ TEST_F(JobMachineTest, TheOrderInTheTableIsThatOfTheChain) {
   EXPECT_EQ(row_of(3).order, 3u);
   const std::uint64_t stream = give(1000);
   for (int loss = 0; loss < 4; ++loss) {
-    say(b, UpstreamLost{stream, last_sent<Link>(b)->epoch, false, "damaged"});
+    say(b, UpstreamLost{stream, last_sent<Link>(b)->epoch, 0, false, "damaged"});
     wait(1s);
   }
   EXPECT_EQ(row_of(2).order, 1u);

@@ -183,6 +183,20 @@ TEST_F(SealedStream, WhatIsNotProvedCanBeTakenBack) {
   EXPECT_EQ(node.position().received, 3u * size);
 }
 
+TEST_F(SealedStream, GoesOnWithTheServerAlone) {
+  NodeStream node(start(), window);
+  node.link({stream_id, 1, {0, 1}});
+  EXPECT_FALSE(node.goes_on());
+  node.link({stream_id, 2, {0, 1}});
+  EXPECT_TRUE(node.goes_on());
+  node.link({stream_id, 3, {7, 1}});
+  EXPECT_FALSE(node.goes_on());
+  node.link({stream_id, 4, {7, 1}});
+  EXPECT_FALSE(node.goes_on()) << "what came may have been taken back meanwhile";
+  node.link({stream_id, 5, {0, 1}});
+  EXPECT_FALSE(node.goes_on());
+}
+
 TEST_F(SealedStream, WithoutSealsNothingIsHeldForEver) {
   NodeStream node(start(), window);
   std::string said;

@@ -20,7 +20,7 @@ std::vector<std::string> sample_frames() {
   return {encode(Hello{hello_magic, protocol_version, "proof"}),
           encode(who),
           encode(Join{"s"}),
-          encode(UpstreamLost{1, 2, true, "why"}),
+          encode(UpstreamLost{1, 2, 3, true, "why"}),
           encode(Finished{1, 2, {}}),
           encode(Start{1, "s", 1, 1 << 20, 1024, "", std::string(32, 'k'), ""}),
           encode(Link{1, 2, {3, 4}}),
