@@ -170,7 +170,7 @@ class Shell(OnARack):
         golden.start()
         golden.serve(1)
         node = self.node(1, (64, "virtio-blk")).start()
-        address = node.console.wait(r"Address (10\.77\.0\.\d+) on").group(1)
+        address = node.console.wait(r"Address (10\.77\.0\.\d+)/").group(1)
         node.console.wait(r"kashell: a shell from stage2")
         node.console.wait(r"stage2:.*# ")
         status, output = node.console.command("lsblk --noheadings --output NAME,TYPE /dev/vda")
