@@ -1,28 +1,29 @@
 #include "net/connect.h"
 
-#include <memory>
-
 #include "base/error.h"
+#include "net/deadline.h"
 
 namespace ka::net {
 
 using asio::ip::tcp;
+using boost::system::error_code;
+
+Awaitable<error_code> connect_within(tcp::socket& socket, tcp::endpoint to, std::chrono::milliseconds limit) {
+  const auto give_up = [&socket] {
+    error_code ignored;
+    socket.close(ignored);
+  };
+  const Deadline deadline(socket.get_executor(), limit, give_up);
+  const auto [error] = co_await socket.async_connect(to, asio::as_tuple(asio::use_awaitable));
+  co_return error&& deadline.passed() ? error_code(asio::error::timed_out) : error;
+}
 
 Awaitable<tcp::socket> connect_to(asio::io_context& io, tcp::endpoint to, std::chrono::milliseconds limit) {
   tcp::socket socket(io);
-  asio::steady_timer timer(io, limit);
-  // A timer that has gone off can no longer be cancelled: its handler may come when there is an answer already.
-  auto answered = std::make_shared<bool>(false);
-  auto give_up = [&socket, answered](boost::system::error_code error) {
-    boost::system::error_code ignored;
-    if (!error && !*answered) socket.close(ignored);
-  };
-  timer.async_wait(give_up);
-  auto [error] = co_await socket.async_connect(to, asio::as_tuple(asio::use_awaitable));
-  *answered = true;
+  const error_code error = co_await connect_within(socket, to, limit);
   if (error)
     throw Error("connect to " + to.address().to_string() + " port " + std::to_string(to.port()),
-                error == asio::error::operation_aborted ? "no answer" : error.message());
+                error == asio::error::timed_out ? "no answer" : error.message());
   co_return socket;
 }
 

@@ -10,6 +10,7 @@
 #include "base/random.h"
 #include "net/connect.h"
 #include "net/control_connection.h"
+#include "net/deadline.h"
 #include "net/hop_server.h"
 #include "net/signal.h"
 #include "wire/node_stream.h"
@@ -448,22 +449,10 @@ Awaitable<std::vector<ServerAddress>> discover(asio::io_context& io, net::Discov
 
 namespace {
 
-/// Closes the connection unless it is answered in time.
-class AnswerLimit {
- public:
-  AnswerLimit(asio::io_context& io, std::shared_ptr<net::ControlConnection> control) : timer_(io, connect_limit) {
-    timer_.async_wait([control, answered = answered_](boost::system::error_code error) {
-      if (!error && !*answered) control->close();
-    });
-  }
-  ~AnswerLimit() { *answered_ = true; }
-  AnswerLimit(const AnswerLimit&) = delete;
-  AnswerLimit& operator=(const AnswerLimit&) = delete;
-
- private:
-  asio::steady_timer timer_;
-  std::shared_ptr<bool> answered_ = std::make_shared<bool>(false);
-};
+// Closes the connection unless it is answered in time.
+net::Deadline answer_limit(asio::io_context& io, std::shared_ptr<net::ControlConnection> control) {
+  return {io.get_executor(), connect_limit, [control] { control->close(); }};
+}
 
 // A connection whose other side has shown that it has the key, if there is one. Throws wire::Unproven, ServerLost, or
 // Error when a server that has to show nothing refuses.
@@ -473,7 +462,7 @@ Awaitable<std::shared_ptr<net::ControlConnection>> greeted(asio::io_context& io,
     const tcp::endpoint at(server.address, server.control_port);
     tcp::socket socket = co_await connect_to(io, at);
     auto control = std::make_shared<net::ControlConnection>(std::move(socket));
-    const AnswerLimit limit(io, control);
+    const net::Deadline limit = answer_limit(io, control);
     co_await control->greet_server(key);
     co_return control;
   } catch (const wire::Unproven&) {
@@ -531,7 +520,7 @@ Awaitable<std::unique_ptr<ServerLink>> connect(asio::io_context& io, ServerAddre
   std::string why;
   std::optional<wire::Message> answer;
   try {
-    const AnswerLimit limit(io, control);
+    const net::Deadline limit = answer_limit(io, control);
     answer = co_await control->receive();
   } catch (const std::exception& error) {
     why = error.what();

@@ -2,8 +2,8 @@
 
 #include <array>
 
+#include "net/connect.h"
 #include "net/control_connection.h"
-#include "server/operator/node_port.h"
 
 namespace ka::server {
 
@@ -12,7 +12,7 @@ namespace command = wire::command;
 
 Awaitable<std::string> LogStream::open(asio::ip::tcp::endpoint there, std::chrono::seconds limit) {
   if (!key_) {
-    const error_code error = co_await connect_within(clear_, there, limit);
+    const error_code error = co_await net::connect_within(clear_, there, limit);
     if (!error) net::set_common_options(clear_);
     co_return error ? error.message() : "";
   }

@@ -3,39 +3,31 @@
 #include <array>
 
 #include "base/random.h"
+#include "net/connect.h"
 #include "net/control_connection.h"
-#include "server/operator/node_port.h"
+#include "net/deadline.h"
 
 namespace ka::server {
 
 using boost::system::error_code;
 
 Awaitable<void> NodeCall::open(asio::ip::tcp::endpoint there, const wire::KeyPair& key, std::chrono::seconds limit) {
-  if (const error_code error = co_await connect_within(socket_, there, limit))
+  if (const error_code error = co_await net::connect_within(socket_, there, limit))
     throw Error("not reached, TCP port " + std::to_string(there.port()) + ": " + error.message());
   net::set_common_options(socket_);
   call_.emplace(key, wire::KeyPair(random_secret()));
   // Who does not answer is closed, which ends what waits.
-  enum class State { waiting, late, over };
-  const auto state = std::make_shared<State>(State::waiting);
-  asio::steady_timer timer(socket_.get_executor(), limit);
-  timer.async_wait([this, state](error_code stopped) {
-    if (stopped || *state == State::over) return;
-    *state = State::late;
-    close();
-  });
+  const net::Deadline deadline(socket_.get_executor(), limit, [this] { close(); });
   try {
     const auto bytes = asio::buffer(call_->opening());
     co_await asio::async_write(socket_, bytes, asio::use_awaitable);
     while (!call_->is_open()) co_await read_more();
   } catch (const std::exception& error) {
-    if (*state == State::late) throw Error("it does not answer as a node that knows a key does");
-    *state = State::over;
+    if (deadline.passed()) throw Error("it does not answer as a node that knows a key does");
     const auto* known = dynamic_cast<const Error*>(&error);
     if (known) throw;
     throw Error(words_of(error));
   }
-  *state = State::over;
 }
 
 Awaitable<void> NodeCall::send(wire::command::Message message) {
