@@ -25,7 +25,7 @@ Chain::Chain(std::uint64_t stream, std::uint64_t window, std::uint32_t chunk, st
       began_(now),
       paced_at_(now) {
   if (keys) {
-    sealer_.emplace(stream_, keys->seed);
+    sealer_.emplace(stream_, std::move(keys->signer));
     cipher_ = std::move(keys->cipher);
   }
   for (const ChainMember& member : members) {

@@ -36,8 +36,6 @@ struct ChunkHeader {
   std::uint32_t length = 0;  ///< data: 1 … longest_chunk; seal: 64; else 0
   std::uint64_t offset = 0;  ///< of its first byte in the stream; for the end: bytes in all; seal: where its run ends
   Digest digest{};           ///< data: of offset and bytes; end: of the whole stream (StreamDigest); else zeros
-
-  bool operator==(const ChunkHeader&) const = default;
 };
 
 std::string encode(const ChunkHeader& header);

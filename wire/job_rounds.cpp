@@ -149,7 +149,7 @@ void JobMachine::start_session(std::size_t session, Time now) {
   std::optional<StreamKeys> keys = output_.stream_keys();
   Start start{stream, what.name, round_, window, rules_.chunk, packing_, "", ""};
   if (keys) {
-    const SealKey key = Signer(keys->seed).key();
+    const SealKey& key = keys->signer.key();
     start.seal.assign(key.begin(), key.end());
     start.cipher = keys->cipher.text();
   }

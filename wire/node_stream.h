@@ -56,7 +56,7 @@ class NodeStream {
 
   /// The next chunk for the sink; nullptr: none yet, or none any more.
   ChunkPtr for_sink() const { return sunk_ < proved() ? ring_.find(sunk_) : nullptr; }
-  /// What the sink gets in place of a chunk's bytes, if those are encrypted; else empty.
+  /// The key that the chunks' bytes are encrypted with; empty: they are plain.
   const Secret& cipher() const { return cipher_; }
   /// The sink took that chunk; it was at work for `busy`.
   void sunk(const Chunk& chunk, std::chrono::microseconds busy);

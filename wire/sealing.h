@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "base/secret.h"
 #include "wire/chunk.h"
@@ -51,15 +52,15 @@ Digest digest_of(const Hash& hash);
 
 /// What the server draws for a sealed stream.
 struct StreamKeys {
-  Secret seed;    ///< of the seals' key: 32 random bytes
+  Signer signer;
   Secret cipher;  ///< of its bytes: 32 random bytes, or none: they are not encrypted
 };
 
 /// The server's side.
 class Sealer {
  public:
-  /// `seed`: 32 random bytes, for this stream alone.
-  Sealer(std::uint64_t stream, const Secret& seed) : signer_(seed), run_(stream) {}
+  /// `signer`: for this stream alone.
+  Sealer(std::uint64_t stream, Signer signer) : signer_(std::move(signer)), run_(stream) {}
 
   const SealKey& key() const { return signer_.key(); }
   /// Sets the digest of a chunk whose header is complete but for it.

@@ -542,7 +542,7 @@ std::uint64_t JobRunner::random() { return random_number(); }
 
 std::optional<wire::StreamKeys> JobRunner::stream_keys() {
   if (!plan_.key) return std::nullopt;
-  return wire::StreamKeys{random_secret(), plan_.encrypted ? random_secret() : Secret()};
+  return wire::StreamKeys{wire::Signer(random_secret()), plan_.encrypted ? random_secret() : Secret()};
 }
 
 // Lets the last words go out before the connections close.

@@ -70,7 +70,7 @@ std::optional<StreamKeys> Simulation::stream_keys() {
   std::string seed(32, 's');
   const std::uint64_t number = random_();
   std::memcpy(seed.data(), &number, sizeof number);
-  return StreamKeys{Secret(seed), Secret()};
+  return StreamKeys{Signer(Secret(seed)), Secret()};
 }
 
 Outcome Simulation::run() {

@@ -7,25 +7,6 @@
 
 namespace ka::wire {
 
-struct Hasher::State {
-  blake3_hasher hasher;
-};
-
-Hasher::Hasher() : state_(std::make_unique<State>()) { reset(); }
-Hasher::~Hasher() = default;
-
-void Hasher::reset() { blake3_hasher_init(&state_->hasher); }
-
-void Hasher::add(std::span<const std::byte> bytes) {
-  blake3_hasher_update(&state_->hasher, bytes.data(), bytes.size());
-}
-
-Hash Hasher::value() const {
-  Hash hash;
-  blake3_hasher_finalize(&state_->hasher, hash.data(), hash.size());
-  return hash;
-}
-
 Hash hash_of(std::span<const std::byte> bytes) {
   blake3_hasher hasher;
   blake3_hasher_init(&hasher);

@@ -5,7 +5,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -17,24 +16,6 @@ namespace ka::wire {
 using Hash = std::array<std::uint8_t, 32>;  ///< BLAKE3
 using Signature = std::array<std::uint8_t, 64>;
 using SealKey = std::array<std::uint8_t, 32>;  ///< Ed25519, public
-
-/// BLAKE3 of all that is added, in order.
-class Hasher {
- public:
-  Hasher();
-  ~Hasher();
-  Hasher(const Hasher&) = delete;
-  Hasher& operator=(const Hasher&) = delete;
-
-  void add(std::span<const std::byte> bytes);
-  void add(std::string_view bytes) { add(std::as_bytes(std::span(bytes))); }
-  Hash value() const;
-  void reset();
-
- private:
-  struct State;
-  std::unique_ptr<State> state_;
-};
 
 Hash hash_of(std::span<const std::byte> bytes);
 

@@ -19,7 +19,7 @@ constexpr std::uint64_t window = 64 * size;
 
 class SealedStream : public testing::Test {
  protected:
-  SealedStream() : sealer_(stream_id, Secret(std::string(32, 's'))) {}
+  SealedStream() : sealer_(stream_id, Signer(Secret(std::string(32, 's')))) {}
 
   // As the server makes them.
   ChunkPtr chunk(char what) {
@@ -113,7 +113,7 @@ TEST_F(SealedStream, AnotherSealIsNone) {
 
 TEST_F(SealedStream, OfAnotherStreamOrServerProvesNothing) {
   for (const std::uint64_t stream : {stream_id, stream_id + 1}) {
-    Sealer other(stream, Secret(std::string(32, stream == stream_id ? 'x' : 's')));
+    Sealer other(stream, Signer(Secret(std::string(32, stream == stream_id ? 'x' : 's'))));
     StreamDigest digest;
     auto chunk = std::make_shared<Chunk>(size);
     chunk->header.length = size;
