@@ -44,6 +44,7 @@ class SignedImage(OnARack):
         node = self.node(1)
         node.start()
         node.console.wait(VERIFIED)
+        node.console.wait(r"^Level verified: ")
         node.console.wait(r"Secure Boot is on, and would start the golden machine's programs")
         node.console.wait(r"This machine is cloned")
         node.wait_end()
