@@ -11,6 +11,7 @@
 #include "net/clock.h"
 #include "net/connect.h"
 #include "net/control_connection.h"
+#include "net/deadline.h"
 #include "net/discovery.h"
 #include "net/discovery_server.h"
 #include "net/door.h"
@@ -63,7 +64,8 @@ class JobRunner final : public Job, private wire::JobOutput, public std::enable_
         control_(io),
         door_(io, connections_per_second, connections_at_once),
         ended_(io),
-        moved_(io) {}
+        moved_(io),
+        known_(io) {}
 
   Awaitable<JobResult> run() override;
   void stop() override;
@@ -131,7 +133,8 @@ class JobRunner final : public Job, private wire::JobOutput, public std::enable_
   std::uint64_t session_bytes_ = 0, session_unpacked_ = 0;  ///< as sent, and as the source gave them
   Clock::time_point session_began_, progress_told_;
   std::vector<std::string> session_warnings_, warnings_;
-  net::Signal ended_, moved_;
+  net::Signal ended_, moved_, known_;
+  bool alone_ = false;  ///< no other server serves this; until then nobody is listened to
   bool over_ = false, interrupted_ = false;
 };
 
@@ -139,8 +142,10 @@ Awaitable<JobResult> JobRunner::run() {
   auto self = shared_from_this();
   listen();
   plan_.opened();
-  co_await refuse_to_be_second();
   asio::co_spawn(io_, accept(self), asio::detached);
+  co_await refuse_to_be_second();
+  alone_ = true;
+  known_.notify();
   observer_.listens();
   asio::co_spawn(io_, keep_time(self), asio::detached);
   while (!machine_->finished()) co_await ended_.wait();
@@ -214,25 +219,24 @@ Awaitable<void> JobRunner::refuse_to_be_second() {
     }
     over_ = true;
     discovery_.reset();
+    door_.guards(-1);
+    boost::system::error_code ignored;
+    control_.close(ignored);
+    known_.notify();
     throw Error("serve session " + session, "the KA server at " + at + " does already");
   }
 }
 
-// Whoever has another key, or none, cannot keep this server from its nodes, and so not from its start. Of two that
-// start at the same moment neither takes anybody in before it has looked for the other: the one with the higher number
-// looks for a shorter time.
+// Whoever has another key, or none, cannot keep this server from its nodes, and so not from its start. A server proves
+// its key while it still looks for others itself, so two that start at the same moment find each other, and both end.
 Awaitable<bool> JobRunner::is_of_this_site(net::FoundServer other) {
   if (!plan_.key) co_return true;
-  const std::chrono::milliseconds patience = other.server < server_id_ ? proof_limit / 4 : proof_limit;
   try {
     const tcp::endpoint at(other.address, other.control_port);
-    tcp::socket socket = co_await net::connect_to(io_, at, patience);
+    tcp::socket socket = co_await net::connect_to(io_, at, proof_limit);
     const auto connection = std::make_shared<net::ControlConnection>(std::move(socket));
-    asio::steady_timer limit(io_, patience);
-    auto give_up = [connection](boost::system::error_code error) {
-      if (!error) connection->close();
-    };
-    limit.async_wait(give_up);
+    const auto give_up = [connection] { connection->close(); };
+    const net::Deadline deadline(io_.get_executor(), proof_limit, give_up);
     co_await connection->greet_server(plan_.key->public_key());
     connection->close();
     co_return true;
@@ -326,6 +330,11 @@ Awaitable<void> JobRunner::converse(std::shared_ptr<JobRunner>, wire::NodeId id)
     }
     const bool welcome = co_await greet(connection, id);
     if (!welcome) co_return;
+    while (!alone_ && !over_) co_await known_.wait();
+    if (!alone_) {
+      connection->close();
+      co_return;
+    }
     for (;;) {
       wire::Message message = co_await connection->receive();
       while (!over_ && !messages_.take(address, now())) {

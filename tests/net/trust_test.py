@@ -84,6 +84,18 @@ def two_servers_with_one_key_are_one_too_many():
         check(status == 1 and f"the KA server at {SERVER} does already" in said, f"{status}: {said}")
 
 
+def of_two_that_start_together_one_at_most_serves():
+    with Rack(2) as rack_:
+        (right, _), = keys(rack_, "right")
+        words = (rack.program("ka-server"), "send", "-s", rack.SESSION, "--key", right, "-e", "true")
+        both = [rack_.start(host, *words) for host in ("s", "n2")]
+        wait_until(lambda: any(one.poll() is not None for one in both), 60, "one of them ends")
+        for one in both:
+            if one.poll() is not None:
+                status, said = finish(one)
+                check(status == 1 and "does already" in said, f"{status}: {said}")
+
+
 def whoever_knows_no_key_gets_nothing():
     with Rack(1) as rack_:
         (right, public), = keys(rack_, "right")
@@ -320,7 +332,8 @@ if __name__ == "__main__":
         PARTS[sys.argv[1]]()
     else:
         rack.run_tests([a_rogue_that_was_there_first_keeps_nobody_from_the_right_server, so_does_a_rogue_without_a_key,
-                        two_servers_with_one_key_are_one_too_many, whoever_knows_no_key_gets_nothing,
+                        two_servers_with_one_key_are_one_too_many, of_two_that_start_together_one_at_most_serves,
+                        whoever_knows_no_key_gets_nothing,
                         a_server_without_a_key_serves_nobody_who_wants_one, with_two_keys_either_server_is_right,
                         what_to_type_on_the_nodes_is_said_at_the_start, another_version_is_told_so_and_nothing_else,
                         who_sits_between_them_changes_nothing, a_member_that_alters_is_found_and_gone_round,
