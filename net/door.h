@@ -12,6 +12,7 @@ namespace ka::net {
 /// Each IPv4 address may come so often. From one that comes more often the kernel drops everything for a second, before
 /// it costs a system call or takes a place in the socket's queue from others: a classic BPF filter (socket(7),
 /// SO_ATTACH_FILTER), which a listening TCP socket applies to SYNs too. An honest TCP sends again what was dropped.
+/// Where the kernel does not let this process filter, each that comes too often is accepted and closed.
 class Door {
  public:
   /// `burst` at once, then `per_second`.

@@ -99,14 +99,12 @@ void Chain::upstream_lost(NodeId node, const UpstreamLost& lost, Time now) {
   const bool progress = held > member->lost_at || member->losses == 0;
   member->lost_at = std::max(held, member->lost_at);
   member->losses = progress ? 1 : member->losses + 1;
-  if (lost.forged) {
+  if (lost.forged || member->losses > tries_per_upstream) {
     give_up_upstream(member, lost.why, now);
   } else if (member->losses == 1) {
     link(member);
-  } else if (member->losses <= tries_per_upstream) {
-    member->relink_at = now + relink_delay;
   } else {
-    give_up_upstream(member, lost.why, now);
+    member->relink_at = now + relink_delay;
   }
 }
 

@@ -120,15 +120,17 @@ Awaitable<Secret> ConsolePerson::ask(std::string what) {
   if (!line->any()) throw Error("ask for " + what, "this machine has no console with a keyboard");
   const auto minutes = std::chrono::duration_cast<std::chrono::minutes>(patience_).count();
   const Clock::time_point end = Clock::now() + patience_;
-  const Error nobody("ask for " + what, "nobody typed it at this console for " + std::to_string(minutes) +
-                                            " minutes; ka-server --luks-key FILE or generate needs nobody here");
+  const auto nobody = [&] {
+    return Error("ask for " + what, "nobody typed it at this console for " + std::to_string(minutes) +
+                                        " minutes; ka-server --luks-key FILE or generate needs nobody here");
+  };
   for (;;) {
     log_.show("Type " + what + " (it is not shown, and asked for twice):");
     const std::optional<Secret> first = co_await line->read(end);
-    if (!first) throw nobody;
+    if (!first) throw nobody();
     log_.show("Once more, to be sure:");
     const std::optional<Secret> second = co_await line->read(end);
-    if (!second) throw nobody;
+    if (!second) throw nobody();
     if (*first == *second) co_return *first;
     log_.show("These were not the same.");
   }

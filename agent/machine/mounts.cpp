@@ -44,20 +44,20 @@ void Mounts::unmount_all() {
 }
 
 void Mounts::unmount_down_to(std::size_t number) {
-  std::optional<Error> first;
+  std::exception_ptr first;
   std::vector<std::string> left;
   while (targets_.size() > number) {
     std::string target = std::move(targets_.back());
     targets_.pop_back();
     try {
       machine_.unmount(target);
-    } catch (const Error& error) {
-      if (!first) first = error;
+    } catch (const Error&) {
+      if (!first) first = std::current_exception();
       left.insert(left.begin(), std::move(target));
     }
   }
   targets_.insert(targets_.end(), left.begin(), left.end());
-  if (first) throw *first;
+  if (first) std::rethrow_exception(first);
 }
 
 Awaitable<void> Mounts::give_up() {

@@ -30,7 +30,6 @@ namespace {
 using namespace std::chrono_literals;
 using namespace asio::experimental::awaitable_operators;
 using asio::ip::tcp;
-using boost::system::error_code;
 using Write = std::function<void(std::string_view)>;
 
 constexpr auto look_again = 200ms;

@@ -76,6 +76,7 @@ class JobRunner final : public Job, private wire::JobOutput, public std::enable_
   Awaitable<void> refuse_to_be_second();
   Awaitable<bool> is_of_this_site(net::FoundServer other);
   Awaitable<bool> greet(std::shared_ptr<net::ControlConnection> connection, wire::NodeId id);
+  Awaitable<void> until_alone();
   Awaitable<void> accept(std::shared_ptr<JobRunner> self);
   bool may_stay(wire::NodeId id, std::uint32_t address);
   void drop(wire::NodeId id, const std::string& why);
@@ -299,14 +300,22 @@ void JobRunner::hand_over(wire::NodeId id) {
   plan_.followers(connection->release());
 }
 
-// False: it is gone.
+// Or until it is known that this server is the second one.
+Awaitable<void> JobRunner::until_alone() {
+  while (!alone_ && !over_) co_await known_.wait();
+}
+
+// False: it is gone, or nobody is served here. Only a proof is given at once: another server may ask for it.
 Awaitable<bool> JobRunner::greet(std::shared_ptr<net::ControlConnection> connection, wire::NodeId id) {
   std::string reason;
+  if (!plan_.key) co_await until_alone();
   try {
     co_await connection->greet_node(plan_.key);
   } catch (const wire::NotWelcome& no) {
     reason = no.what();
   }
+  co_await until_alone();
+  if (!alone_) connection->close();
   if (over_ || connections_.count(id) == 0) co_return false;
   if (reason.empty()) co_return true;
   speaker_ = connection->remote().address;
@@ -330,11 +339,6 @@ Awaitable<void> JobRunner::converse(std::shared_ptr<JobRunner>, wire::NodeId id)
     }
     const bool welcome = co_await greet(connection, id);
     if (!welcome) co_return;
-    while (!alone_ && !over_) co_await known_.wait();
-    if (!alone_) {
-      connection->close();
-      co_return;
-    }
     for (;;) {
       wire::Message message = co_await connection->receive();
       while (!over_ && !messages_.take(address, now())) {

@@ -90,7 +90,9 @@ void read_names(PlanDraft& draft) {
       draft.not_there("desc", name,
                       "-p " + name + ": there is no such drive or volume group here" + drives_here(draft));
   }
-  for (const auto& [drive, code] : draft.input.boot_code) {
+  for (const auto& boot_code : draft.input.boot_code) {
+    const auto& drive = boot_code.first;
+    const auto& code = boot_code.second;
     const bool by_drive = std::any_of(draft.options.mbr_drives.begin(), draft.options.mbr_drives.end(),
                                       [&](const std::string& name) { return plain_name(name) == drive; });
     if (!name_drive(draft, drive, "-m/-M", by_drive ? "mbr" : "mbr-file", drive)) continue;

@@ -25,7 +25,9 @@ def commands(top, build):
     for entry in json.loads((build / "compile_commands.json").read_text()):
         path = Path(entry["directory"], entry["file"]).resolve()
         if path.suffix == ".cpp" and path.is_relative_to(top) and path.relative_to(top).parts[0] in ROOMS:
-            found[path] = [word for word in shlex.split(entry["command"]) if word.startswith(("-D", "-I", "-std="))]
+            words = shlex.split(entry["command"])
+            found[path] = [word for before, word in zip([""] + words, words)
+                           if word.startswith(("-D", "-I", "-std=")) or "-isystem" in (word, before)]
     return found
 
 
