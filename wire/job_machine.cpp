@@ -124,6 +124,10 @@ void JobMachine::introduced(NodeId id, Node& node, const Introduction& said) {
            node.from.address_text() + card + " is not in the file of --only, which names the machines that may come");
     return;
   }
+  if (const std::string why_not = rules_.admits(said.hardware_address, said.token); !why_not.empty()) {
+    refuse(id, node.from.address_text() + " (" + said.hardware_address + ") " + why_not);
+    return;
+  }
   node.clones = said.clones;
   node.ring = said.ring;
   node.features = said.features;

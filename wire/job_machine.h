@@ -3,6 +3,7 @@
 /// messages and decisions come out (JobOutput).
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -30,6 +31,9 @@ struct JobRules {
   std::optional<Time> linger;       ///< how long to wait for the missing after a round; a clone without it: for ever
   Racks racks;                      ///< neighbours in the chain; else the addresses decide
   std::optional<Racks> only;        ///< who may take part; else whoever comes
+  /// Hears what a machine shows (Introduction::token), and says why it may not take part; "": it may.
+  std::function<std::string(const std::string& hardware_address, const std::string& token)> admits =
+      [](const std::string&, const std::string&) { return ""; };
   bool confirm = false;             ///< the operator is asked before nodes write; else each is given the yes at once
   Time sink_limit{0};               ///< for a sink to take something, or to end after its last byte; 0: none
   Time release_delay{0};

@@ -25,7 +25,7 @@ bool is_other_version(std::string_view fields, Greeting& greeting) {
 // Reasons carry what a program printed; a message must stay short enough for every decoder.
 constexpr std::size_t longest_text = 4096;
 // What a table shows and a server keeps for as long as it runs.
-constexpr std::size_t longest_host_name = 253, longest_hardware_address = 17, longest_stage = 253, longest_token = 64;
+constexpr std::size_t longest_host_name = 253, longest_hardware_address = 17, longest_stage = 253, longest_token = 128;
 
 class Limited : public Reader {
  public:

@@ -48,7 +48,7 @@ struct Introduction {
   std::uint64_t ring = 0;        ///< bytes of the stream it can hold
   std::string host_name;         ///< may be empty
   std::string hardware_address;  ///< "52:54:00:12:34:56", may be empty
-  std::string token;             ///< reserved, empty so far
+  std::string token;             ///< shown_token() (wire/boot_tokens.h); empty: it was given none
 
   template <typename F>
   void each(F& f) {

@@ -54,6 +54,8 @@ std::optional<address_v4> parse_host(std::string_view text) {
   return address && is_host(address_v4(*address)) ? std::optional(address_v4(*address)) : std::nullopt;
 }
 
+constexpr std::size_t longest_token = 64;
+
 bool only_of(std::string_view text, std::string_view more) {
   for (char c : text) {
     const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
@@ -83,11 +85,12 @@ class Parser {
     if (key == "katarget") return target(word, value);
     if (key == "kahostprefix") return host_prefix(word, value);
     if (key == "kakey") return server_keys(word, value);
+    if (key == "katoken") return token(word, value);
     if (word == "kashell") {
       options_.shell = true;
     } else if (key.starts_with("ka") && word != "kamethod" && key != "kaslr" && !key.starts_with("kasan")) {
       warn(word,
-           "not a word of KA; known are kamethod, kaserver=, kasession=, kakey=, katarget=, kahostprefix=, "
+           "not a word of KA; known are kamethod, kaserver=, kasession=, kakey=, katoken=, katarget=, kahostprefix=, "
            "kashell");
     }
   }
@@ -177,6 +180,12 @@ class Parser {
   }
 
   // A word that is there and says nothing must not make this machine one that believes every server.
+  void token(const std::string& word, std::string_view value) {
+    if (value.empty() || value.size() > longest_token || !only_of(value, ""))
+      return fail(word, "should be katoken=TOKEN, as this machine's own boot configuration has it");
+    options_.token = value;
+  }
+
   void server_keys(const std::string& word, std::string_view value) {
     try {
       for (const wire::PublicKey& key : wire::parse_public_keys(value)) {

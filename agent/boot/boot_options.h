@@ -6,6 +6,7 @@
 ///     BOOTIF=01-52-54-00-12-34-56                              what pxelinux adds with IPAPPEND 2
 ///     kaserver=ADDRESS[:PORT]  kasession=NAME  katarget=sda=serial:WD-123  kahostprefix=node  kashell  kamethod
 ///     kakey=KEY[,KEY]                                          the public keys of servers that may clone this machine
+///     katoken=TOKEN                                            what this machine was given to show to the server
 
 #include <optional>
 #include <string>
@@ -23,6 +24,7 @@ struct BootOptions {
   std::optional<ServerAddress> server;         ///< kaserver=: no discovery
   std::string session = wire::stage2_session;  ///< kasession=: the first session
   std::vector<wire::PublicKey> server_keys;    ///< kakey=; empty: any server may (level open)
+  std::string token;                           ///< katoken=; empty: it was given none
   std::vector<std::string> target_rules;       ///< katarget=, each "DISK=KIND:VALUE"
   bool shell = false;                          ///< kashell: stage2 and a shell from it in place of the clone
 

@@ -11,6 +11,7 @@
 #include "agent/storage/storage_doubts.h"
 #include "base/error.h"
 #include "base/files.h"
+#include "base/random.h"
 
 namespace ka::agent {
 
@@ -76,8 +77,9 @@ Awaitable<Node::End> Node::run() {
     log_.line("Level pinned: this machine believes the server whose key is " + wire::fingerprint(key));
   if (options_.server_keys.empty()) log_.line("Level open: this machine knows no key, and believes any server");
   co_await get_onto_the_network();
+  const std::string own_mark = options_.token.empty() ? "" : random_token();
   for (;;) {
-    auto link = co_await find_server(io_, log_, options_, network_);
+    auto link = co_await find_server(io_, log_, options_, own_mark, network_);
     std::string reason;
     try {
       if (options_.shell) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "agent/boot/stage2.h"
+#include "wire/boot_tokens.h"
 
 namespace ka::agent {
 
@@ -47,12 +48,13 @@ Awaitable<std::optional<Found>> ask(asio::io_context& io, Log& log, const BootOp
 }
 
 Awaitable<std::unique_ptr<ServerLink>> try_once(asio::io_context& io, Log& log, const BootOptions& options,
-                                                Network& network, std::string& why) {
+                                                const std::string& own, Network& network, std::string& why) {
   std::optional<Found> found = co_await ask(io, log, options, network);
   if (!found) co_return nullptr;
   NodeIdentity identity;
   identity.host_name = found->by.lease.host_name;
   identity.hardware_address = found->by.link.address.text();
+  if (!options.token.empty()) identity.token = wire::shown_token(options.token, own);
   identity.tools_root = Stage2::root;
   identity.server_keys = options.server_keys;
   const std::function<void(const std::string&)> say = [&log](const std::string& text) { log.line(text); };
@@ -70,14 +72,14 @@ Awaitable<std::unique_ptr<ServerLink>> try_once(asio::io_context& io, Log& log, 
 }  // namespace
 
 Awaitable<std::unique_ptr<ServerLink>> find_server(asio::io_context& io, Log& log, const BootOptions& options,
-                                                   Network& network) {
+                                                   std::string own, Network& network) {
   asio::steady_timer rest(io);
   std::string why;  // the last one that answered was none
   for (int number = 1; number <= server_tries; ++number) {
     log.line("Waiting for rescue from KA server (Try " + std::to_string(number) + "/" + std::to_string(server_tries) +
              ")");
     rest.expires_after(one_try);
-    auto link = co_await try_once(io, log, options, network, why);
+    auto link = co_await try_once(io, log, options, own, network, why);
     if (link) co_return link;
     // A refused connection comes back at once: the tries still take their time.
     co_await rest.async_wait(asio::use_awaitable);

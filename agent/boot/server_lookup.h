@@ -20,8 +20,8 @@ class NoServer : public Error {
 inline constexpr int server_tries = 5;
 
 /// Asks on every interface that has an address, or only kaserver= if it was given. Throws NoServer, and Error when the
-/// server refuses this node.
+/// server refuses this node. `own` is this start's own mark, which goes with a token (wire/boot_tokens.h).
 Awaitable<std::unique_ptr<ServerLink>> find_server(asio::io_context& io, Log& log, const BootOptions& options,
-                                                   Network& network);
+                                                   std::string own, Network& network);
 
 }  // namespace ka::agent

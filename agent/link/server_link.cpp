@@ -516,6 +516,7 @@ Awaitable<std::unique_ptr<ServerLink>> connect(asio::io_context& io, ServerAddre
   who.ring = state->ring = memory_for_stream();
   who.host_name = identity.host_name;
   who.hardware_address = identity.hardware_address;
+  who.token = identity.token;
   control->send(who);
   std::string why;
   std::optional<wire::Message> answer;

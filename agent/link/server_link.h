@@ -51,6 +51,7 @@ Awaitable<std::vector<ServerAddress>> discover(asio::io_context& io, net::Discov
 struct NodeIdentity {
   std::string host_name;         ///< may be empty
   std::string hardware_address;  ///< "52:54:00:12:34:56"
+  std::string token;             ///< wire::shown_token(); empty: it has none
   bool clones = true;            ///< true: takes a whole clone job; false: one session (ka-client)
   /// Where zstd will be when a packed session begins (stage2's root); empty: on this machine, if it is there now.
   std::string tools_root;

@@ -55,11 +55,12 @@ std::vector<std::string> words_of_entry(const std::string& hardware_address, con
           std::to_string(entry.failures),
           entry.host_name,
           entry.address,
-          entry.reason};
+          entry.reason,
+          entry.token};
 }
 
 std::pair<std::string, BootBook::Entry> parse_entry(const std::vector<std::string>& words) {
-  if (words.size() != 6) throw Error("what a machine is told has six words");
+  if (words.size() != 7) throw Error("what a machine is told has seven words");
   const std::optional<std::string> card = parse_hardware_address(words[0]);
   const auto next = parse_unsigned(words[1]), failures = parse_unsigned(words[2]);
   if (!card || *card != words[0]) throw Error("\"" + printable(words[0]) + "\" is no hardware address");
@@ -71,6 +72,7 @@ std::pair<std::string, BootBook::Entry> parse_entry(const std::vector<std::strin
   entry.host_name = words[3];
   entry.address = words[4];
   entry.reason = words[5];
+  entry.token = words[6];
   return {*card, entry};
 }
 

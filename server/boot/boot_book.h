@@ -27,6 +27,7 @@ class BootBook {
     Next next = Next::clone;
     unsigned failures = 0;  ///< how often it has failed
     std::string host_name, address, reason;
+    std::string token;  ///< of its next boot (wire/boot_tokens.h); empty: machines need none
   };
 
   /// `tries`: how often a machine may fail before it is stopped; at least 1.

@@ -105,6 +105,7 @@ struct BootSide::State : std::enable_shared_from_this<BootSide::State> {
   Command command(bool open_for_all) const;
   static Awaitable<void> keep_running(std::shared_ptr<State> self);
   void write_host(const std::string& hardware_address, std::initializer_list<std::string_view> tags);
+  void put(const FileContents::value_type& file);
   bool meant(const std::string& hardware_address) const;
 
   asio::io_context& io;
@@ -128,6 +129,19 @@ void BootSide::State::write_host(const std::string& hardware_address, std::initi
   for (const std::string_view tag : tags) line += ",set:" + std::string(tag);
   write_file(next, line + "\n");
   if (::rename(next.c_str(), (hosts + hardware_address).c_str()) != 0) throw Error::from_errno("rename to " + hosts);
+}
+
+// One that is there is whole, and of who is read by then.
+void BootSide::State::put(const FileContents::value_type& file) {
+  const auto& [path, content] = file;
+  if (content.empty()) {
+    std::filesystem::remove(path);
+    return;
+  }
+  const std::string next = folder.path() + "/next";
+  make_directories(path.substr(0, path.rfind('/')));
+  write_file(next, content);
+  if (::rename(next.c_str(), path.c_str()) != 0) throw Error::from_errno("rename to " + path);
 }
 
 // Whether --only lists it.
@@ -223,7 +237,9 @@ BootSide::BootSide(asio::io_context& io, const BootOptions& options)
   write_files(files);
   make_directories(state.folder.path() + "/hosts");
   if (!options.only) return;
-  for (const auto& [card, rack] : options.only->cards()) state.write_host(card, {meant_tag});
+  // Somebody else's job, or one whose machines know no key, does not ask for tokens, and a signed image takes no word.
+  if (!options.golden && !options.kakey.empty() && !state.tree.uki) give_tokens();
+  for (const auto& [card, rack] : options.only->cards()) tell(card, BootBook::Entry());
 }
 
 Awaitable<std::vector<std::string>> BootSide::check() {
@@ -275,11 +291,10 @@ void BootSide::listens() { state_->http->begin(); }
 void BootSide::write(const std::string& hardware_address, const BootBook::Entry& entry) {
   const ReadableFiles readable;
   State& state = *state_;
-  const FileContents own = stopped_files(state.tree, state.folder.path(), hardware_address, entry);
+  for (const auto& file : own_files(state.tree, state.folder.path(), hardware_address, entry)) state.put(file);
   switch (entry.next) {
     case BootBook::Next::own_disk: state.write_host(hardware_address, {silent_tag}); break;
     case BootBook::Next::stopped:
-      write_files(own);
       if (!state.tree.uki) break;
       if (state.meant(hardware_address))
         state.write_host(hardware_address, {meant_tag, stopped_tag});
@@ -288,7 +303,6 @@ void BootSide::write(const std::string& hardware_address, const BootBook::Entry&
       state.say("If it boots by UEFI, " + hardware_address + " gets no boot file any more: --uki has no such screen");
       break;
     case BootBook::Next::clone:
-      for (const auto& [path, content] : own) std::filesystem::remove(path);
       // dnsmasq forgets it when it is started again, as it is for another job.
       if (state.meant(hardware_address))
         state.write_host(hardware_address, {meant_tag});

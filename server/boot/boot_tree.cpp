@@ -50,6 +50,18 @@ std::vector<std::string> why_stopped(const std::string& hardware_address, const 
   return lines;
 }
 
+// The same labels, with one more word for the kernels that ask a KA server.
+std::string with_word(const std::string& labels, const std::string& word) {
+  std::string text;
+  for (const std::string_view line : split(labels, '\n')) {
+    const std::vector<std::string_view> fields = words(line);
+    const bool asks = !fields.empty() && fields[0] == "APPEND" && std::count(fields.begin(), fields.end(), "kamethod");
+    text += std::string(line) + (asks && !word.empty() ? " " + word : "") + "\n";
+  }
+  text.pop_back();  // what is behind the last end of a line is no line
+  return text;
+}
+
 // For its kernel, without pxelinux's own.
 std::string words_of_kamethod(const std::string& labels) {
   const std::size_t label = labels.find("\nlabel kamethod\n"), at = labels.find("APPEND ", label);
@@ -224,13 +236,23 @@ std::string stopped_grub(const std::string& terminal, const std::string& hardwar
   return text + "echo 'The key Esc lets it try once more.'\nsleep --interruptible 1000000000\n";
 }
 
-FileContents stopped_files(const BootTree& tree, const std::string& folder, const std::string& hardware_address,
-                           const BootBook::Entry& entry) {
-  const std::string card = card_name(hardware_address);
-  return {{folder + std::string(pxelinux_folder) + card,
-           stopped_pxelinux(tree.pxelinux_serial, hardware_address, entry) + tree.pxelinux_labels},
-          {folder + std::string(grub_folder) + "grub.cfg-" + card,
-           stopped_grub(tree.grub_terminal, hardware_address, entry) + "source $prefix/grub.cfg\n"}};
+FileContents own_files(const BootTree& tree, const std::string& folder, const std::string& hardware_address,
+                       const BootBook::Entry& entry) {
+  const std::string card = card_name(hardware_address), word = entry.token.empty() ? "" : "katoken=" + entry.token;
+  std::string pxelinux, grub, ipxe;
+  if (entry.next == BootBook::Next::stopped) {
+    pxelinux = stopped_pxelinux(tree.pxelinux_serial, hardware_address, entry);
+    grub = stopped_grub(tree.grub_terminal, hardware_address, entry);
+  } else if (entry.next == BootBook::Next::clone && !word.empty()) {
+    pxelinux = tree.pxelinux_serial + "PROMPT 0\nDEFAULT kamethod\n";
+    ipxe = "#!ipxe\nset katoken " + word + "\n";
+  }
+  if (!pxelinux.empty()) pxelinux += with_word(tree.pxelinux_labels, word);
+  if (!word.empty()) grub += "set katoken=" + word + "\n";
+  if (!grub.empty()) grub += "source $prefix/grub.cfg\n";
+  return {{folder + std::string(pxelinux_folder) + card, pxelinux},
+          {folder + std::string(grub_folder) + "grub.cfg-" + card, grub},
+          {folder + std::string(pxelinux_folder) + card + ".ipxe", ipxe}};
 }
 
 }  // namespace ka::server

@@ -1,6 +1,6 @@
 #pragma once
 /// What a machine is given on its way to ka-init: by TFTP the first loader and its configuration, all else by HTTP; and
-/// the file that one machine gets instead, when it is to wait for somebody.
+/// the files that one machine gets instead, when it is to wait for somebody, or to show a token.
 
 #include <cstdint>
 #include <initializer_list>
@@ -58,8 +58,9 @@ std::string stopped_pxelinux(const std::string& terminal, const std::string& har
 std::string stopped_grub(const std::string& terminal, const std::string& hardware_address,
                          const BootBook::Entry& entry);
 
-/// The files below `folder` for a machine that is shown why it failed, and waits: for pxelinux and for GRUB.
-FileContents stopped_files(const BootTree& tree, const std::string& folder, const std::string& hardware_address,
-                           const BootBook::Entry& entry);
+/// The files below `folder` that a machine has of its own, by their paths: for pxelinux, for GRUB and for iPXE. Those
+/// without content it shall not have now.
+FileContents own_files(const BootTree& tree, const std::string& folder, const std::string& hardware_address,
+                       const BootBook::Entry& entry);
 
 }  // namespace ka::server

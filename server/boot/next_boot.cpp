@@ -1,33 +1,52 @@
 #include "server/boot/next_boot.h"
 
 #include "base/error.h"
+#include "base/random.h"
 
 namespace ka::server {
 
 void NextBoot::node(const NodeStatus& status) {
-  if (const BootBook::Entry* entry = book_.heard(status)) try_to_tell(status.hardware_address, *entry);
+  const BootBook::Entry* entry = book_.heard(status);
+  if (entry == nullptr || !try_to_tell(status.hardware_address, *entry)) return;
+  if (entry->next == BootBook::Next::stopped)
+    say_("When it boots again, " + name_of(status.hardware_address, *entry) +
+         " is shown why it failed, and waits (--tries)");
 }
 
 void NextBoot::next_job(bool ended) {
   for (const auto& [card, entry] : book_.next_job(ended)) try_to_tell(card, entry);
 }
 
-void NextBoot::tell(const std::string& hardware_address, const BootBook::Entry& entry) {
-  if (hands_.write)
-    hands_.write(hardware_address, entry);
-  else
-    write(hardware_address, entry);
+void NextBoot::give_tokens() { tokens_.emplace(random_token); }
+
+// A token that was shown is replaced before anything else is done: the machine may boot again at any time.
+std::string NextBoot::admit(const std::string& hardware_address, const std::string& token) {
+  if (!tokens_) return "";
+  const wire::BootTokens::Answer answer = tokens_->judge(hardware_address, token);
+  if (answer.used) try_to_tell(hardware_address, book_.entry(hardware_address));
+  return answer.why_not;
 }
 
-void NextBoot::try_to_tell(const std::string& hardware_address, const BootBook::Entry& entry) {
+void NextBoot::tell(const std::string& hardware_address, const BootBook::Entry& entry) {
+  BootBook::Entry told = entry;
+  if (tokens_ && entry.next != BootBook::Next::own_disk)
+    told.token = tokens_->next(hardware_address);
+  else if (tokens_)
+    tokens_->withdraw(hardware_address);
+  if (hands_.write)
+    hands_.write(hardware_address, told);
+  else
+    write(hardware_address, told);
+}
+
+bool NextBoot::try_to_tell(const std::string& hardware_address, const BootBook::Entry& entry) {
   try {
     tell(hardware_address, entry);
   } catch (const std::exception& error) {
     say_(words_of(error));
-    return;
+    return false;
   }
-  if (entry.next == BootBook::Next::stopped)
-    say_("When it boots again, " + name_of(hardware_address, entry) + " is shown why it failed, and waits (--tries)");
+  return true;
 }
 
 std::string NextBoot::name_of(const std::string& hardware_address, const BootBook::Entry& entry) {

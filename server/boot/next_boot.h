@@ -3,11 +3,13 @@
 /// tree.
 
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "base/asio.h"
 #include "base/process.h"
 #include "server/boot/boot_book.h"
+#include "wire/boot_tokens.h"
 
 namespace ka::server {
 
@@ -36,6 +38,8 @@ class NextBoot : public JobObserver {
   virtual void end() = 0;
 
   void node(const NodeStatus& status) override;
+  /// Why a machine that shows this may not take part in the job; "": it may.
+  std::string admit(const std::string& hardware_address, const std::string& token);
   /// Before start(): all that takes root's rights is done by these.
   void act_by(BootHands hands) { hands_ = std::move(hands); }
   /// What these do, in the process that they are of. Throws Error.
@@ -50,12 +54,16 @@ class NextBoot : public JobObserver {
  protected:
   /// One machine's next boot is another than before. Throws Error.
   virtual void tell(const std::string& hardware_address, const BootBook::Entry& entry);
-  void try_to_tell(const std::string& hardware_address, const BootBook::Entry& entry);
+  /// False: it could not be told, and why has been said.
+  bool try_to_tell(const std::string& hardware_address, const BootBook::Entry& entry);
   /// "node35, 52:54:00:12:34:56"
   static std::string name_of(const std::string& hardware_address, const BootBook::Entry& entry);
 
+  /// Each machine is given a token by its boot configuration, from now on.
+  void give_tokens();
   BootBook book_;
   BootHands hands_;
+  std::optional<wire::BootTokens> tokens_;
   Say say_ = [](const std::string&) {};
 };
 

@@ -156,7 +156,12 @@ Awaitable<void> serve_job(asio::io_context& io, JobPlan plan, JobSides sides, Ou
   sides.watch.logs(logs.files());
   Observers observers;
   observers.add(logs.observer());
-  if (sides.boot != nullptr) observers.add(*sides.boot);
+  if (sides.boot != nullptr) {
+    observers.add(*sides.boot);
+    plan.admits = [boot = sides.boot](const std::string& card, const std::string& token) {
+      return boot->admit(card, token);
+    };
+  }
   std::exception_ptr failure;
   try {
     if (sides.boot != nullptr) co_await sides.boot->start(say);

@@ -28,7 +28,7 @@ constexpr Form forms[] = {
     {Errand::event, "event", false, 2},
     {Errand::store_log, "store-log", false, 1},
     {Errand::dnsmasq, "dnsmasq", false, 1},
-    {Errand::boot_file, "boot-file", false, 6},
+    {Errand::boot_file, "boot-file", false, 7},
     {Errand::log_folder, "log-folder", false, 0},
     {Errand::keep_report, "keep-report", false, 0},
     {Errand::keep_warnings, "keep-warnings", false, 0},

@@ -17,7 +17,7 @@ enum class Errand {
   event,          ///< run the program of --on-event: words are the event's name and its line
   store_log,      ///< hand the log of this name to --store-log
   dnsmasq,        ///< run it: the word is "open" or "shut"; what it says comes out of a pipe
-  boot_file,      ///< what a machine is told at its next boot, in six words
+  boot_file,      ///< what a machine is told at its next boot, in seven words
   log_folder,     ///< make the folder of the logs: it is given as a descriptor
   keep_report,    ///< put the report, which is written, into its place
   keep_warnings,  ///< write what tar said

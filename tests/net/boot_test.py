@@ -126,7 +126,7 @@ def a_rom_that_is_ipxe_is_given_a_script_and_others_are_not():
             kernel, = (line for line in script.splitlines() if line.startswith("kernel "))
             label = apart.loads("X86PC/linux/pxelinux.cfg/default").partition("label kamethod")[2]
             append = label.partition("APPEND ")[2].splitlines()[0].partition(" ")[2]
-            check(kernel.split()[2:-4] == append.split(), f"{kernel}\nand pxelinux's words are\n{append}")
+            check(kernel.split()[2:-5] == append.split(), f"{kernel}\nand pxelinux's words are\n{append}")
             for process in (boot, golden):
                 process.send_signal(signal.SIGINT)
                 finish(process)

@@ -74,6 +74,10 @@ std::string fingerprint(const PublicKey& key) {
   return text;
 }
 
+bool equal_secrets(std::string_view one, std::string_view other) {
+  return one.size() == other.size() && sodium_memcmp(one.data(), other.data(), one.size()) == 0;
+}
+
 KeyPair::KeyPair(Secret secret) : secret_(std::move(secret)) {
   need_sodium();
   if (secret_.text().size() != key_size) throw Error("make a key", "32 random bytes are needed");

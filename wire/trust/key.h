@@ -29,6 +29,9 @@ std::vector<PublicKey> parse_public_keys(std::string_view text);
 /// hear the same words have the same key. An other key with these words costs 2^96 tries.
 std::string fingerprint(const PublicKey& key);
 
+/// In a time that does not tell where they differ. Of different lengths they are not equal.
+bool equal_secrets(std::string_view one, std::string_view other);
+
 class KeyPair {
  public:
   /// Of 32 random bytes. Throws Error for any other number.

@@ -89,6 +89,13 @@ TEST(BootOptions, KeysOfServers) {
     EXPECT_EQ(parse_boot_options(wrong).errors.size(), 1u) << wrong;
 }
 
+TEST(BootOptions, ATokenToShow) {
+  EXPECT_EQ(parse_boot_options("kamethod").token, "");
+  EXPECT_EQ(parse_boot_options("katoken=0f3a").token, "0f3a");
+  for (const std::string& wrong : {std::string("katoken="), std::string("katoken=a:b"), "katoken=" + std::string(65, 'a')})
+    EXPECT_EQ(parse_boot_options(wrong).errors.size(), 1u) << wrong;
+}
+
 TEST(BootOptions, WhatAMachineWithoutANameIsCalled) {
   EXPECT_EQ(parse_boot_options("kahostprefix=rack2-node").network.host_prefix, "rack2-node");
   for (const char* wrong : {"kahostprefix=", "kahostprefix=-a", "kahostprefix=a.b", "kahostprefix=a_b"}) {

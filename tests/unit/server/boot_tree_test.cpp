@@ -1,4 +1,4 @@
-// What a machine that failed too often is shown when it boots again.
+// What a machine that failed too often is shown when it boots again, and what one is given that shows a token.
 
 #include "server/boot/boot_tree.h"
 
@@ -16,19 +16,26 @@ using testing::Not;
 BootTree tree() {
   BootTree tree;
   tree.pxelinux_serial = "SERIAL 0 115200\n";
-  tree.pxelinux_labels = "\nlabel kamethod\n    KERNEL vmlinuz\n";
+  tree.pxelinux_labels = "\nlabel kamethod\n    KERNEL vmlinuz\n    APPEND initrd=all.rdz kamethod\n\nlabel local\n    LOCALBOOT 0\n";
   tree.grub_terminal = "terminal_output console serial\n";
   return tree;
 }
 
-FileContents files(const std::string& reason) {
+constexpr const char* card = "52:54:00:77:00:01";
+
+// For pxelinux and for GRUB.
+FileContents files(const std::string& reason, const std::string& token = "") {
   BootBook::Entry entry;
+  entry.token = token;
   entry.next = BootBook::Next::stopped;
   entry.failures = 2;
   entry.host_name = "node1";
   entry.address = "10.0.1.35";
   entry.reason = reason;
-  return stopped_files(tree(), "/run/x", "52:54:00:77:00:01", entry);
+  FileContents all = own_files(tree(), "/run/x", card, entry);
+  EXPECT_EQ(all.at(2).second, "") << "iPXE leaves it to pxelinux";
+  all.pop_back();
+  return all;
 }
 
 TEST(BootTreeTest, AMachineThatIsStoppedHasFilesOfItsOwnForBothLoaders) {
@@ -66,6 +73,30 @@ TEST(BootTreeTest, ALongReasonIsSeveralLines) {
   for (const auto& [path, content] : both)
     for (const std::string_view line : split(content, '\n')) EXPECT_LT(line.size(), 90u) << path;
   EXPECT_THAT(both[0].second, HasSubstr("word39"));
+}
+
+TEST(BootTreeTest, ATokenIsAWordForTheKernelWhicheverLoaderIsAsked) {
+  BootBook::Entry entry;
+  entry.token = "0f3a";
+  const FileContents all = own_files(tree(), "/run/x", card, entry);
+  ASSERT_EQ(all.size(), 3u);
+  EXPECT_EQ(all[0].second,
+            "SERIAL 0 115200\nPROMPT 0\nDEFAULT kamethod\n\nlabel kamethod\n    KERNEL vmlinuz\n"
+            "    APPEND initrd=all.rdz kamethod katoken=0f3a\n\nlabel local\n    LOCALBOOT 0\n");
+  EXPECT_EQ(all[1].second, "set katoken=katoken=0f3a\nsource $prefix/grub.cfg\n");
+  EXPECT_EQ(all[2].first, "/run/x/tftpboot/X86PC/linux/pxelinux.cfg/01-52-54-00-77-00-01.ipxe");
+  EXPECT_EQ(all[2].second, "#!ipxe\nset katoken katoken=0f3a\n");
+  const FileContents stopped = files("no space", "0f3a");
+  EXPECT_THAT(stopped[0].second, HasSubstr(" kamethod katoken=0f3a\n")) << "somebody lets it try once more";
+  EXPECT_THAT(stopped[1].second, HasSubstr("\nset katoken=katoken=0f3a\nsource $prefix/grub.cfg\n"));
+}
+
+TEST(BootTreeTest, WithoutATokenAndWithoutAReasonAMachineHasNoFiles) {
+  for (const auto next : {BootBook::Next::clone, BootBook::Next::own_disk}) {
+    BootBook::Entry entry;
+    entry.next = next;
+    for (const auto& [path, content] : own_files(tree(), "/run/x", card, entry)) EXPECT_EQ(content, "") << path;
+  }
 }
 
 }  // namespace

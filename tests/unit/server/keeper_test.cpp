@@ -71,7 +71,7 @@ TEST(Errands, NoByteOfANodeMakesAnotherRequestOfOne) {
       "1",
       8);
   const Request told =
-      parse_request(encode(request_of(Errand::boot_file, {"52:54:00:12:34:56", "0", "1", name, "", ""})));
+      parse_request(encode(request_of(Errand::boot_file, {"52:54:00:12:34:56", "0", "1", name, "", "", ""})));
   EXPECT_EQ(told.words[3], "x stop 1");
 }
 
