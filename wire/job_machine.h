@@ -34,8 +34,8 @@ struct JobRules {
   /// Hears what a machine shows (Introduction::token), and says why it may not take part; "": it may.
   std::function<std::string(const std::string& hardware_address, const std::string& token)> admits =
       [](const std::string&, const std::string&) { return ""; };
-  bool confirm = false;             ///< the operator is asked before nodes write; else each is given the yes at once
-  Time sink_limit{0};               ///< for a sink to take something, or to end after its last byte; 0: none
+  bool confirm = false;  ///< the operator is asked before nodes write; else each is given the yes at once
+  Time sink_limit{0};    ///< for a sink to take something, or to end after its last byte; 0: none
   Time release_delay{0};
   std::uint64_t window = 0;  ///< 0: by the number of members
   std::uint64_t memory = 0;  ///< bytes the server may hold; 0: no bound

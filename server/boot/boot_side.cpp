@@ -279,6 +279,9 @@ Awaitable<void> BootSide::start(Say say) {
                                                         state->tree.interface + " for itself)");
   const std::string when = state->options.golden ? ", whenever there is a job" : "";
   state->say("Machines that boot by PXE on " + state->tree.interface + " are told to become clones" + when);
+  if (tokens_) state->say("Each machine of --only shows a token of its own at each start (docs/security.md)");
+  if (state->options.only && !state->options.golden && !tokens_)
+    state->say("--only goes by hardware addresses alone: with --uki and --open machines show no token");
   if (!state->options.dhcp.empty())
     state->say("Whoever asks on " + state->tree.interface + " gets an address of " + state->options.dhcp);
   if (!state->tree.missing_for_uefi.empty())

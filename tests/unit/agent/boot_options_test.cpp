@@ -92,7 +92,8 @@ TEST(BootOptions, KeysOfServers) {
 TEST(BootOptions, ATokenToShow) {
   EXPECT_EQ(parse_boot_options("kamethod").token, "");
   EXPECT_EQ(parse_boot_options("katoken=0f3a").token, "0f3a");
-  for (const std::string& wrong : {std::string("katoken="), std::string("katoken=a:b"), "katoken=" + std::string(65, 'a')})
+  for (const std::string& wrong :
+       {std::string("katoken="), std::string("katoken=a:b"), "katoken=" + std::string(65, 'a')})
     EXPECT_EQ(parse_boot_options(wrong).errors.size(), 1u) << wrong;
 }
 

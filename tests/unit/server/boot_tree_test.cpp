@@ -16,7 +16,8 @@ using testing::Not;
 BootTree tree() {
   BootTree tree;
   tree.pxelinux_serial = "SERIAL 0 115200\n";
-  tree.pxelinux_labels = "\nlabel kamethod\n    KERNEL vmlinuz\n    APPEND initrd=all.rdz kamethod\n\nlabel local\n    LOCALBOOT 0\n";
+  tree.pxelinux_labels =
+      "\nlabel kamethod\n    KERNEL vmlinuz\n    APPEND initrd=all.rdz kamethod\n\nlabel local\n    LOCALBOOT 0\n";
   tree.grub_terminal = "terminal_output console serial\n";
   return tree;
 }

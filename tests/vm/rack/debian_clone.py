@@ -142,6 +142,8 @@ class DebianClone:
         self.boot_servers = boot_servers
         self.packaged = boot_servers in ("own", "service")
         self.settings = list(_SETTINGS)
+        if self.packaged:  # each machine shows what its own boot files gave it
+            self.settings.append("only = /root/only")
         if boot_servers == "service":
             self.settings += [f"nodes = {len(system.nodes)}", "pxe = true"]
         self.command = {"own": f"ka-server -n {len(system.nodes)} --pxe",
@@ -210,6 +212,8 @@ class DebianClone:
         self.say("The operator types: apt install ./ka_*.deb ./ka-boot_*.deb")
         commands = ["cd /root && DEBIAN_FRONTEND=noninteractive apt-get install -y ./ka_*.deb ./ka-boot_*.deb && cd /"]
         commands.append(f"printf '%s\\n' {shlex.join(self.settings)} >> /etc/ka/ka.conf")
+        cards = [f"rack {node.machine.mac}" for node in self.nodes]
+        commands.append(f"printf '%s\\n' {shlex.join(cards)} > /root/only")
         for command in commands:
             status, output = self.golden.console.command(command, 600)
             if status:
