@@ -48,6 +48,14 @@ def run(kind, hosts, mbit=MBIT, mib=SIZE, **options):
         return transfer.finish()
 
 
+def busy():
+    """Seconds of processor time that this whole machine has spent on anything: what the kernel does for a network is
+    charged to no process for sure."""
+    with open("/proc/stat", encoding="ascii") as file:
+        user, nice, system, _idle, _wait, irq, softirq = map(int, file.readline().split()[1:8])
+    return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
+
+
 def spread(values):
     return f"{statistics.median(values):.3f} ({min(values):.3f}–{max(values):.3f})"
 
@@ -110,15 +118,20 @@ def sealed():
     hosts, gib = 8, SIZE / 1024 * 8
     kinds = {"sealed": {}, "encrypted": {"server": ("--encrypt",)}, "open": {"open": True}}
     times, cpus, rates = ({kind: [] for kind in kinds} for _ in range(3))
+    per_core = {kind: [] for kind in [*kinds, "ssh"]}
     by_ssh = []
     for _ in range(ROUNDS):
         for kind, options in kinds.items():
             times[kind].append(run(Ka, hosts, **options).seconds)
             cpus[kind].append(run(Ka, hosts, mbit=0, sink="null", **options).cpu / gib)
             with OneFile(1, 0, source=source(1024), sink="null", **options) as transfer:
+                used = busy()
                 transfer.finish()
+                per_core[kind].append(1 / (busy() - used))
                 rates[kind].append(transfer.rate())
+        used = busy()
         by_ssh.append(transfers.ssh(source(1024)))
+        per_core["ssh"].append(1 / (busy() - used))
     Path(source(1024)).unlink()
 
     def share(of, kind):
@@ -134,7 +147,11 @@ def sealed():
              row("with --encrypt over open, median of the rounds", f"{share(cpus, 'encrypted'):.2f}")]
     for kind in kinds:
         rows.append(row(f"one hop, links unshaped, Gbit/s: {kind}", spread(rates[kind])))
-    return rows + [row("the same: cat through ssh", spread(by_ssh))]
+    rows.append(row("the same: cat through ssh", spread(by_ssh)))
+    for kind in per_core:
+        rows.append(row(f"one hop, GiB per second of processor time, both ends and the kernel: {kind}",
+                        spread(per_core[kind])))
+    return rows
 
 
 class OneFile(Ka):

@@ -126,12 +126,14 @@ struct BootSide::State : std::enable_shared_from_this<BootSide::State> {
 void BootSide::State::write_host(const std::string& hardware_address, std::initializer_list<std::string_view> tags) {
   const std::string next = folder.path() + "/next", hosts = folder.path() + "/hosts/";
   std::string line = hardware_address;
+  // Whatever else it is: who is silent still wants an address, where this side gives them.
+  if (meant(hardware_address)) line += ",set:" + std::string(meant_tag);
   for (const std::string_view tag : tags) line += ",set:" + std::string(tag);
   write_file(next, line + "\n");
   if (::rename(next.c_str(), (hosts + hardware_address).c_str()) != 0) throw Error::from_errno("rename to " + hosts);
 }
 
-// One that is there is whole, and of who is read by then.
+// Renamed into its place too, or away, if it has no content.
 void BootSide::State::put(const FileContents::value_type& file) {
   const auto& [path, content] = file;
   if (content.empty()) {
@@ -299,16 +301,13 @@ void BootSide::write(const std::string& hardware_address, const BootBook::Entry&
     case BootBook::Next::own_disk: state.write_host(hardware_address, {silent_tag}); break;
     case BootBook::Next::stopped:
       if (!state.tree.uki) break;
-      if (state.meant(hardware_address))
-        state.write_host(hardware_address, {meant_tag, stopped_tag});
-      else
-        state.write_host(hardware_address, {stopped_tag});
+      state.write_host(hardware_address, {stopped_tag});
       state.say("If it boots by UEFI, " + hardware_address + " gets no boot file any more: --uki has no such screen");
       break;
     case BootBook::Next::clone:
       // dnsmasq forgets it when it is started again, as it is for another job.
       if (state.meant(hardware_address))
-        state.write_host(hardware_address, {meant_tag});
+        state.write_host(hardware_address, {});
       else if (state.tree.uki)
         state.write_host(hardware_address, {again_tag});
       else

@@ -130,6 +130,27 @@ TEST_F(BootSideTest, GivesAddressesAndBootFilesAndAClonesAddressAlone) {
   });
 }
 
+TEST_F(BootSideTest, OfThoseThatAreMeantAlone) {
+  in_own_network([&] {
+    BootOptions with = options("lan0");
+    with.only = wire::Racks::parse("r 52:54:00:77:00:02\n", "only");
+    {
+      const auto boot = started(with);
+      EXPECT_EQ(offered(bios).address, asio::ip::address_v4()) << "it is not in the file";
+    }
+    with.only = wire::Racks::parse("r 52:54:00:77:00:01\n", "only");
+    const auto boot = started(with);
+    const dhcp::Answer first = offered(bios);
+    EXPECT_EQ(first.boot_file, "/X86PC/linux/linux.0");
+    NodeStatus node;
+    node.hardware_address = "52:54:00:77:00:01";
+    node.state = NodeStatus::State::done;
+    boot->node(node);
+    while (!offered(bios).boot_file.empty()) continue;
+    EXPECT_EQ(offered("debian").address, first.address) << "the clone's own system is left without an address";
+  });
+}
+
 TEST_F(BootSideTest, ASignedImageIsForUefiAloneAndNotForWhoIsStopped) {
   in_own_network([&] {
     const auto boot = started(uki_options("method:ka kahostprefix=node"));
