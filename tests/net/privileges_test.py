@@ -144,7 +144,7 @@ def what_this_job_has_not_is_no_errand_of_it():
     with Waiting() as job:
         with its_socket(job.server.pid) as end:
             words = (b"log-folder\x00%d", b"event\x00%d\x00node\x00{}", b"dnsmasq\x00%d\x00open",
-                     b"boot-file\x00%d\x00a\x00b\x00c\x00d\x00e\x00f", b"keep-warnings\x00%d")
+                     b"boot-file\x00%d\x00a\x00b\x00c\x00d\x00e\x00f\x00g", b"keep-warnings\x00%d")
             for number, each in enumerate(words, 1):
                 end.send(each % number)
         for name in ("n1", "n2"):

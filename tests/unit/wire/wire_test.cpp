@@ -84,7 +84,7 @@ TEST(Messages, NamesAreCutToWhatATableCanHold) {
   const Message message = decode(encode(who).substr(4));
   EXPECT_EQ(std::get<Introduction>(message).host_name.size(), 253u);
   EXPECT_EQ(std::get<Introduction>(message).hardware_address.size(), 17u);
-  EXPECT_EQ(std::get<Introduction>(message).token.size(), 64u);
+  EXPECT_EQ(std::get<Introduction>(message).token.size(), 128u);
   EXPECT_EQ(std::get<Stage>(decode(encode(Stage{std::string(4000, 's')}).substr(4))).text.size(), 253u);
 }
 
