@@ -17,6 +17,8 @@ sys.path.insert(0, str(SOURCE / "tests/vm"))
 from rack import golden  # noqa: E402
 
 PACKAGES = ("ka", "ka-boot")
+# What adduser and deluser keep beside the accounts: the files as they were, and a lock.
+ACCOUNTS = {"etc/passwd-", "etc/group-", "etc/shadow-", "etc/gshadow-", "run/adduser"}
 
 
 class Failed(Exception):
@@ -106,6 +108,8 @@ def see(bare: Bare, folder: Path, later: Path, other: Path) -> None:
              if not re.match(r"(missing|\S+) +/usr/share/(doc|man)/", line)]
     check(not wrong, f"dpkg --verify says {wrong}")
 
+    check("\nka:" in bare.path("etc/passwd").read_text(), "there is no user ka")
+
     # What the operator wrote stays, and nobody is asked: there is nobody on standard input.
     conf = bare.path("etc/ka/ka.conf")
     conf.write_text(conf.read_text() + "nodes = 7\n")
@@ -119,12 +123,14 @@ def see(bare: Bare, folder: Path, later: Path, other: Path) -> None:
 
     bare.run("dpkg", "--remove", "ka", "ka-boot")
     check(conf.read_text() == edited, "remove took ka.conf")
-    left = {name for name in bare.files() - before if not bare.path(name).is_dir()}
+    left = {name for name in bare.files() - before - ACCOUNTS if not bare.path(name).is_dir()}
     check(left == {"etc/ka/ka.conf", "etc/ka/ka.conf.dpkg-dist", "etc/ka/boot.conf"}, f"remove left {sorted(left)}")
     bare.path("var/log/ka").mkdir()
     bare.path("var/log/ka/ka.warnings").write_text("tar: ...\n")
     bare.run("dpkg", "--purge", *PACKAGES)
-    check(bare.files() == before, f"purge left {sorted(bare.files() - before)}, took {sorted(before - bare.files())}")
+    after = bare.files() - (ACCOUNTS - before)
+    check(after == before, f"purge left {sorted(after - before)}, took {sorted(before - after)}")
+    check("\nka:" not in bare.path("etc/passwd").read_text(), "purge left the user ka")
 
 
 def lintian(folder: Path) -> None:
