@@ -48,14 +48,6 @@ def run(kind, hosts, mbit=MBIT, mib=SIZE, **options):
         return transfer.finish()
 
 
-def busy():
-    """Seconds of processor time that this whole machine has spent on anything: what the kernel does for a network is
-    charged to no process for sure."""
-    with open("/proc/stat", encoding="ascii") as file:
-        user, nice, system, _idle, _wait, irq, softirq = map(int, file.readline().split()[1:8])
-    return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
-
-
 def spread(values):
     return f"{statistics.median(values):.3f} ({min(values):.3f}–{max(values):.3f})"
 
@@ -125,13 +117,13 @@ def sealed():
             times[kind].append(run(Ka, hosts, **options).seconds)
             cpus[kind].append(run(Ka, hosts, mbit=0, sink="null", **options).cpu / gib)
             with OneFile(1, 0, source=source(1024), sink="null", **options) as transfer:
-                used = busy()
+                used = transfers.busy()
                 transfer.finish()
-                per_core[kind].append(1 / (busy() - used))
+                per_core[kind].append(1 / (transfers.busy() - used))
                 rates[kind].append(transfer.rate())
-        used = busy()
-        by_ssh.append(transfers.ssh(source(1024)))
-        per_core["ssh"].append(1 / (busy() - used))
+        rate, used = transfers.ssh(source(1024))
+        by_ssh.append(rate)
+        per_core["ssh"].append(1 / used)
     Path(source(1024)).unlink()
 
     def share(of, kind):

@@ -118,14 +118,14 @@ void JobMachine::introduced(NodeId id, Node& node, const Introduction& said) {
                    ": give it more memory, or start ka-server with a smaller --window");
     return;
   }
+  const std::string who =
+      node.from.address_text() + (said.hardware_address.empty() ? "" : " (" + said.hardware_address + ")");
   if (rules_.only && !rules_.only->holds(node.from.address, said.hardware_address)) {
-    const std::string card = said.hardware_address.empty() ? "" : " (" + said.hardware_address + ")";
-    refuse(id,
-           node.from.address_text() + card + " is not in the file of --only, which names the machines that may come");
+    refuse(id, who + " is not in the file of --only, which names the machines that may come");
     return;
   }
   if (const std::string why_not = rules_.admits(said.hardware_address, said.token); !why_not.empty()) {
-    refuse(id, node.from.address_text() + " (" + said.hardware_address + ") " + why_not);
+    refuse(id, who + " " + why_not);
     return;
   }
   node.clones = said.clones;

@@ -179,13 +179,13 @@ class Parser {
     options_.server = server;
   }
 
-  // A word that is there and says nothing must not make this machine one that believes every server.
   void token(const std::string& word, std::string_view value) {
     if (value.empty() || value.size() > longest_token || !only_of(value, ""))
       return fail(word, "should be katoken=TOKEN, as this machine's own boot configuration has it");
     options_.token = value;
   }
 
+  // A word that is there and says nothing must not make this machine one that believes every server.
   void server_keys(const std::string& word, std::string_view value) {
     try {
       for (const wire::PublicKey& key : wire::parse_public_keys(value)) {

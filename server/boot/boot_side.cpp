@@ -122,18 +122,7 @@ struct BootSide::State : std::enable_shared_from_this<BootSide::State> {
   bool serves = false, unexpected = false, ended = false, over = false;
 };
 
-// Renamed into its place, so that it is never read half.
-void BootSide::State::write_host(const std::string& hardware_address, std::initializer_list<std::string_view> tags) {
-  const std::string next = folder.path() + "/next", hosts = folder.path() + "/hosts/";
-  std::string line = hardware_address;
-  // Whatever else it is: who is silent still wants an address, where this side gives them.
-  if (meant(hardware_address)) line += ",set:" + std::string(meant_tag);
-  for (const std::string_view tag : tags) line += ",set:" + std::string(tag);
-  write_file(next, line + "\n");
-  if (::rename(next.c_str(), (hosts + hardware_address).c_str()) != 0) throw Error::from_errno("rename to " + hosts);
-}
-
-// Renamed into its place too, or away, if it has no content.
+// Renamed into its place, so that it is never read half; or away, if it has no content.
 void BootSide::State::put(const FileContents::value_type& file) {
   const auto& [path, content] = file;
   if (content.empty()) {
@@ -144,6 +133,14 @@ void BootSide::State::put(const FileContents::value_type& file) {
   make_directories(path.substr(0, path.rfind('/')));
   write_file(next, content);
   if (::rename(next.c_str(), path.c_str()) != 0) throw Error::from_errno("rename to " + path);
+}
+
+void BootSide::State::write_host(const std::string& hardware_address, std::initializer_list<std::string_view> tags) {
+  std::string line = hardware_address;
+  // Whatever else it is: who is silent still wants an address, where this side gives them.
+  if (meant(hardware_address)) line += ",set:" + std::string(meant_tag);
+  for (const std::string_view tag : tags) line += ",set:" + std::string(tag);
+  put({folder.path() + "/hosts/" + hardware_address, line + "\n"});
 }
 
 // Whether --only lists it.

@@ -6,11 +6,7 @@
 namespace ka::server {
 
 void NextBoot::node(const NodeStatus& status) {
-  const BootBook::Entry* entry = book_.heard(status);
-  if (entry == nullptr || !try_to_tell(status.hardware_address, *entry)) return;
-  if (entry->next == BootBook::Next::stopped)
-    say_("When it boots again, " + name_of(status.hardware_address, *entry) +
-         " is shown why it failed, and waits (--tries)");
+  if (const BootBook::Entry* entry = book_.heard(status)) try_to_tell(status.hardware_address, *entry);
 }
 
 void NextBoot::next_job(bool ended) {
@@ -23,23 +19,23 @@ void NextBoot::give_tokens() { tokens_.emplace(random_token); }
 std::string NextBoot::admit(const std::string& hardware_address, const std::string& token) {
   if (!tokens_) return "";
   const wire::BootTokens::Answer answer = tokens_->judge(hardware_address, token);
-  if (answer.used) try_to_tell(hardware_address, book_.entry(hardware_address));
+  if (answer.used) told(hardware_address, book_.entry(hardware_address));
   return answer.why_not;
 }
 
 void NextBoot::tell(const std::string& hardware_address, const BootBook::Entry& entry) {
-  BootBook::Entry told = entry;
+  BootBook::Entry whole = entry;
   if (tokens_ && entry.next != BootBook::Next::own_disk)
-    told.token = tokens_->next(hardware_address);
+    whole.token = tokens_->next(hardware_address);
   else if (tokens_)
     tokens_->withdraw(hardware_address);
   if (hands_.write)
-    hands_.write(hardware_address, told);
+    hands_.write(hardware_address, whole);
   else
-    write(hardware_address, told);
+    write(hardware_address, whole);
 }
 
-bool NextBoot::try_to_tell(const std::string& hardware_address, const BootBook::Entry& entry) {
+bool NextBoot::told(const std::string& hardware_address, const BootBook::Entry& entry) {
   try {
     tell(hardware_address, entry);
   } catch (const std::exception& error) {
@@ -47,6 +43,11 @@ bool NextBoot::try_to_tell(const std::string& hardware_address, const BootBook::
     return false;
   }
   return true;
+}
+
+void NextBoot::try_to_tell(const std::string& hardware_address, const BootBook::Entry& entry) {
+  if (told(hardware_address, entry) && entry.next == BootBook::Next::stopped)
+    say_("When it boots again, " + name_of(hardware_address, entry) + " is shown why it failed, and waits (--tries)");
 }
 
 std::string NextBoot::name_of(const std::string& hardware_address, const BootBook::Entry& entry) {

@@ -55,7 +55,9 @@ class NextBoot : public JobObserver {
   /// One machine's next boot is another than before. Throws Error.
   virtual void tell(const std::string& hardware_address, const BootBook::Entry& entry);
   /// False: it could not be told, and why has been said.
-  bool try_to_tell(const std::string& hardware_address, const BootBook::Entry& entry);
+  bool told(const std::string& hardware_address, const BootBook::Entry& entry);
+  /// The same, and says so when it is to wait for somebody.
+  void try_to_tell(const std::string& hardware_address, const BootBook::Entry& entry);
   /// "node35, 52:54:00:12:34:56"
   static std::string name_of(const std::string& hardware_address, const BootBook::Entry& entry);
 

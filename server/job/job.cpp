@@ -77,6 +77,7 @@ class JobRunner final : public Job, private wire::JobOutput, public std::enable_
   Awaitable<bool> is_of_this_site(net::FoundServer other);
   Awaitable<bool> greet(std::shared_ptr<net::ControlConnection> connection, wire::NodeId id);
   Awaitable<void> until_alone();
+  void take_nobody_in();
   Awaitable<void> accept(std::shared_ptr<JobRunner> self);
   bool may_stay(wire::NodeId id, std::uint32_t address);
   void drop(wire::NodeId id, const std::string& why);
@@ -150,11 +151,7 @@ Awaitable<JobResult> JobRunner::run() {
   observer_.listens();
   asio::co_spawn(io_, keep_time(self), asio::detached);
   while (!machine_->finished()) co_await ended_.wait();
-  over_ = true;
-  boost::system::error_code ignored;
-  door_.guards(-1);
-  control_.close(ignored);
-  discovery_.reset();
+  take_nobody_in();
   source_.reset();
   hops_->detach();
   moved_.notify();
@@ -218,12 +215,7 @@ Awaitable<void> JobRunner::refuse_to_be_second() {
             "that know the key pass it by");
       continue;
     }
-    over_ = true;
-    discovery_.reset();
-    door_.guards(-1);
-    boost::system::error_code ignored;
-    control_.close(ignored);
-    known_.notify();
+    take_nobody_in();
     throw Error("serve session " + session, "the KA server at " + at + " does already");
   }
 }
@@ -298,6 +290,15 @@ void JobRunner::hand_over(wire::NodeId id) {
   connections_.erase(id);
   machine_->disconnected(id, "", now());
   plan_.followers(connection->release());
+}
+
+void JobRunner::take_nobody_in() {
+  over_ = true;
+  boost::system::error_code ignored;
+  door_.guards(-1);
+  control_.close(ignored);
+  discovery_.reset();
+  known_.notify();
 }
 
 // Or until it is known that this server is the second one.

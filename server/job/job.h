@@ -59,8 +59,7 @@ struct JobPlan {
   std::optional<std::chrono::seconds> linger;       ///< for the missing after a round; a clone without it: for ever
   wire::Racks racks;                                ///< who shall be neighbours in the chain
   std::optional<wire::Racks> only;                  ///< who may come; without it, whoever does
-  /// As wire::JobRules has it; empty: nobody has to show anything.
-  std::function<std::string(const std::string& hardware_address, const std::string& token)> admits;
+  decltype(wire::JobRules::admits) admits = wire::JobRules().admits;  ///< who of those, by what he shows
   /// --confirm: asked before nodes write, and again for those that come to that point later; false ends the job.
   /// Without it, every node may write when it asks.
   std::function<Awaitable<bool>(std::vector<wire::WriteRequest>)> confirm;

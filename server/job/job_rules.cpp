@@ -36,7 +36,7 @@ wire::JobRules rules_of(const JobPlan& plan, std::uint16_t data_port) {
   rules.linger = plan.linger;
   rules.racks = plan.racks;
   rules.only = plan.only;
-  if (plan.admits) rules.admits = plan.admits;
+  rules.admits = plan.admits;
   rules.confirm = static_cast<bool>(plan.confirm);
   rules.sink_limit = plan.sink_limit;
   rules.release_delay = plan.release_delay;

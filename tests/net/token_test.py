@@ -57,6 +57,7 @@ class Job(Apart):
 
 def who_has_not_booted_by_this_server_gets_nothing():
     with Job() as job:
+        check("Each machine of --only shows a token of its own" in job.said(), job.said())
         job.refuses("it shows no token of --only", "", "")
         job.refuses("its token is of an earlier start", "0" * 32, "own")
         job.refuses("is not in the file of --only", job.token(), "own", STRANGER)

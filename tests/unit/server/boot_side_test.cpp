@@ -142,6 +142,7 @@ TEST_F(BootSideTest, OfThoseThatAreMeantAlone) {
     const auto boot = started(with);
     const dhcp::Answer first = offered(bios);
     EXPECT_EQ(first.boot_file, "/X86PC/linux/linux.0");
+    EXPECT_THAT(said_, testing::Contains(HasSubstr("--only goes by hardware addresses alone")));
     NodeStatus node;
     node.hardware_address = "52:54:00:77:00:01";
     node.state = NodeStatus::State::done;
